@@ -1,0 +1,88 @@
+// raft.db: the log, the hard state and the identity of one data directory, on SQLite.
+// Synchronous; one connection, used by one thread (the caller's raft storage thread).
+//
+// Durability: persist() returns only after COMMIT with synchronous=FULL. Any failure of it throws
+// StorageFailure and poisons the store: nothing is ever retried, the node must stop
+// (design.md, "On disk").
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "raft/core/message.hpp"
+#include "raft/core/types.hpp"
+
+namespace raft {
+
+class StorageFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Drawn or given when the directory is made; checked at each start and in each handshake.
+struct Identity {
+  std::uint64_t cluster_id = 0;
+  std::uint64_t cluster_epoch = 0;
+  NodeId node_id;
+  std::uint64_t incarnation = 0;  // random, one per data directory
+
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+// One transaction, applied in the order of the members.
+struct PersistBatch {
+  std::optional<HardState> hard_state;
+  // Empties the log: it begins after this position.
+  std::optional<SnapshotMeta> snapshot;
+  // Contiguous; replaces all entries from entries.front().index on.
+  std::vector<Entry> entries;
+  // Drops the entries up to here and records the position.
+  std::optional<LogPosition> compacted;
+
+  bool empty() const { return !hard_state && !snapshot && entries.empty() && !compacted; }
+};
+
+struct LoadedLog {
+  Identity identity;
+  HardState hard_state;
+  LogPosition compacted;       // the log begins after it; {0,0} for a whole log
+  std::vector<Entry> entries;  // each one's checksum has been verified
+  // The side file knows of later entries than the database has: acknowledged entries are lost.
+  // The node must not vote until it has been caught up.
+  bool regressed = false;
+  LogPosition side_file_last;
+};
+
+class LogStore {
+ public:
+  // Makes `directory`/raft.db. Fails where one exists, with a text for the user.
+  static base::Result<base::Ok, std::string> create(const std::filesystem::path& directory,
+                                                    const Identity& identity);
+  // Opens and checks an existing one. The text names the file, what is wrong with it and what to do.
+  static base::Result<std::unique_ptr<LogStore>, std::string> open(
+      const std::filesystem::path& directory);
+  static bool exists(const std::filesystem::path& directory);
+
+  ~LogStore();
+
+  // Reads everything; meant to be called once, after open(). The same errors as open().
+  base::Result<LoadedLog, std::string> load();
+
+  // Throws StorageFailure.
+  void persist(const PersistBatch& batch);
+
+  // Folds the WAL into the database file. For idle moments; persist() does it at a size by itself.
+  void checkpoint();
+
+ private:
+  struct Implementation;
+  explicit LogStore(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace raft

@@ -1,0 +1,111 @@
+// What the API wants done for a request. Routing and rendering are pure: api::route() turns a request
+// into one of these, and the shell (server/) performs it: proposes the command, waits for the read
+// barrier, asks state.db. So the whole API is tested without a cluster, and the CLI's embedded
+// database runs the very same code.
+// (design.md speaks of a Backend interface; returning the action replaces it, and needs no mock.)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "http/message.hpp"
+#include "ipam/change.hpp"
+#include "ipam/command.hpp"
+#include "ipam/history.hpp"
+#include "ipam/state_machine.hpp"
+
+namespace api {
+
+enum class Consistency : std::uint8_t { linearizable, stale };
+
+// What the node says of itself; filled by server/.
+struct MemberStatus {
+  std::uint64_t node_id = 0;
+  std::string address;
+  std::string role;          // leader, follower, learner
+  bool voter = false;
+  std::uint64_t match_index = 0;       // known on the leader only, like the two below
+  std::uint64_t lag = 0;               // entries behind the leader's last
+  std::int64_t last_heard_ms = -1;     // -1: never, or not known here
+};
+struct NodeStatus {
+  bool cluster_mode = false;
+  std::uint64_t node_id = 0;
+  std::uint64_t cluster_id = 0;
+  std::string role;         // leader, follower, candidate, learner
+  std::string raft_state;   // StateLeader, StateFollower, StateCandidate, StatePreCandidate
+  std::uint64_t leader_id = 0;  // 0: none known
+  std::uint64_t term = 0;
+  std::uint64_t commit_index = 0;
+  std::uint64_t applied_index = 0;
+  std::uint64_t last_log_index = 0;
+  std::uint64_t snapshot_index = 0;
+  std::vector<MemberStatus> members;
+  // Empty: ready to serve. Otherwise why not, as a sentence: "no leader", "shutting down", …
+  std::string not_ready_reason;
+  std::int64_t uptime_seconds = 0;
+};
+
+enum class MemberChangeResult : std::uint8_t {
+  done,
+  no_leader,             // definitely not appended
+  outcome_unknown,
+  already_member,        // same id, other address; or address taken
+  not_a_member,
+  would_lose_quorum,
+  change_in_progress,    // another one is not finished yet
+  not_a_cluster,         // standalone mode
+};
+
+// ---- the actions ----
+struct Answer {
+  http::Response response;
+};
+struct Write {
+  ipam::Command command;
+  std::function<http::Response(const ipam::Outcome&)> render;
+};
+struct Read {
+  Consistency consistency = Consistency::linearizable;
+  std::function<http::Response(const ipam::StateMachine&)> render;
+};
+struct ReadHistory {
+  Consistency consistency = Consistency::linearizable;
+  ipam::HistoryQuery query;
+  std::function<http::Response(const ipam::HistoryAnswer&)> render;
+};
+// Answered at once from what this node knows, without a leader.
+struct ReadStatus {
+  std::function<http::Response(const NodeStatus&)> render;
+};
+struct ChangeMembers {
+  bool add = true;
+  std::uint64_t node_id = 0;
+  std::string address;  // add only; host:port
+  std::function<http::Response(MemberChangeResult)> render;
+};
+
+using Body = std::variant<Answer, Write, Read, ReadHistory, ReadStatus, ChangeMembers>;
+
+struct Action {
+  // X-Ipam-Min-Revision: serve only once this revision is applied. 0: no such wish.
+  std::uint64_t min_revision = 0;
+  Body body;
+};
+
+// Finds the route and checks everything that can be checked without the state. Never throws for
+// bad input: that gives an Answer with a problem.
+Action route(const http::Request& request);
+
+// The problems that the shell itself answers with.
+http::Response problem_no_leader();          // 503 NO_LEADER with Retry-After: not appended
+http::Response problem_outcome_unknown();    // 504 OUTCOME_UNKNOWN: says how to retry safely
+http::Response problem_read_timeout();       // 503: a read that found no leader in time
+http::Response problem_overloaded();         // 503 OVERLOADED: not appended
+http::Response problem_shutting_down();      // 503
+http::Response problem_for_status(int status, std::string_view detail);  // http::ErrorRenderer
+
+}  // namespace api

@@ -1,0 +1,77 @@
+// What can be asked of the state machine. A command is an entry of the Raft log: encoded once by the
+// node that the client reached, decided by every node when it is applied. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "ipam/model.hpp"
+
+namespace ipam {
+
+struct CreateNetwork {
+  Prefix prefix;
+  std::string description;
+  std::vector<std::string> tags;
+
+  friend bool operator==(const CreateNetwork&, const CreateNetwork&) = default;
+};
+
+// 409 where allocations of it are active.
+struct DeleteNetwork {
+  NetworkId id;
+
+  friend bool operator==(const DeleteNetwork&, const DeleteNetwork&) = default;
+};
+
+struct Allocate {
+  std::variant<NetworkId, Prefix> network;  // by id or by its exact CIDR
+  std::uint64_t count = 1;                  // > 1: one contiguous block as one record
+  std::string hostname;
+  std::string description;
+  std::vector<std::string> tags;
+  std::optional<std::uint64_t> ttl_seconds;  // 1 to ttl_seconds_max
+
+  friend bool operator==(const Allocate&, const Allocate&) = default;
+};
+
+struct Release {
+  AllocationId id;
+
+  friend bool operator==(const Release&, const Release&) = default;
+};
+
+// Proposed by the leader when a lease is due; what has expired by the command's timestamp ends.
+struct ExpireLeases {
+  friend bool operator==(const ExpireLeases&, const ExpireLeases&) = default;
+};
+
+// Something about the cluster for the audit log, such as leader_elected.
+struct RecordEvent {
+  std::string action;
+  std::string resource;
+  std::string details;
+
+  friend bool operator==(const RecordEvent&, const RecordEvent&) = default;
+};
+
+using CommandBody =
+    std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases, RecordEvent>;
+
+struct Command {
+  std::string actor = "system";  // for the audit log
+  CommandBody body;
+
+  friend bool operator==(const Command&, const Command&) = default;
+};
+
+// Format version 1: u8 version, u8 kind (1 + index in CommandBody), string actor, then the fields.
+base::Bytes encode(const Command& command);
+// nullopt where the bytes are no command of a version that this program knows.
+std::optional<Command> decode_command(base::BytesView bytes);
+
+}  // namespace ipam

@@ -1,0 +1,26 @@
+// Every way in which the state machine refuses a command. The one table of what users see (status,
+// reason, title, type) is api/problems; a test walks both.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ipam {
+
+enum class ErrorCode : std::uint8_t {
+  network_not_found,          // 404
+  allocation_not_found,       // 404
+  network_exists,             // 409 duplicate CIDR
+  network_full,               // 409 "no available IP addresses in 10.0.0.0/24"
+  network_has_allocations,    // 409 "cannot delete network with active allocations"
+  child_holds_allocations,    // 409 the new network would cover addresses that its parent handed out
+  already_released,           // 409
+  invalid_argument,           // 400 what the API could not check on its own
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::invalid_argument;
+  std::string detail;  // a sentence for the user, without capital and full stop
+};
+
+}  // namespace ipam

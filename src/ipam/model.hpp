@@ -1,0 +1,105 @@
+// The objects of the address plan as values. Pure; what state.db stores and the API shows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/strong.hpp"
+#include "ipam/address.hpp"
+
+namespace ipam {
+
+using NetworkId = base::Strong<struct NetworkIdTag>;        // shown as net-N
+using AllocationId = base::Strong<struct AllocationIdTag>;  // shown as alloc-N
+using AuditId = base::Strong<struct AuditIdTag>;            // shown as audit-N
+// The index of the log entry that made a change: one number orders everything.
+using Revision = base::Strong<struct RevisionTag>;
+
+// Milliseconds since 1970-01-01T00:00:00Z, by the replicated clock.
+using TimeMs = std::int64_t;
+
+struct Network {
+  NetworkId id;
+  Prefix prefix;
+  std::string description;
+  std::vector<std::string> tags;
+  TimeMs created_at = 0;
+  TimeMs updated_at = 0;
+  Revision revision;  // of its last change
+
+  friend bool operator==(const Network&, const Network&) = default;
+};
+
+// Values are written to disk: never reuse one.
+enum class AllocationStatus : std::uint8_t { allocated = 1, released = 2, expired = 3 };
+
+// One address, or one contiguous block as one record (first < last).
+struct Allocation {
+  AllocationId id;
+  NetworkId network_id;
+  Address first;
+  Address last;
+  std::string hostname;
+  std::string description;
+  std::vector<std::string> tags;
+  AllocationStatus status = AllocationStatus::allocated;
+  TimeMs allocated_at = 0;
+  std::optional<TimeMs> expires_at;
+  std::optional<TimeMs> released_at;  // also when it expired
+  Revision revision;
+
+  friend bool operator==(const Allocation&, const Allocation&) = default;
+};
+
+struct AuditEntry {
+  AuditId id;
+  TimeMs timestamp = 0;
+  std::string action;    // network_created, ip_allocated, … (contract.md)
+  std::string resource;  // net-1, alloc-7, node-3
+  std::string details;   // one sentence
+  std::string user;      // "system" until there are tokens
+  Revision revision;
+
+  friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
+};
+
+struct NetworkStats {
+  NetworkId network_id;
+  // Usable addresses; total == allocated + available + reserved always holds.
+  U128 total = 0;
+  U128 allocated = 0;
+  U128 available = 0;
+  U128 reserved = 0;  // delegated to child networks, which alone hand them out
+  std::optional<Address> first_available;
+  std::optional<Address> last_allocated;  // the highest address that is allocated
+};
+
+// What the state machine counts by; part of the replicated state.
+struct Counters {
+  std::uint64_t next_network = 1;
+  std::uint64_t next_allocation = 1;
+  std::uint64_t next_audit = 1;
+  TimeMs now = 0;  // the replicated clock: never goes back
+
+  friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+std::string to_string(NetworkId id);     // net-1
+std::string to_string(AllocationId id);  // alloc-1
+std::string to_string(AuditId id);       // audit-1
+// nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
+std::optional<NetworkId> parse_network_id(std::string_view text);
+std::optional<AllocationId> parse_allocation_id(std::string_view text);
+
+std::string to_rfc3339(TimeMs time);  // 2024-01-15T10:30:00Z; with .123 where not a whole second
+
+// Limits on what a client may send; each bounds memory and the size of one log entry.
+inline constexpr std::size_t description_bytes_max = 1024;
+inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
+inline constexpr std::size_t tags_max = 64;
+inline constexpr std::size_t tag_bytes_max = 128;
+inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
+
+}  // namespace ipam

@@ -1,0 +1,67 @@
+// The address plan and everything that decides about it. Equal commands in equal order give equal
+// state, outcomes and changes on every node: no clock, no randomness, no iteration over hash order.
+// Pure; on a node it lives on the io thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ipam/change.hpp"
+#include "ipam/command.hpp"
+#include "ipam/model.hpp"
+
+namespace ipam {
+
+class StateMachine {
+ public:
+  StateMachine();
+  ~StateMachine();
+  StateMachine(StateMachine&&) noexcept;
+  StateMachine& operator=(StateMachine&&) noexcept;
+
+  // Decides `command`. `timestamp` is the leader's clock when it appended the entry; the replicated
+  // clock is the greatest one so far. An Outcome of Error changes nothing but the clock.
+  Applied apply(Revision revision, TimeMs timestamp, const Command& command);
+
+  // ---- queries; O(log n) where not said otherwise ----
+  const Network* network(NetworkId id) const;       // nullptr: no such network
+  const Network* network(const Prefix& prefix) const;
+  const Allocation* allocation(AllocationId id) const;  // active ones only
+  // True where the id was once handed out, whether or not it is active.
+  bool allocation_existed(AllocationId id) const;
+  // REQUIRES: the network exists.
+  NetworkStats stats(NetworkId id) const;
+  std::size_t network_count() const;
+  std::size_t allocation_count() const;  // active ones
+  // By id, ascending; the callback must not change the state machine. O(n).
+  void for_each_network(const std::function<void(const Network&)>& visit) const;
+  void for_each_allocation(const std::function<void(const Allocation&)>& visit) const;
+  // Active ones of one network by address, ascending.
+  void for_each_allocation_in(NetworkId id,
+                              const std::function<void(const Allocation&)>& visit) const;
+  // Active allocations that contain the address; more than one only where networks nest or overlap.
+  std::vector<const Allocation*> allocations_holding(const Address& address) const;
+  // The most specific network that contains the address (longest match).
+  const Network* network_of(const Address& address) const;
+
+  // When the next lease ends; the leader proposes ExpireLeases once its clock has passed it.
+  std::optional<TimeMs> next_expiry() const;
+  const Counters& counters() const;
+
+  // ---- loading from state.db; any order of networks before any order of active allocations ----
+  void load_counters(const Counters& counters);
+  void load_network(Network network);
+  void load_allocation(Allocation allocation);
+
+  // A digest of the whole state, equal on all nodes that have applied the same entries. O(n).
+  std::uint64_t digest() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace ipam

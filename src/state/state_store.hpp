@@ -1,0 +1,92 @@
+// state.db: the applied state on disk, which is also the snapshot and the backup. One connection on
+// a thread of its own; the io thread only queues work and gets completions posted back by the
+// executor function handed in.
+//
+// The writer follows the change stream behind the applied state, in large transactions. Queries run
+// on the same thread behind the changes queued before them, so they see all that was applied when
+// they were asked.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "ipam/change.hpp"
+#include "ipam/history.hpp"
+#include "ipam/state_machine.hpp"
+
+namespace state {
+
+// How far the database has come. `configuration` is raft::encode(Configuration): opaque here.
+struct Position {
+  std::uint64_t index = 0;
+  std::uint64_t term = 0;
+  base::Bytes configuration;
+};
+
+struct Loaded {
+  ipam::StateMachine state_machine;
+  Position position;
+};
+
+// Runs the function on the io thread; may be called from any thread.
+using Post = std::function<void(std::function<void()>)>;
+
+// An error is a text for the log and /health: the database can no longer be trusted, the node stops.
+using OnFailure = std::function<void(std::string)>;
+
+class StateStore {
+ public:
+  // Opens `directory`/state.db, makes it where there is none, and reads it whole. An unfinished
+  // received snapshot is deleted. The error names the file, what is wrong and what to do.
+  static base::Result<std::unique_ptr<StateStore>, std::string> open(
+      const std::filesystem::path& directory, Post post, OnFailure on_failure);
+  // Valid once, after open().
+  Loaded take_loaded();
+
+  ~StateStore();  // writes what is queued, then joins the thread
+
+  // Queues what one entry changed. `on_durable` callbacks of flush() say when it is on disk.
+  // `position` is as of this entry (its configuration is empty where it did not change).
+  void append(const ipam::Counters& counters, Position position, std::vector<ipam::Change> changes);
+  // Bytes or rows not yet written; the node refuses proposals beyond a limit.
+  std::size_t queued_changes() const;
+  // Commits all that was queued before it. `done` gets the durable index.
+  void flush(std::function<void(std::uint64_t index)> done);
+  // Called (posted) after each commit with the durable index.
+  void on_durable(std::function<void(std::uint64_t index)> listener);
+
+  void query(ipam::HistoryQuery query, std::function<void(ipam::HistoryAnswer)> done);
+
+  // ---- snapshots ----
+  struct SnapshotFile {
+    std::filesystem::path path;
+    Position position;
+    std::uint64_t bytes = 0;
+  };
+  // A copy of the database as of one index, in a file of its own that the caller deletes with
+  // delete_snapshot(). At most one exists at a time.
+  void make_snapshot(std::function<void(base::Result<SnapshotFile, std::string>)> done);
+  void read_snapshot(std::uint64_t offset, std::size_t size,
+                     std::function<void(base::Result<base::Bytes, std::string>)> done);
+  void delete_snapshot();
+
+  // Receiving: begin, then chunks in order, then install. A begin drops an unfinished one.
+  void begin_receive(std::uint64_t total_bytes, std::function<void(bool ok)> done);
+  void write_chunk(std::uint64_t offset, base::SharedBytes data, std::function<void(bool ok)> done);
+  // Checks the received file (integrity, position equal to the one given), makes it durable,
+  // replaces state.db by it (rename and fsync of the directory) and reads it.
+  void install_received(Position expected,
+                        std::function<void(base::Result<Loaded, std::string>)> done);
+
+ private:
+  struct Implementation;
+  explicit StateStore(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace state
