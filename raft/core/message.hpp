@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -115,11 +116,24 @@ struct SnapshotChunkResponse {
   bool rejected = false;  // does not want it (any more): the sender gives up
 };
 
+// A change of the members asked for at a follower.
+struct ChangeMembersRequest {
+  std::uint64_t context = 0;  // the asker's
+  bool add = true;
+  NodeId node_id;
+  std::string address;  // of an added one
+};
+struct ChangeMembersResponse {
+  std::uint64_t context = 0;
+  bool appended = false;
+  std::uint8_t refusal = 0;  // raft::Refusal, where it was certainly not appended
+};
+
 using MessageBody =
     std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, Heartbeat,
                  HeartbeatResponse, InstallSnapshot, TimeoutNow, ReadIndexRequest,
                  ReadIndexResponse, NotMember, ForwardProposals, ForwardRefused, SnapshotChunk,
-                 SnapshotChunkResponse>;
+                 SnapshotChunkResponse, ChangeMembersRequest, ChangeMembersResponse>;
 
 struct Message {
   NodeId from;

@@ -50,10 +50,11 @@ struct PersistBatch {
 struct LoadedLog {
   Identity identity;
   HardState hard_state;
-  LogPosition compacted;       // the log begins after it; {0,0} for a whole log
+  LogPosition compacted;       // never beyond hard_state.commit; the log begins after it; {0,0} for a whole log
   std::vector<Entry> entries;  // each one's checksum has been verified
   // The side file knows of later entries than the database has: acknowledged entries are lost.
-  // The node must not vote until it has been caught up.
+  // The node must not vote until it has been caught up. Stays so across restarts until the log has
+  // reached side_file_last again. (A lost term or vote is put back from the side file by load().)
   bool regressed = false;
   LogPosition side_file_last;
 };
@@ -63,14 +64,15 @@ class LogStore {
   // Makes `directory`/raft.db. Fails where one exists, with a text for the user.
   static base::Result<base::Ok, std::string> create(const std::filesystem::path& directory,
                                                     const Identity& identity);
-  // Opens and checks an existing one. The text names the file, what is wrong with it and what to do.
+  // Opens and checks an existing one. The text names the file, what is wrong with it and what to
+  // do.
   static base::Result<std::unique_ptr<LogStore>, std::string> open(
       const std::filesystem::path& directory);
   static bool exists(const std::filesystem::path& directory);
 
   ~LogStore();
 
-  // Reads everything; meant to be called once, after open(). The same errors as open().
+  // Reads everything; to be called once, after open() and before persist(). The same errors.
   base::Result<LoadedLog, std::string> load();
 
   // Throws StorageFailure.

@@ -13,47 +13,41 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "raft/core/message.hpp"
+#include "raft/transport/handshake.hpp"
+#include "raft/transport/limits.hpp"
 
 namespace raft {
 
-// What a connection says first; the other side checks it and answers with its own.
-struct Handshake {
-  std::uint16_t protocol_min = 1;
-  std::uint16_t protocol_max = 1;
-  std::uint64_t cluster_id = 0;
-  std::uint64_t cluster_epoch = 0;
-  NodeId node_id;
-  std::uint64_t incarnation = 0;
-  // Where the sender's own raft listener can be dialled. A peer that is in no configuration of ours
-  // yet (or no more) is answered there.
-  std::string address;
-};
-
+// Called on the io thread; must not throw. Each may call back into the transport, also close().
 struct TransportEvents {
   // A well-formed message from a peer that passed the handshake; message.from is that peer.
   std::function<void(Message)> on_message;
-  // The connection that `peer` had dialled broke: its process may have died.
+  // The connection that `peer` had dialled broke, and no newer one has taken its place: its process
+  // may have died.
   std::function<void(NodeId peer)> on_disconnect;
 };
 
 class Transport {
  public:
-  // `io`, `logger` outlive the transport.
+  // `io`, `logger` outlive the transport and the coroutines that close() leaves to end in io.run().
   Transport(asio::io_context& io, base::Logger& logger, const Handshake& self,
-            TransportEvents events);
+            TransportEvents events, const TransportLimits& limits = {});
   ~Transport();
 
   // Listens on host:port (the own raft_addr). A host that resolves to no local address is listened
-  // to on all interfaces. The error is a text for the user.
+  // to on all interfaces. Port 0 takes a free one. The error is a text for the user. Once; blocks
+  // to resolve the host.
   base::Result<base::Ok, std::string> listen(const std::string& address);
+  std::uint16_t port() const;  // 0 where not listening
 
   // Dials those who are new, hangs up on those who are gone. Never contains the node itself.
   // Addresses are resolved anew at each dial. Reconnects with a growing, bounded, jittered delay.
   void set_peers(const std::map<NodeId, std::string>& address_of);
 
   // Queues `message` for message.to. False where it was certainly not sent: no connection, unknown
-  // peer or full queue. A node that is not among the peers but has dialled us is dialled back at the
-  // address of its handshake (a bounded number of such nodes is remembered).
+  // peer, full queue, or beyond a limit of codec.hpp. A node that is not among the peers but has
+  // dialled us is dialled back at the address of its handshake, for as long as its connection lasts.
+  // REQUIRES: message.from is this node.
   bool send(Message message);
 
   // Closes everything; the coroutines end by themselves soon after.

@@ -1,13 +1,14 @@
-// What the API wants done for a request. Routing and rendering are pure: api::route() turns a request
-// into one of these, and the shell (server/) performs it: proposes the command, waits for the read
-// barrier, asks state.db. So the whole API is tested without a cluster, and the CLI's embedded
-// database runs the very same code.
+// What the API wants done for a request. Routing and rendering are pure: api::route() turns a
+// request into one of these, and the shell (server/) performs it: proposes the command, waits for
+// the read barrier, asks state.db. So the whole API is tested without a cluster, and the CLI's
+// embedded database runs the very same code.
 // (design.md speaks of a Backend interface; returning the action replaces it, and needs no mock.)
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 

@@ -20,26 +20,36 @@ struct Header {
 
 struct Request {
   Method method = Method::get;
-  std::string path;   // percent-decoded, without query; starts with '/'
+  std::string path;   // percent-decoded, without query; starts with '/', or is "*" (OPTIONS only)
   std::string query;  // raw, without '?'
   std::vector<Header> headers;
   std::string body;
   bool keep_alive = true;
+  std::uint8_t minor_version = 1;  // of HTTP/1.x: 0 or 1
 
-  // nullptr where there is none.
+  // The first field of that name; nullptr where there is none.
   const std::string* header(std::string_view name) const;
 };
 
 struct Response {
   int status = 200;
-  std::string content_type;  // empty: no body
+  std::string content_type;  // empty: no Content-Type is sent
   std::vector<Header> headers;
   std::string body;
+
+  // The first field of that name; nullptr where there is none.
+  const std::string* header(std::string_view name) const;
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view to_string(Method method);
+// Method::other for every token that is not one of ours.
+Method parse_method(std::string_view token);
+// Empty for a status that has no registered reason.
 std::string_view reason_phrase(int status);
+
+// Appends `text` percent-decoded; false: a '%' that two hex digits do not follow, or %00.
+bool percent_decode(std::string_view text, std::string& out);
 
 // Decodes a raw query string into pairs ('+' is a space). nullopt: bad percent-encoding, or more
 // than 64 pairs.

@@ -37,6 +37,10 @@ struct Prefix {
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+// What bytes from outside may violate: a family that exists, a length and a base within it, host
+// bits zero.
+bool is_valid(const Prefix& prefix);
+
 // Dotted quad (no leading zeros, RFC 6943 §3.1.1) or RFC 4291 text, without zone or brackets.
 std::optional<Address> parse_address(std::string_view text);
 

@@ -12,26 +12,32 @@ namespace ipam {
 
 struct NetworkPut {
   Network network;
+  friend bool operator==(const NetworkPut&, const NetworkPut&) = default;
 };
 struct NetworkDeleted {
   NetworkId id;
+  friend bool operator==(const NetworkDeleted&, const NetworkDeleted&) = default;
 };
 // Also with status released or expired: memory then forgets it, state.db keeps it as history.
 struct AllocationPut {
   Allocation allocation;
+  friend bool operator==(const AllocationPut&, const AllocationPut&) = default;
 };
 struct AuditAppended {
   AuditEntry entry;
+  friend bool operator==(const AuditAppended&, const AuditAppended&) = default;
 };
 
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended>;
 
-// What the client is told.
+// What the client is told: CreateNetwork gives the Network, Allocate the Allocation, every other
+// command nothing (std::monostate) where it succeeds.
 using Outcome = std::variant<Error, Network, Allocation, std::monostate>;
 
 struct Applied {
   Outcome outcome;
   std::vector<Change> changes;  // empty where the outcome is an Error
+  friend bool operator==(const Applied&, const Applied&) = default;
 };
 
 }  // namespace ipam

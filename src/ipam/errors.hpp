@@ -21,6 +21,8 @@ enum class ErrorCode : std::uint8_t {
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;
   std::string detail;  // a sentence for the user, without capital and full stop
+
+  friend bool operator==(const Error&, const Error&) = default;
 };
 
 }  // namespace ipam

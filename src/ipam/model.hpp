@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/strong.hpp"
@@ -19,6 +20,9 @@ using Revision = base::Strong<struct RevisionTag>;
 
 // Milliseconds since 1970-01-01T00:00:00Z, by the replicated clock.
 using TimeMs = std::int64_t;
+// 9999-12-31T23:59:59.999Z, the last moment of RFC 3339: a leader's broken clock counts as this, so
+// that no sum of a time and a time to live overflows.
+inline constexpr TimeMs time_ms_max = 253'402'300'799'999;
 
 struct Network {
   NetworkId id;
@@ -100,6 +104,7 @@ inline constexpr std::size_t description_bytes_max = 1024;
 inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
 inline constexpr std::size_t tags_max = 64;
 inline constexpr std::size_t tag_bytes_max = 128;
+inline constexpr std::size_t actor_bytes_max = 253;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 
 }  // namespace ipam

@@ -36,7 +36,8 @@ struct Loaded {
 // Runs the function on the io thread; may be called from any thread.
 using Post = std::function<void(std::function<void()>)>;
 
-// An error is a text for the log and /health: the database can no longer be trusted, the node stops.
+// An error is a text for the log and /health: the database can no longer be trusted, the node
+// stops.
 using OnFailure = std::function<void(std::string)>;
 
 class StateStore {
@@ -50,17 +51,24 @@ class StateStore {
 
   ~StateStore();  // writes what is queued, then joins the thread
 
-  // Queues what one entry changed. `on_durable` callbacks of flush() say when it is on disk.
+  // Everything below is called on the io thread, and its callbacks run there (by `post`), in the
+  // order of the calls except where snapshots take their time. After a failure (OnFailure, once)
+  // those that carry a Result or a bool get the failure, the others are not called any more.
+
+  // Queues what one entry changed, in the order of the log, each once. on_durable() says when it is
+  // on disk: up to commit_delay (100 ms) later, unless flush() hurries it.
   // `position` is as of this entry (its configuration is empty where it did not change).
   void append(const ipam::Counters& counters, Position position, std::vector<ipam::Change> changes);
-  // Bytes or rows not yet written; the node refuses proposals beyond a limit.
+  // Entries and their changes that the thread has not yet taken up; the node refuses proposals
+  // beyond a limit.
   std::size_t queued_changes() const;
   // Commits all that was queued before it. `done` gets the durable index.
   void flush(std::function<void(std::uint64_t index)> done);
   // Called (posted) after each commit with the durable index.
   void on_durable(std::function<void(std::uint64_t index)> listener);
 
-  void query(ipam::HistoryQuery query, std::function<void(ipam::HistoryAnswer)> done);
+  void query(ipam::HistoryQuery query,
+             std::function<void(base::Result<ipam::HistoryAnswer, std::string>)> done);
 
   // ---- snapshots ----
   struct SnapshotFile {
@@ -68,18 +76,23 @@ class StateStore {
     Position position;
     std::uint64_t bytes = 0;
   };
-  // A copy of the database as of one index, in a file of its own that the caller deletes with
-  // delete_snapshot(). At most one exists at a time.
+  // A copy of the database as of one index, in a file of its own (snapshot.db) that the caller
+  // deletes with delete_snapshot(). At most one exists at a time: a finished one is replaced, and
+  // while one is being made another is refused. Where the disk is full only the copy fails.
   void make_snapshot(std::function<void(base::Result<SnapshotFile, std::string>)> done);
+  // Fewer bytes than `size` at its end, none behind it.
   void read_snapshot(std::uint64_t offset, std::size_t size,
                      std::function<void(base::Result<base::Bytes, std::string>)> done);
   void delete_snapshot();
 
-  // Receiving: begin, then chunks in order, then install. A begin drops an unfinished one.
+  // Receiving: begin, then chunks in order (a repeated one is fine), then install. A begin drops an
+  // unfinished one, and is refused where the disk has no room for it.
   void begin_receive(std::uint64_t total_bytes, std::function<void(bool ok)> done);
   void write_chunk(std::uint64_t offset, base::SharedBytes data, std::function<void(bool ok)> done);
-  // Checks the received file (integrity, position equal to the one given), makes it durable,
-  // replaces state.db by it (rename and fsync of the directory) and reads it.
+  // Checks the received file (integrity, position equal to the one given; an empty configuration
+  // is not compared), makes it durable, replaces state.db by it (rename and fsync of the directory)
+  // and reads it. On an error the old state.db is untouched. Until `done`, no append(): what was
+  // queued before is written to the old database.
   void install_received(Position expected,
                         std::function<void(base::Result<Loaded, std::string>)> done);
 

@@ -1,0 +1,209 @@
+// Elections: Raft §5.2 and §5.4.1, pre-vote and check-quorum of the thesis §9.6 and §6.2.
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "raft/core/node.hpp"
+
+namespace raft {
+
+void RaftCore::reset_election_timer() {
+  election_elapsed_ticks_ = 0;
+  election_deadline_ticks_ = static_cast<unsigned>(
+      random_.between(options_.election_timeout_ticks, 2 * options_.election_timeout_ticks - 1));
+}
+
+bool RaftCore::may_vote() const { return !suspended_until_; }
+
+// Stickiness (thesis §4.2.3): a node that hears from a leader helps nobody to replace it.
+bool RaftCore::hears_leader() const {
+  if (is_leader()) return true;
+  return leader_ && !leader_connection_broken_ &&
+         election_elapsed_ticks_ < options_.election_timeout_ticks;
+}
+
+void RaftCore::tick_election() {
+  ++election_elapsed_ticks_;
+  if (election_elapsed_ticks_ < election_deadline_ticks_) return;
+  campaign(false);
+}
+
+void RaftCore::on_peer_disconnected(NodeId peer) {
+  if (is_leader() || !peer || peer != leader_) return;
+  leader_connection_broken_ = true;
+  // A few ticks of spread, so that the followers do not all ask at once.
+  const auto wait = static_cast<unsigned>(random_.between(1, 3));
+  if (election_deadline_ticks_ > election_elapsed_ticks_ + wait)
+    election_deadline_ticks_ = election_elapsed_ticks_ + wait;
+}
+
+void RaftCore::campaign(bool transfer) {
+  reset_election_timer();
+  // A configuration without this node that is not committed may be known here alone: then nobody
+  // else can be elected to commit it (thesis §4.2.2).
+  const bool may_lead =
+      membership_.current().is_voter(id()) || membership_.at(commit_).is_voter(id());
+  if (!may_lead || !may_vote()) {
+    // Who may not lead forgets a leader that it has not heard from.
+    leader_ = NodeId();
+    return;
+  }
+  if (transfer)
+    begin_vote(true);
+  else
+    begin_pre_vote();
+}
+
+void RaftCore::begin_pre_vote() {
+  leader_ = NodeId();
+  PreCandidate candidate;
+  candidate.votes[id()] = true;
+  role_ = std::move(candidate);
+  request_votes(term_ + 1, true, false);
+  count_votes();
+}
+
+void RaftCore::begin_vote(bool transfer) {
+  ++term_;
+  vote_ = id();
+  leader_ = NodeId();
+  leader_connection_broken_ = false;
+  Candidate candidate;
+  candidate.transfer = transfer;
+  role_ = std::move(candidate);
+  reset_election_timer();
+  request_votes(term_, false, transfer);
+  // The own vote counts only once it is durable, like everybody else's.
+  send_after_persist(id(), RequestVoteResponse{false, true});
+}
+
+void RaftCore::request_votes(Term term, bool pre_vote, bool transfer) {
+  for (const auto& [peer, member] : membership_.current().members) {
+    if (peer == id() || member.learner()) continue;
+    Message message{id(), peer, term, RequestVote{log_.last(), pre_vote, transfer}};
+    (pre_vote ? messages_ : messages_after_persist_).push_back(std::move(message));
+  }
+}
+
+void RaftCore::count_votes() {
+  auto* pre_candidate = std::get_if<PreCandidate>(&role_);
+  auto* candidate = std::get_if<Candidate>(&role_);
+  const auto& votes = pre_candidate != nullptr ? pre_candidate->votes : candidate->votes;
+  const auto answer = [&votes](NodeId voter, bool unknown) {
+    const auto it = votes.find(voter);
+    return it == votes.end() ? unknown : it->second;
+  };
+  const Configuration& configuration = membership_.current();
+  if (has_quorum(configuration, [&](NodeId voter) { return answer(voter, false); })) {
+    if (pre_candidate != nullptr)
+      begin_vote(false);
+    else
+      become_leader();
+    return;
+  }
+  if (!has_quorum(configuration, [&](NodeId voter) { return answer(voter, true); }))
+    become_follower(term_, NodeId());
+}
+
+void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
+  const bool not_voted = vote_ == from || (!vote_ && !leader_);
+  const bool grant = may_vote() && log_.up_to_date(request.last_log) &&
+                     (request.pre_vote ? term > term_ || not_voted : not_voted && !is_leader());
+  if (grant && !request.pre_vote) {
+    vote_ = from;
+    reset_election_timer();
+    send_after_persist(from, RequestVoteResponse{false, true});
+  } else {
+    send_with_term(from, grant ? term : term_, RequestVoteResponse{request.pre_vote, grant});
+  }
+}
+
+void RaftCore::handle(NodeId from, const RequestVoteResponse& response) {
+  auto* pre_candidate = std::get_if<PreCandidate>(&role_);
+  auto* candidate = std::get_if<Candidate>(&role_);
+  if (response.pre_vote ? pre_candidate == nullptr : candidate == nullptr) return;
+  auto& votes = response.pre_vote ? pre_candidate->votes : candidate->votes;
+  votes.emplace(from, response.granted);
+  count_votes();
+}
+
+void RaftCore::handle(NodeId, const TimeoutNow&) {
+  if (!is_leader()) campaign(true);
+}
+
+void RaftCore::handle(NodeId, const NotMember& message) {
+  if (membership_.current().contains(id()) &&
+      membership_.current_index() < message.configuration_index)
+    removed_ = true;
+}
+
+void RaftCore::become_follower(Term term, NodeId leader) {
+  ASSERT(term >= term_);
+  if (auto* was_leader = leader_role()) fail_reads(*was_leader);
+  if (term > term_) {
+    term_ = term;
+    vote_ = NodeId();
+  }
+  const bool new_leader = leader != leader_;
+  leader_ = leader;
+  if (new_leader) leader_connection_broken_ = false;
+  if (!std::holds_alternative<Follower>(role_)) {
+    role_ = Follower{};
+    reset_election_timer();
+  }
+}
+
+void RaftCore::heard_from_leader(NodeId leader) {
+  become_follower(term_, leader);
+  election_elapsed_ticks_ = 0;
+  leader_connection_broken_ = false;
+}
+
+void RaftCore::become_leader() {
+  ASSERT(std::holds_alternative<Candidate>(role_));
+  leader_ = id();
+  Leader leader;
+  leader.term_start = log_.last_index() + 1;
+  for (Index index = commit_ + 1; index <= log_.last_index(); ++index)
+    leader.uncommitted_bytes += log_.at(index).data->size();
+  role_ = std::move(leader);
+  on_configuration_changed();  // a record for each member
+  append_as_leader(EntryKind::noop, base::share({}));
+}
+
+// Raft §5.1. False where the message must not be looked at any further.
+bool RaftCore::accept_term(const Message& message) {
+  const auto* vote = std::get_if<RequestVote>(&message.body);
+  const auto* vote_response = std::get_if<RequestVoteResponse>(&message.body);
+  if (vote != nullptr) tell_if_removed(message.from);
+  if (vote != nullptr && !vote->leadership_transfer && message.term > term_ && hears_leader() &&
+      leader_ != message.from)
+    return false;
+  if (message.term < term_) {
+    answer_lower_term(message);
+    return false;
+  }
+  if (message.term == term_) return true;
+  if (vote != nullptr && vote->pre_vote) return true;
+  if (vote_response != nullptr && vote_response->pre_vote && vote_response->granted) {
+    // A grant names the term that was asked for.
+    return std::holds_alternative<PreCandidate>(role_) && message.term == term_ + 1;
+  }
+  const bool from_leader = std::holds_alternative<AppendEntries>(message.body) ||
+                           std::holds_alternative<Heartbeat>(message.body) ||
+                           std::holds_alternative<InstallSnapshot>(message.body);
+  become_follower(message.term, from_leader ? message.from : NodeId());
+  return true;
+}
+
+// A sender of an earlier term must learn of ours, or it would neither lead nor follow for ever
+// (raft-scenarios.md, 5).
+void RaftCore::answer_lower_term(const Message& message) {
+  if (const auto* vote = std::get_if<RequestVote>(&message.body))
+    send(message.from, RequestVoteResponse{vote->pre_vote, false});
+  else if (std::holds_alternative<AppendEntries>(message.body) ||
+           std::holds_alternative<Heartbeat>(message.body) ||
+           std::holds_alternative<InstallSnapshot>(message.body))
+    send(message.from, HeartbeatResponse{});
+}
+
+}  // namespace raft

@@ -1,0 +1,91 @@
+#include "raft/core/membership.hpp"
+
+#include "base/assert.hpp"
+
+namespace raft {
+
+const Configuration& Membership::at(Index index) const {
+  for (auto it = history_.rbegin(); it != history_.rend(); ++it)
+    if (it->index <= index) return it->configuration;
+  return history_.front().configuration;
+}
+
+Index Membership::index_at(Index index) const {
+  for (auto it = history_.rbegin(); it != history_.rend(); ++it)
+    if (it->index <= index) return it->index;
+  return history_.front().index;
+}
+
+void Membership::append(Index index, Configuration configuration) {
+  ASSERT(index > current_index());
+  history_.push_back({index, std::move(configuration)});
+}
+
+void Membership::truncate_from(Index index) {
+  while (history_.size() > 1 && history_.back().index >= index) history_.pop_back();
+}
+
+void Membership::compact(Index index) {
+  while (history_.size() > 1 && history_[1].index <= index) history_.pop_front();
+}
+
+void Membership::reset(Index index, Configuration configuration) {
+  history_.clear();
+  history_.push_back({index, std::move(configuration)});
+}
+
+Configuration with_learner(const Configuration& from, NodeId id, const std::string& address) {
+  Configuration to = from;
+  Member member;
+  member.address = address;
+  member.promote = true;
+  to.members[id] = member;
+  return to;
+}
+
+namespace {
+
+Configuration begin_joint(const Configuration& from) {
+  ASSERT(!from.joint);
+  Configuration to = from;
+  to.joint = true;
+  for (auto& [id, member] : to.members) member.outgoing = member.voter;
+  return to;
+}
+
+}  // namespace
+
+Configuration with_promotion(const Configuration& from, NodeId id) {
+  Configuration to = begin_joint(from);
+  Member& member = to.members.at(id);
+  member.voter = true;
+  member.promote = false;
+  return to;
+}
+
+Configuration without_voter(const Configuration& from, NodeId id) {
+  Configuration to = begin_joint(from);
+  to.members.at(id).voter = false;
+  return to;
+}
+
+Configuration without_learner(const Configuration& from, NodeId id) {
+  ASSERT(from.members.at(id).learner());
+  Configuration to = from;
+  to.members.erase(id);
+  return to;
+}
+
+Configuration leave_joint(const Configuration& from) {
+  ASSERT(from.joint);
+  Configuration to;
+  for (const auto& [id, member] : from.members) {
+    if (member.outgoing && !member.voter) continue;
+    Member kept = member;
+    kept.outgoing = false;
+    to.members.emplace(id, kept);
+  }
+  return to;
+}
+
+}  // namespace raft

@@ -1,0 +1,257 @@
+// Replication and commitment: Raft §5.3, §5.4.2 and §7; pipelining as in the thesis §10.2.
+#include <algorithm>
+#include <array>
+
+#include "base/assert.hpp"
+#include "raft/core/node.hpp"
+
+namespace raft {
+
+Progress* RaftCore::progress_of(NodeId peer) {
+  auto* leader = leader_role();
+  if (leader == nullptr) return nullptr;
+  const auto it = leader->progress.find(peer);
+  return it == leader->progress.end() ? nullptr : &it->second;
+}
+
+// ---- the leader's side ----
+
+void RaftCore::tick_leader(Leader& leader) {
+  for (auto& [peer, progress] : leader.progress) ++progress.ticks_since_heard;
+  if (++leader.ticks_since_quorum_check >= options_.election_timeout_ticks) {
+    leader.ticks_since_quorum_check = 0;
+    const bool heard = has_quorum(membership_.current(), [&](NodeId peer) {
+      const auto it = leader.progress.find(peer);
+      return peer == id() || (it != leader.progress.end() && it->second.recently_active);
+    });
+    for (auto& [peer, progress] : leader.progress) progress.recently_active = false;
+    if (!heard) return become_follower(term_, NodeId());
+  }
+  if (leader.transfer_target && ++leader.transfer_ticks >= options_.election_timeout_ticks)
+    leader.transfer_target = NodeId();  // aborted: proposals are taken again
+  if (++leader.ticks_since_heartbeat >= options_.heartbeat_ticks) {
+    leader.ticks_since_heartbeat = 0;
+    send_heartbeats(leader);
+  }
+}
+
+void RaftCore::append_as_leader(EntryKind kind, base::SharedBytes data) {
+  auto* leader = leader_role();
+  ASSERT(leader != nullptr);
+  leader->uncommitted_bytes += data->size();
+  log_.append({log_.last_index() + 1, term_, kind, std::move(data)});
+}
+
+void RaftCore::send_appends(Leader& leader) {
+  for (auto& [peer, progress] : leader.progress) {
+    while (!progress.paused() && progress.next() <= log_.last_index())
+      send_append(peer, progress, false);
+    // A new record may have nothing to send, but where the logs agree must still be found out.
+    if (!progress.paused() && progress.state() == Progress::State::probe)
+      send_append(peer, progress, true);
+    // News of the commit index goes out at once: a follower's clients wait for it.
+    if (!progress.paused() && progress.commit_sent < std::min(commit_, progress.match()))
+      send_append(peer, progress, true);
+  }
+}
+
+void RaftCore::send_append(NodeId to, Progress& progress, bool allow_empty) {
+  const Index previous = progress.next() - 1;
+  const auto previous_term = log_.term_at(previous);
+  if (!previous_term) {
+    if (progress.state() == Progress::State::snapshot) return;
+    progress.begin_snapshot();
+    snapshots_wanted_.push_back(to);
+    return;
+  }
+  AppendEntries request;
+  request.previous = {previous, *previous_term};
+  request.commit = commit_;
+  request.progress_id = progress.id();
+  request.entries = log_.slice(progress.next(), log_.last_index(), options_.message_bytes_max);
+  if (request.entries.empty() && !allow_empty) return;
+  std::size_t bytes = 0;
+  for (const Entry& entry : request.entries) bytes += entry.data->size();
+  progress.commit_sent = std::max(progress.commit_sent, commit_);
+  progress.on_sent(previous + request.entries.size(), bytes);
+  send(to, std::move(request));
+}
+
+void RaftCore::send_heartbeats(Leader& leader) {
+  leader.round_sent = leader.reads.latest_round();
+  for (const auto& [peer, progress] : leader.progress)
+    send(peer, Heartbeat{std::min(commit_, progress.match()), leader.round_sent, progress.id()});
+}
+
+// The largest index that a quorum holds durably: in a joint configuration, one of each half.
+Index RaftCore::quorum_match(const Leader& leader) const {
+  const auto match_of = [&](NodeId peer) {
+    if (peer == id()) return log_.persisted();
+    const auto it = leader.progress.find(peer);
+    return it == leader.progress.end() ? Index() : it->second.match();
+  };
+  const auto half = [&](bool Member::*votes) {
+    std::array<Index, members_max> matches;
+    std::size_t count = 0;
+    for (const auto& [peer, member] : membership_.current().members)
+      if (member.*votes) matches[count++] = match_of(peer);
+    if (count == 0) return Index();
+    std::sort(matches.begin(), matches.begin() + count);
+    return matches[(count - 1) / 2];
+  };
+  const Index incoming = half(&Member::voter);
+  if (!membership_.current().joint) return incoming;
+  return std::min(incoming, half(&Member::outgoing));
+}
+
+void RaftCore::advance_commit(Leader& leader) {
+  const Index index = quorum_match(leader);
+  // Raft §5.4.2: only an entry of the own term is committed by counting.
+  if (index <= commit_ || log_.term_at(index) != term_) return;
+  commit_to(index);
+  on_committed_as_leader(leader);
+}
+
+void RaftCore::commit_to(Index index) {
+  ASSERT(index >= commit_ && index <= log_.last_index());
+  if (auto* leader = leader_role())
+    for (Index committed = commit_ + 1; committed <= index; ++committed)
+      leader->uncommitted_bytes -= log_.at(committed).data->size();
+  commit_ = index;
+  if (suspended_until_ && commit_ >= suspended_until_ && log_.term_at(commit_) == term_)
+    suspended_until_ = Index();
+}
+
+void RaftCore::on_committed_as_leader(Leader& leader) {
+  const Configuration& current = membership_.current();
+  if (membership_.current_index() <= commit_) {
+    tell_departed(leader);
+    if (current.joint) {
+      append_configuration(leave_joint(current));
+    } else if (!current.is_voter(id())) {
+      step_down_removed(leader);
+      return;
+    }
+  }
+  promote_learners(leader);
+}
+
+void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
+  auto* progress = progress_of(from);
+  if (progress == nullptr || progress->id() != response.progress_id) return;
+  progress->recently_active = progress->heard = true;
+  progress->ticks_since_heard = 0;
+  if (response.rejected) {
+    // What it acknowledged is gone there (its disk lost it), or the answer is late: it proves anew
+    // what it has, under a new number, so that no earlier answer counts.
+    if (response.index <= progress->match() && progress->state() != Progress::State::snapshot) {
+      leader_role()->progress.erase(from);
+      return on_configuration_changed();
+    }
+    const Index agreement =
+        log_.last_index_with_term_at_most(response.hint.term, response.hint.index);
+    progress->on_rejected(response.index, agreement);
+    return;
+  }
+  if (response.index > log_.last_index()) return;  // not from an entry that we sent
+  Leader& leader = *leader_role();
+  const bool was_snapshot = progress->state() == Progress::State::snapshot;
+  const bool news = progress->on_accepted(response.index);
+  if (was_snapshot && response.index >= log_.compacted().index)
+    progress->end_snapshot(response.index, true);
+  // The commit may complete a change of members: `progress` may be gone, or this leader.
+  if (news) advance_commit(leader);
+  if (!is_leader() || progress_of(from) == nullptr) return;
+  promote_learners(leader);
+  check_transfer(leader, from);
+}
+
+void RaftCore::handle(NodeId from, const HeartbeatResponse& response) {
+  auto* progress = progress_of(from);
+  if (progress == nullptr || progress->id() != response.progress_id) return;
+  progress->recently_active = progress->heard = true;
+  progress->ticks_since_heard = 0;
+  progress->on_heartbeat_answered();
+  // Something that was sent may be lost: an append without entries makes the follower say so.
+  if (progress->state() == Progress::State::replicate && progress->has_inflight() &&
+      progress->next() > log_.last_index())
+    send_append(from, *progress, true);
+  if (response.read_round > progress->read_round) {
+    progress->read_round = response.read_round;
+    answer_reads(*leader_role());
+  }
+}
+
+void RaftCore::on_snapshot_sent(NodeId peer, Index index, bool arrived) {
+  if (auto* progress = progress_of(peer)) progress->end_snapshot(index, arrived);
+}
+
+// ---- the follower's side ----
+
+void RaftCore::handle(NodeId from, const AppendEntries& request) {
+  if (is_leader()) return;  // nobody else leads in our term
+  heard_from_leader(from);
+  // What is committed here equals the leader's log, even where it is compacted away.
+  if (request.previous.index + request.entries.size() < commit_) {
+    send_after_persist(from, AppendEntriesResponse{request.progress_id, false, commit_, {}});
+    return;
+  }
+  if (request.previous.index < commit_ || log_.matches(request.previous))
+    return accept_entries(request);
+  const Index limit = std::min(request.previous.index, log_.last_index());
+  const Index hint = log_.last_index_with_term_at_most(request.previous.term, limit);
+  send(from, AppendEntriesResponse{request.progress_id, true, request.previous.index,
+                                   {hint, log_.term_at(hint).value_or(Term())}});
+}
+
+// REQUIRES: the log agrees with the leader's at request.previous.
+void RaftCore::accept_entries(const AppendEntries& request) {
+  for (const Entry& entry : request.entries) {
+    if (entry.index <= commit_ || log_.term_at(entry.index) == entry.term) continue;
+    if (entry.index <= log_.last_index()) {
+      log_.truncate_from(entry.index);
+      membership_.truncate_from(entry.index);
+    }
+    log_.append(entry);
+    if (entry.kind == EntryKind::configuration) {
+      auto configuration = decode_configuration(*entry.data);
+      ASSERT(configuration);  // the leader's core made it and frames are checksummed
+      membership_.append(entry.index, std::move(*configuration));
+    }
+  }
+  // Only what this message proved is acknowledged and committed (raft-scenarios.md, 10).
+  const Index proven = request.previous.index + request.entries.size();
+  if (request.commit > commit_) commit_to(std::max(commit_, std::min(request.commit, proven)));
+  send_after_persist(leader_, AppendEntriesResponse{request.progress_id, false, proven, {}});
+}
+
+void RaftCore::handle(NodeId from, const Heartbeat& heartbeat) {
+  if (is_leader()) return;
+  heard_from_leader(from);
+  // The leader names no commit beyond what we acknowledged to it.
+  if (heartbeat.commit > commit_ && heartbeat.commit <= log_.last_index())
+    commit_to(heartbeat.commit);
+  send(from, HeartbeatResponse{heartbeat.read_round, heartbeat.progress_id});
+}
+
+void RaftCore::handle(NodeId from, const InstallSnapshot& request) {
+  if (is_leader()) return;
+  heard_from_leader(from);
+  const LogPosition last = request.meta.last;
+  if (last.index > commit_) {
+    if (log_.matches(last)) {
+      commit_to(last.index);  // the log is whole up to there: keep its tail
+    } else {
+      log_.reset(last);
+      membership_.reset(last.index, request.meta.configuration);
+      commit_ = applied_ = last.index;
+      snapshot_to_install_ = request.meta;
+      compacted_to_hand_out_ = std::nullopt;
+      if (suspended_until_ && commit_ >= suspended_until_ && last.term == term_)
+        suspended_until_ = Index();
+    }
+  }
+  send_after_persist(from, AppendEntriesResponse{request.progress_id, false, commit_, {}});
+}
+
+}  // namespace raft

@@ -1,0 +1,347 @@
+#include "raft/node/driver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "raft/node/envelope.hpp"
+
+namespace raft {
+
+Driver::Driver(const DriverOptions& options, DurableState durable)
+    : options_(options),
+      core_(options.core, std::move(durable)),
+      proposals_(options.origin, options.proposal_timeout_ticks, options.proposals_queue_max),
+      member_changes_(options.member_change_timeout_ticks),
+      sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks),
+      receiver_(options.core.id),
+      applied_(core_.applied()) {}
+
+void Driver::tick(std::int64_t wall_ms) {
+  ++now_ticks_;
+  last_stamp_ms_ = std::max(last_stamp_ms_, wall_ms);
+  core_.tick();
+  proposals_.tick();
+  member_changes_.tick();
+  sender_.tick();
+}
+
+bool Driver::propose(const ProposalId& id, base::SharedBytes command) {
+  return proposals_.add(id, std::move(command));
+}
+
+void Driver::read(std::uint64_t read_id) {
+  reads_new_.push_back({read_id, now_ticks_ + options_.read_timeout_ticks});
+}
+
+void Driver::change_members(std::uint64_t change_id, const MemberChange& change) {
+  member_changes_.add(change_id, change);
+}
+
+base::Result<base::Ok, Refusal> Driver::transfer_leader(NodeId target) {
+  return core_.transfer_leader(target);
+}
+
+void Driver::on_peer_disconnected(NodeId peer) { core_.on_peer_disconnected(peer); }
+
+void Driver::fail_pending() {
+  proposals_.fail_all();
+  member_changes_.fail_all();
+  for (const auto& read : std::exchange(reads_new_, {})) output_.reads.push_back({read.id, false});
+  for (const auto& [context, group] : std::exchange(reads_asked_, {}))
+    for (const auto& read : group.reads) output_.reads.push_back({read.id, false});
+  for (const auto& [index, read] : std::exchange(reads_known_, {}))
+    output_.reads.push_back({read.id, false});
+}
+
+// ---- messages ----
+
+void Driver::receive(Message message) {
+  if (message.to != core_.id()) return;
+  handle_driver_message(message);
+}
+
+void Driver::handle_driver_message(Message& message) {
+  if (auto* forward = std::get_if<ForwardProposals>(&message.body)) {
+    for (Proposal& proposal : forward->proposals)
+      forwarded_to_us_.emplace_back(message.from, std::move(proposal));
+  } else if (const auto* refused = std::get_if<ForwardRefused>(&message.body)) {
+    for (const ProposalId& id : refused->ids) proposals_.refused(id);
+  } else if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
+    if (message.term < core_.term()) return;  // from a leader that was deposed
+    const bool wanted = chunk->meta.last.index > core_.commit() && !installing_;
+    receiver_.on_chunk(message.from, *chunk, wanted);
+  } else if (const auto* response = std::get_if<SnapshotChunkResponse>(&message.body)) {
+    sender_.on_response(message.from, *response);
+  } else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body)) {
+    output_.messages.push_back(
+        {core_.id(), message.from, Term(), raft::change_members(core_, *request)});
+  } else if (const auto* changed = std::get_if<ChangeMembersResponse>(&message.body)) {
+    member_changes_.on_response(*changed);
+  } else if (const auto* install = std::get_if<InstallSnapshot>(&message.body)) {
+    // Only with its bytes here can the core take it; the sender repeats itself until then.
+    const bool needed = message.term >= core_.term() && install->meta.last.index > core_.commit();
+    if (installing_ || (needed && !receiver_.complete(install->meta.last))) return;
+    core_.step(message);
+  } else {
+    core_.step(message);
+  }
+}
+
+void Driver::on_not_sent(const Message& message) {
+  if (const auto* forward = std::get_if<ForwardProposals>(&message.body))
+    proposals_.put_back(forward->proposals);
+  else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body))
+    member_changes_.on_response(
+        {request->context, false, static_cast<std::uint8_t>(Refusal::not_leader)});
+}
+
+// ---- proposals ----
+
+base::Result<LogPosition, Refusal> Driver::append(const std::vector<Proposal>& proposals,
+                                                  std::int64_t wall_ms) {
+  last_stamp_ms_ = std::max(last_stamp_ms_, wall_ms);
+  std::vector<base::SharedBytes> sealed;
+  sealed.reserve(proposals.size());
+  for (const Proposal& proposal : proposals)
+    sealed.push_back(seal(proposal.id, last_stamp_ms_, *proposal.command));
+  return core_.propose(std::move(sealed));
+}
+
+void Driver::route_proposals(std::int64_t wall_ms) {
+  append_forwarded(wall_ms);
+  bool moving = true;
+  while (moving && proposals_.has_queued() && core_.leader()) {
+    auto proposals = proposals_.take_queued(options_.proposals_per_message_max,
+                                            options_.proposal_bytes_per_message_max);
+    if (core_.is_leader())
+      moving = append_own(std::move(proposals), wall_ms);
+    else
+      forward_own(std::move(proposals));
+  }
+}
+
+// False where they have to wait.
+bool Driver::append_own(std::vector<Proposal> proposals, std::int64_t wall_ms) {
+  if (proposals.empty()) return true;
+  const auto first = append(proposals, wall_ms);
+  if (first.ok()) {
+    for (std::size_t i = 0; i < proposals.size(); ++i)
+      proposals_.appended(proposals[i].id, first->index + i);
+    return true;
+  }
+  // Overloaded is answered at once; the other reasons pass.
+  if (first.error() == Refusal::overloaded) {
+    for (const Proposal& proposal : proposals) proposals_.refused(proposal.id);
+    return true;
+  }
+  proposals_.put_back(std::move(proposals));
+  return false;
+}
+
+void Driver::forward_own(std::vector<Proposal> proposals) {
+  if (proposals.empty()) return;
+  proposals_.forwarded(proposals);
+  output_.messages.push_back(
+      {core_.id(), core_.leader(), Term(), ForwardProposals{std::move(proposals)}});
+}
+
+void Driver::append_forwarded(std::int64_t wall_ms) {
+  if (forwarded_to_us_.empty()) return;
+  std::vector<Proposal> proposals;
+  for (auto& [from, proposal] : forwarded_to_us_) proposals.push_back(proposal);
+  const bool appended = append(proposals, wall_ms).ok();
+  if (!appended) {
+    std::map<NodeId, ForwardRefused> refused;
+    for (auto& [from, proposal] : forwarded_to_us_) refused[from].ids.push_back(proposal.id);
+    for (auto& [to, body] : refused)
+      output_.messages.push_back({core_.id(), to, Term(), std::move(body)});
+  }
+  forwarded_to_us_.clear();
+}
+
+// ---- reads ----
+
+void Driver::ask_reads() {
+  for (auto it = reads_asked_.begin(); it != reads_asked_.end();) {
+    if (it->second.retry_tick > now_ticks_) {
+      ++it;
+      continue;
+    }
+    // No answer: the question or the answer was lost, or the leader.
+    reads_new_.insert(reads_new_.end(), it->second.reads.begin(), it->second.reads.end());
+    it = reads_asked_.erase(it);
+  }
+  std::erase_if(reads_new_, [&](const WaitingRead& read) {
+    if (read.deadline_tick > now_ticks_) return false;
+    output_.reads.push_back({read.id, false});
+    return true;
+  });
+  if (reads_new_.empty()) return;
+  const std::uint64_t context = next_read_context_;
+  if (!core_.read_index(context)) return;
+  ++next_read_context_;
+  reads_asked_[context] = {std::exchange(reads_new_, {}), now_ticks_ + options_.read_retry_ticks};
+}
+
+void Driver::answer_reads() {
+  while (!reads_known_.empty() && reads_known_.begin()->first <= applied_) {
+    output_.reads.push_back({reads_known_.begin()->second.id, true});
+    reads_known_.erase(reads_known_.begin());
+  }
+}
+
+// ---- the turn ----
+
+Output Driver::take_output(std::int64_t wall_ms) {
+  route_proposals(wall_ms);
+  member_changes_.advance(core_, output_.messages);
+  ask_reads();
+  compact_log();
+  while (!installing_ && core_.has_ready()) take_ready();
+  advance_snapshots();
+  begin_persist();
+  answer_reads();
+  const bool leads = core_.is_leader();
+  if (leads && !was_leader_) output_.became_leader = true;
+  was_leader_ = leads;
+  for (auto& failed : proposals_.take_failed()) output_.failed_proposals.push_back(failed);
+  for (auto& reply : member_changes_.take_replies()) output_.member_changes.push_back(reply);
+  return std::exchange(output_, {});
+}
+
+void Driver::take_ready() {
+  Ready ready = core_.take_ready();
+  for (Message& message : ready.messages) output_.messages.push_back(std::move(message));
+  if (ready.hard_state) gathered_.hard_state = ready.hard_state;
+  if (ready.snapshot) {
+    gathered_.snapshot = ready.snapshot;
+    gathered_.entries.clear();
+    gathered_.compacted.reset();
+    output_.install = std::move(ready.snapshot);
+    installing_ = true;
+  }
+  if (!ready.entries.empty()) {
+    auto& entries = gathered_.entries;
+    // What gathered and was cut from the log since then must not be written after all.
+    while (!entries.empty() && entries.back().index >= ready.entries.front().index)
+      entries.pop_back();
+    entries.insert(entries.end(), std::make_move_iterator(ready.entries.begin()),
+                   std::make_move_iterator(ready.entries.end()));
+  }
+  if (ready.compacted) gathered_.compacted = ready.compacted;
+  if (ready.token) gathered_token_ = ready.token;
+  for (Message& message : ready.messages_after_persist)
+    gathered_messages_.push_back(std::move(message));
+  for (const Entry& entry : ready.committed) apply(entry);
+  for (const ReadState& state : ready.reads) {
+    const auto it = reads_asked_.find(state.context);
+    if (it == reads_asked_.end()) continue;
+    for (const WaitingRead& read : it->second.reads) {
+      if (state.ok)
+        reads_known_.emplace(state.index, read);
+      else
+        reads_new_.push_back(read);
+    }
+    reads_asked_.erase(it);
+  }
+  for (const NodeId peer : ready.snapshots_wanted) sender_.want(peer);
+  if (ready.removed) output_.removed = true;
+}
+
+void Driver::begin_persist() {
+  if (writing_ || installing_) return;
+  if (gathered_.empty()) {
+    // Everything those messages wait for is durable already.
+    std::vector<Message> messages = std::exchange(gathered_messages_, {});
+    bool to_self = false;
+    for (Message& message : messages) {
+      if (message.to == core_.id()) {
+        core_.step(message);
+        to_self = true;
+      } else {
+        output_.messages.push_back(std::move(message));
+      }
+    }
+    if (to_self) {
+      while (!installing_ && core_.has_ready()) take_ready();
+      begin_persist();
+    }
+    return;
+  }
+  writing_ = true;
+  output_.persist = std::exchange(gathered_, {});
+  writing_token_ = std::exchange(gathered_token_, std::nullopt);
+  writing_messages_ = std::exchange(gathered_messages_, {});
+}
+
+void Driver::on_persisted() {
+  ASSERT(writing_);
+  writing_ = false;
+  if (writing_token_) core_.on_persisted(*writing_token_);
+  for (Message& message : std::exchange(writing_messages_, {})) {
+    if (message.to == core_.id())
+      core_.step(message);
+    else
+      output_.messages.push_back(std::move(message));
+  }
+}
+
+void Driver::apply(const Entry& entry) {
+  ASSERT(entry.index == applied_ + 1);
+  AppliedEntry applied{{entry.index, entry.term}, entry.kind, {}, 0, entry.data, *entry.data};
+  if (entry.kind == EntryKind::command) {
+    const auto envelope = open_envelope(*entry.data);
+    ASSERT(envelope);  // sealed by a leader's driver, and checksummed since
+    applied.id = envelope->id;
+    applied.timestamp_ms = envelope->timestamp_ms;
+    applied.content = envelope->command;
+    last_stamp_ms_ = std::max(last_stamp_ms_, applied.timestamp_ms);
+  }
+  applied_ = entry.index;
+  proposals_.applied(entry.index, applied.id);
+  output_.applied.push_back(std::move(applied));
+}
+
+// The log is cut only up to what the host's state holds durably.
+void Driver::compact_log() {
+  const Index last = core_.log().last_index();
+  if (last - core_.log().compacted().index < 2 * options_.log_entries_kept) return;
+  const Index target =
+      std::min({state_durable_, core_.applied(), last - options_.log_entries_kept});
+  // Each cut is a write: not for a few entries.
+  if (target < core_.log().compacted().index + options_.log_entries_kept / 2) return;
+  core_.compact(target);
+}
+
+// ---- snapshots ----
+
+void Driver::advance_snapshots() {
+  const NodeId peer = sender_.peer();
+  const std::uint64_t progress_id = core_.progress_id(peer);
+  if (sender_.active() && progress_id != 0 && !core_.awaits_snapshot(peer)) sender_.finish();
+  sender_.advance(core_.term(), progress_id);
+  if (const auto failed = sender_.take_failed()) core_.on_snapshot_sent(*failed, Index(), false);
+  for (Message& message : sender_.take_messages()) output_.messages.push_back(std::move(message));
+  for (Message& message : receiver_.take_messages()) output_.messages.push_back(std::move(message));
+  for (SnapshotWork& work : sender_.take_work()) output_.snapshot_work.push_back(std::move(work));
+  for (SnapshotWork& work : receiver_.take_work()) output_.snapshot_work.push_back(std::move(work));
+}
+
+void Driver::on_snapshot_made(std::optional<SnapshotMeta> meta, std::uint64_t total_bytes) {
+  sender_.on_made(std::move(meta), total_bytes);
+}
+
+void Driver::on_snapshot_read(std::uint64_t offset, std::optional<base::SharedBytes> data) {
+  sender_.on_read(offset, std::move(data));
+}
+
+void Driver::on_snapshot_installed() {
+  ASSERT(installing_);
+  installing_ = false;
+  receiver_.reset();
+  applied_ = core_.log().compacted().index;
+  state_durable_ = std::max(state_durable_, applied_);
+}
+
+}  // namespace raft

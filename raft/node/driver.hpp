@@ -1,0 +1,172 @@
+// The host loop of RaftCore as a pure object: it orders what a Ready asks for (write, then answer),
+// stamps and forwards proposals, groups reads, streams snapshots, cuts the log, and gives up on what
+// takes too long. raft/node/node is the coroutine shell that performs its Output; the simulator
+// performs it on simulated disks.
+// Pure; on a node it lives on the io thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "raft/core/node.hpp"
+#include "raft/node/member_changes.hpp"
+#include "raft/node/proposals.hpp"
+#include "raft/node/snapshot_transfer.hpp"
+#include "raft/storage/log_store.hpp"
+
+namespace raft {
+
+struct DriverOptions {
+  CoreOptions core;
+  std::uint64_t origin = 0;  // random, one per process: names this node's proposals
+  std::uint64_t proposal_timeout_ticks = 100;
+  std::uint64_t read_timeout_ticks = 100;
+  std::uint64_t read_retry_ticks = 10;
+  std::uint64_t member_change_timeout_ticks = 200;
+  std::uint64_t snapshot_resend_ticks = 40;
+  std::uint64_t snapshot_give_up_ticks = 1200;
+  std::size_t proposals_queue_max = 65536;
+  std::size_t proposals_per_message_max = 4096;
+  std::size_t proposal_bytes_per_message_max = 4u << 20;  // and one more command; fits a frame
+  // The log is cut when it is twice as long; it keeps this many entries for slow followers.
+  std::uint64_t log_entries_kept = 10000;
+};
+
+struct AppliedEntry {
+  LogPosition position;
+  EntryKind kind = EntryKind::noop;
+  ProposalId id;                  // of a command
+  std::int64_t timestamp_ms = 0;  // of a command: the leader's clock
+  base::SharedBytes data;
+  base::BytesView content;  // the command or the configuration; a view into data
+};
+
+struct ReadReply {
+  std::uint64_t id = 0;
+  bool ok = false;  // false: no leader confirmed it in time
+};
+
+struct Output {
+  // Write it, then call on_persisted(). There is none as long as one is under way.
+  std::optional<PersistBatch> persist;
+  // To be sent now. Where a send fails for certain, on_not_sent() wants to know.
+  std::vector<Message> messages;
+  // To be applied in order.
+  std::vector<AppliedEntry> applied;
+  // To be answered after `applied`.
+  std::vector<ReadReply> reads;
+  std::vector<FailedProposal> failed_proposals;
+  std::vector<MemberChangeReply> member_changes;
+  std::vector<SnapshotWork> snapshot_work;
+  // Replace the state by the received snapshot, durably; then on_snapshot_installed(). Nothing is
+  // written or applied until then.
+  std::optional<SnapshotMeta> install;
+  bool became_leader = false;
+  bool removed = false;  // this node is no member any more: stop
+
+  bool empty() const {
+    return !persist && messages.empty() && applied.empty() && reads.empty() &&
+           failed_proposals.empty() && member_changes.empty() && snapshot_work.empty() && !install &&
+           !became_leader && !removed;
+  }
+};
+
+class Driver {
+ public:
+  Driver(const DriverOptions& options, DurableState durable);
+
+  // ---- inputs ----
+  // `wall_ms` is this node's clock, ms since 1970: a leader stamps commands with it.
+  void tick(std::int64_t wall_ms);
+  void receive(Message message);
+  // False: the queue is full; nothing was taken and no failure will be reported.
+  bool propose(const ProposalId& id, base::SharedBytes command);
+  void read(std::uint64_t read_id);
+  void change_members(std::uint64_t change_id, const MemberChange& change);
+  base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
+  void on_peer_disconnected(NodeId peer);
+
+  // ---- completions ----
+  void on_persisted();
+  void on_not_sent(const Message& message);
+  // The state of the host is durable up to here: the log before it may be cut.
+  void on_state_durable(Index index) { state_durable_ = std::max(state_durable_, index); }
+  void on_snapshot_made(std::optional<SnapshotMeta> meta, std::uint64_t total_bytes);
+  void on_snapshot_read(std::uint64_t offset, std::optional<base::SharedBytes> data);
+  void on_snapshot_begun(bool ok) { receiver_.on_begun(ok); }
+  void on_snapshot_written(bool ok) { receiver_.on_written(ok); }
+  void on_snapshot_installed();
+  // No client will be answered by this process any more; everything pending fails in the next Output.
+  void fail_pending();
+
+  // ---- output ----
+  Output take_output(std::int64_t wall_ms);
+
+  const RaftCore& core() const { return core_; }
+  // Handed out in Output::applied (or by an installed snapshot).
+  Index applied() const { return applied_; }
+  std::size_t pending_proposals() const { return proposals_.size(); }
+
+ private:
+  struct WaitingRead {
+    std::uint64_t id;
+    std::uint64_t deadline_tick;
+  };
+  struct ReadGroup {
+    std::vector<WaitingRead> reads;
+    std::uint64_t retry_tick = 0;
+  };
+
+  void route_proposals(std::int64_t wall_ms);
+  bool append_own(std::vector<Proposal> proposals, std::int64_t wall_ms);
+  void forward_own(std::vector<Proposal> proposals);
+  void append_forwarded(std::int64_t wall_ms);
+  base::Result<LogPosition, Refusal> append(const std::vector<Proposal>& proposals,
+                                            std::int64_t wall_ms);
+  void ask_reads();
+  void answer_reads();
+  void take_ready();
+  void begin_persist();
+  void apply(const Entry& entry);
+  void compact_log();
+  void advance_snapshots();
+  void handle_driver_message(Message& message);
+
+  const DriverOptions options_;
+  RaftCore core_;
+  Proposals proposals_;
+  MemberChanges member_changes_;
+  SnapshotSender sender_;
+  SnapshotReceiver receiver_;
+  Index applied_;
+  Index state_durable_;
+  std::uint64_t now_ticks_ = 0;
+  std::int64_t last_stamp_ms_ = 0;  // stamps never go back while this node leads
+  bool was_leader_ = false;
+  std::vector<std::pair<NodeId, Proposal>> forwarded_to_us_;
+
+  // Writing: what has gathered since the write under way began.
+  bool writing_ = false;
+  bool installing_ = false;
+  PersistBatch gathered_;
+  std::optional<PersistToken> gathered_token_;
+  std::vector<Message> gathered_messages_;
+  std::optional<PersistToken> writing_token_;
+  std::vector<Message> writing_messages_;
+
+  // Reads: new ones wait for the next turn, asked ones for their index, known ones for the apply.
+  std::vector<WaitingRead> reads_new_;
+  std::unordered_map<std::uint64_t, ReadGroup> reads_asked_;
+  std::multimap<Index, WaitingRead> reads_known_;
+  std::uint64_t next_read_context_ = 1;
+
+  Output output_;
+};
+
+}  // namespace raft

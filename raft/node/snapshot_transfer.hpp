@@ -1,0 +1,117 @@
+// Both ends of a snapshot transfer: the bytes of state.db in chunks, each acknowledged before the
+// next is read, so that a transfer is throttled by its receiver and goes on where it was after a
+// lost message. Pure: they say which file work is to be done and are told its results.
+// Owned by the driver.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <variant>
+#include <utility>
+#include <vector>
+
+#include "raft/core/message.hpp"
+
+namespace raft {
+
+inline constexpr std::size_t snapshot_chunk_bytes = 256u << 10;
+
+// ---- file work for the host ----
+struct MakeSnapshot {};
+struct ReadSnapshot {
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+};
+struct DropSnapshot {};
+struct BeginReceive {
+  std::uint64_t total_bytes = 0;
+};
+struct WriteChunk {
+  std::uint64_t offset = 0;
+  base::SharedBytes data;
+};
+using SnapshotWork = std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk>;
+
+// On a leader: one transfer at a time, to one follower after the other.
+class SnapshotSender {
+ public:
+  SnapshotSender(NodeId self, std::uint64_t resend_ticks, std::uint64_t give_up_ticks)
+      : self_(self), resend_ticks_(resend_ticks), give_up_ticks_(give_up_ticks) {}
+
+  void want(NodeId peer);
+  bool active() const { return state_ != State::idle; }
+  NodeId peer() const { return peer_; }
+  // `term` and `progress_id` are stamped on the messages; progress_id 0: the peer is no longer ours
+  // to serve.
+  void advance(Term term, std::uint64_t progress_id);
+  void tick();
+  void on_made(std::optional<SnapshotMeta> meta, std::uint64_t total_bytes);
+  void on_read(std::uint64_t offset, std::optional<base::SharedBytes> data);
+  void on_response(NodeId from, const SnapshotChunkResponse& response);
+  // The follower acknowledged the installed snapshot, or leadership ended.
+  void finish();
+
+  std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
+  std::vector<SnapshotWork> take_work() { return std::exchange(work_, {}); }
+  // A transfer was given up.
+  std::optional<NodeId> take_failed() { return std::exchange(failed_, std::nullopt); }
+
+ private:
+  enum class State : std::uint8_t { idle, making, streaming, installing };
+  void fail();
+  void read_next();
+
+  const NodeId self_;
+  const std::uint64_t resend_ticks_;
+  const std::uint64_t give_up_ticks_;
+  State state_ = State::idle;
+  std::deque<NodeId> waiting_;
+  NodeId peer_;
+  Term term_;
+  std::uint64_t progress_id_ = 0;
+  SnapshotMeta meta_;
+  std::uint64_t total_bytes_ = 0;
+  std::uint64_t offset_ = 0;  // acknowledged by the receiver
+  bool reading_ = false;
+  bool abandoned_ = false;  // given up while the host still makes the file
+  std::uint64_t ticks_since_sent_ = 0;
+  std::uint64_t ticks_since_progress_ = 0;
+  std::vector<Message> messages_;
+  std::vector<SnapshotWork> work_;
+  std::optional<NodeId> failed_;
+};
+
+// On a follower.
+class SnapshotReceiver {
+ public:
+  explicit SnapshotReceiver(NodeId self) : self_(self) {}
+
+  // `wanted`: the snapshot is ahead of what this node has committed.
+  void on_chunk(NodeId from, const SnapshotChunk& chunk, bool wanted);
+  void on_begun(bool ok);
+  void on_written(bool ok);
+  // True where all bytes of the snapshot that ends at `last` are here.
+  bool complete(const LogPosition& last) const {
+    return state_ == State::complete && last_ == last;
+  }
+  void reset() { state_ = State::idle; }
+
+  std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
+  std::vector<SnapshotWork> take_work() { return std::exchange(work_, {}); }
+
+ private:
+  enum class State : std::uint8_t { idle, beginning, receiving, writing, complete };
+  void answer(bool rejected);
+
+  const NodeId self_;
+  State state_ = State::idle;
+  NodeId from_;
+  LogPosition last_;
+  std::uint64_t total_bytes_ = 0;
+  std::uint64_t next_offset_ = 0;
+  std::optional<SnapshotChunk> held_;  // the first one waits for the file to be opened
+  std::vector<Message> messages_;
+  std::vector<SnapshotWork> work_;
+};
+
+}  // namespace raft

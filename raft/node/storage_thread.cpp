@@ -1,0 +1,53 @@
+#include "raft/node/storage_thread.hpp"
+
+#include <asio/post.hpp>
+#include <utility>
+
+namespace raft {
+
+StorageThread::StorageThread(asio::io_context& io, std::unique_ptr<LogStore> store,
+                             std::function<void(std::string)> on_failure)
+    : io_(io), store_(std::move(store)), on_failure_(std::move(on_failure)) {
+  thread_ = std::thread([this] { run(); });
+}
+
+StorageThread::~StorageThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void StorageThread::persist(PersistBatch batch, std::function<void()> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back({std::move(batch), std::move(done)});
+  }
+  changed_.notify_one();
+}
+
+void StorageThread::run() {
+  while (true) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      if (jobs_.empty()) break;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    try {
+      store_->persist(job.batch);
+    } catch (const std::exception& failure) {
+      // Never a second try: what an fsync that failed left on the disk is unknown.
+      asio::post(io_, [this, text = std::string(failure.what())] { on_failure_(text); });
+      break;
+    }
+    asio::post(io_, std::move(job.done));
+  }
+  store_.reset();
+}
+
+}  // namespace raft

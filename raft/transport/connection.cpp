@@ -1,0 +1,140 @@
+#include "raft/transport/connection.hpp"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <asio/connect.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+#include <cctype>
+
+#include "raft/transport/address.hpp"
+
+namespace raft {
+namespace {
+
+// An idle connection to a machine that vanished ends after 5 + 3 * 2 seconds, one with unsent
+// bytes after 10.
+constexpr int keepalive_idle_seconds = 5;
+constexpr int keepalive_interval_seconds = 2;
+constexpr int keepalive_probes = 3;
+constexpr int unacknowledged_milliseconds_max = 10000;
+
+}  // namespace
+
+std::string text_of(const asio::error_code& error) {
+  std::string text = error.message();
+  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+void Connection::expire_after(std::chrono::milliseconds duration) {
+  if (closed_) return;
+  deadline_ = std::chrono::steady_clock::now() + duration;
+  if (!timer_runs_ || deadline_ < timer_.expiry()) start_timer();
+}
+
+void Connection::start_timer() {
+  timer_runs_ = true;
+  timer_.expires_at(deadline_);
+  auto on_timer = [weak = weak_from_this()](const asio::error_code& error) {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (error || !self || self->closed_) return;  // error: the timer was set anew, or closed
+    self->timer_runs_ = false;
+    if (self->deadline_ == std::chrono::steady_clock::time_point::max()) return;
+    if (std::chrono::steady_clock::now() < self->deadline_) return self->start_timer();
+    self->timed_out_ = true;
+    self->close();
+  };
+  timer_.async_wait(std::move(on_timer));
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  asio::error_code ignored;
+  socket_.close(ignored);
+  resolver_.cancel();
+  timer_.cancel();
+}
+
+std::string Connection::reason(const asio::error_code& error) const {
+  if (timed_out_) return "timed out";
+  if (error == asio::error::eof) return "closed by the other side";
+  return text_of(error);
+}
+
+asio::awaitable<std::string> Connection::dial(std::string address) {
+  const std::optional<HostPort> target = split_address(address);
+  if (!target) co_return fmt::format("{} is not a host:port", address);
+  asio::error_code error;
+  const auto numeric = asio::ip::make_address(target->host, error);
+  if (!error) {
+    const asio::ip::tcp::endpoint endpoint(numeric, target->port);
+    co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+  } else {
+    const std::string port = std::to_string(target->port);
+    const auto endpoints = co_await resolver_.async_resolve(
+        target->host, port, asio::redirect_error(asio::use_awaitable, error));
+    if (error || closed_) co_return fmt::format("cannot resolve {}: {}", address, reason(error));
+    co_await asio::async_connect(socket_, endpoints,
+                                 asio::redirect_error(asio::use_awaitable, error));
+  }
+  if (error || closed_) co_return fmt::format("cannot connect to {}: {}", address, reason(error));
+  set_options();
+  co_return std::string();
+}
+
+void Connection::set_options() {
+  asio::error_code ignored;  // the socket may be broken already: the next wait on it will tell
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+  const int fd = socket_.native_handle();
+  const auto set = [fd](int name, int value) {
+    (void)::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
+  };
+  set(TCP_KEEPIDLE, keepalive_idle_seconds);
+  set(TCP_KEEPINTVL, keepalive_interval_seconds);
+  set(TCP_KEEPCNT, keepalive_probes);
+  set(TCP_USER_TIMEOUT, unacknowledged_milliseconds_max);
+}
+
+asio::awaitable<bool> Connection::write(base::BytesView bytes) {
+  asio::error_code error;
+  const asio::const_buffer buffer(bytes.data(), bytes.size());
+  co_await asio::async_write(socket_, buffer, asio::redirect_error(asio::use_awaitable, error));
+  if (error) close();
+  co_return !error && !closed_;
+}
+
+asio::awaitable<std::optional<Handshake>> Connection::read_handshake(FrameDecoder& decoder,
+                                                                     std::string& failure) {
+  std::array<char, handshake_bytes_max> chunk;
+  while (!closed_) {
+    if (const std::optional<base::BytesView> payload = decoder.next()) {
+      std::optional<Handshake> handshake = decode_handshake(*payload);
+      if (!handshake) failure = "it does not speak this protocol";
+      co_return handshake;
+    }
+    if (decoder.failed()) {
+      failure = "it does not speak this protocol";
+      co_return std::nullopt;
+    }
+    asio::error_code error;
+    const std::size_t size = co_await socket_.async_read_some(
+        asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    if (error) {
+      failure = "no handshake came: " + reason(error);
+      co_return std::nullopt;
+    }
+    decoder.feed(base::BytesView(chunk.data(), size));
+  }
+  failure = timed_out_ ? "no handshake came: timed out" : "closed";
+  co_return std::nullopt;
+}
+
+}  // namespace raft

@@ -1,0 +1,65 @@
+// One TCP connection with a deadline: when it passes, the socket is closed and whatever waits on it
+// ends with an error. Held by shared_ptr by the coroutines that use it. io thread only.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "raft/transport/frame.hpp"
+#include "raft/transport/handshake.hpp"
+
+namespace raft {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  explicit Connection(asio::io_context& io) : socket_(io), resolver_(io), timer_(io) {}
+  explicit Connection(asio::ip::tcp::socket socket)
+      : socket_(std::move(socket)), resolver_(socket_.get_executor()),
+        timer_(socket_.get_executor()) {}
+
+  asio::ip::tcp::socket& socket() { return socket_; }
+
+  // Replaces the deadline. Cheap: the timer is set anew only where the deadline comes nearer.
+  void expire_after(std::chrono::milliseconds duration);
+  void expire_never() { deadline_ = std::chrono::steady_clock::time_point::max(); }
+
+  void close();
+  bool closed() const { return closed_; }
+  // "timed out" where the deadline closed it, otherwise what `error` says.
+  std::string reason(const asio::error_code& error) const;
+
+  // Resolves and connects. The text says what failed; empty where nothing did. Resolving itself
+  // cannot be cut short: the result is then thrown away.
+  asio::awaitable<std::string> dial(std::string address);
+  // No delay, and a peer whose machine vanished is noticed by the kernel within seconds.
+  void set_options();
+
+  // False where it could not be written; the connection is closed then. `bytes` outlives the wait.
+  asio::awaitable<bool> write(base::BytesView bytes);
+  // The handshake that the other side sends first; nullopt where none came: `failure` says why.
+  // What follows it stays in `decoder`.
+  asio::awaitable<std::optional<Handshake>> read_handshake(FrameDecoder& decoder,
+                                                           std::string& failure);
+
+ private:
+  void start_timer();
+
+  asio::ip::tcp::socket socket_;
+  asio::ip::tcp::resolver resolver_;
+  asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  bool timer_runs_ = false;
+  bool timed_out_ = false;
+  bool closed_ = false;
+};
+
+// The text of `error`, as it stands in the middle of a sentence.
+std::string text_of(const asio::error_code& error);
+
+}  // namespace raft

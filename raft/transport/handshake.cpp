@@ -1,0 +1,62 @@
+#include "raft/transport/handshake.hpp"
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "raft/core/configuration.hpp"
+
+namespace raft {
+namespace {
+
+constexpr std::uint64_t magic = 0x6572'6977'7466'6172;  // "raftwire"
+
+}  // namespace
+
+base::Bytes encode(const Handshake& handshake) {
+  ASSERT(handshake.node_id && handshake.address.size() <= address_bytes_max);
+  base::Bytes out;
+  base::ByteWriter writer(out);
+  writer.u64(magic);
+  writer.u16(handshake.protocol_min);
+  writer.u16(handshake.protocol_max);
+  writer.u64(handshake.cluster_id);
+  writer.u64(handshake.cluster_epoch);
+  writer.u64(handshake.node_id.value());
+  writer.u64(handshake.incarnation);
+  writer.string(handshake.address);
+  return out;
+}
+
+std::optional<Handshake> decode_handshake(base::BytesView bytes) {
+  base::ByteReader reader(bytes);
+  if (reader.u64() != magic) return std::nullopt;
+  Handshake handshake;
+  handshake.protocol_min = reader.u16();
+  handshake.protocol_max = reader.u16();
+  handshake.cluster_id = reader.u64();
+  handshake.cluster_epoch = reader.u64();
+  handshake.node_id = NodeId{reader.u64()};
+  handshake.incarnation = reader.u64();
+  handshake.address = reader.string();
+  if (!reader.ok() || !handshake.node_id || handshake.address.size() > address_bytes_max ||
+      handshake.protocol_min > handshake.protocol_max)
+    return std::nullopt;
+  return handshake;
+}
+
+std::optional<std::string> check(const Handshake& self, const Handshake& other) {
+  if (other.protocol_min > self.protocol_max || other.protocol_max < self.protocol_min)
+    return fmt::format("it speaks protocol {} to {}, this node {} to {}", other.protocol_min,
+                       other.protocol_max, self.protocol_min, self.protocol_max);
+  if (other.cluster_id != self.cluster_id)
+    return fmt::format("it belongs to cluster {}, this node to cluster {}", other.cluster_id,
+                       self.cluster_id);
+  if (other.cluster_epoch != self.cluster_epoch)
+    return fmt::format("it is of cluster epoch {}, this node of epoch {}: one of them was recovered",
+                       other.cluster_epoch, self.cluster_epoch);
+  if (other.node_id == self.node_id)
+    return fmt::format("it has this node's own id {}", self.node_id.value());
+  return std::nullopt;
+}
+
+}  // namespace raft

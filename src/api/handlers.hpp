@@ -1,0 +1,53 @@
+// The handlers behind the route table of route.cpp: each turns one checked request into what is to
+// be done. Plain functions, pure.
+#pragma once
+
+#include <string_view>
+
+#include "api/action.hpp"
+#include "api/query.hpp"
+#include "api/text.hpp"
+#include "http/message.hpp"
+
+namespace api {
+
+// Lives during one call of route(): a renderer that outlives it copies what it needs.
+struct Call {
+  const http::Request& request;
+  std::string_view id;  // what stands for {id} in the path; never empty where there is one
+  const Query& query;
+  Consistency consistency = Consistency::linearizable;
+};
+
+using Handler = Body(const Call&);
+
+// networks.cpp
+Body list_networks(const Call& call);
+Body create_network(const Call& call);
+Body get_network(const Call& call);
+Body delete_network(const Call& call);
+Body get_network_stats(const Call& call);
+Body list_stats(const Call& call);
+
+// allocations.cpp
+Body list_allocations(const Call& call);
+Body create_allocation(const Call& call);
+Body get_allocation(const Call& call);
+Body release_allocation(const Call& call);
+
+// system.cpp
+Body list_audit(const Call& call);
+Body get_health(const Call& call);
+Body get_cluster_status(const Call& call);
+Body add_node(const Call& call);
+Body remove_node(const Call& call);
+
+// What several handlers say.
+http::Response network_not_found(std::string_view id);     // 404 "network not found: …"
+http::Response allocation_not_found(std::string_view id);  // 404 "allocation not found: …"
+http::Response invalid_cidr(std::string_view detail);      // 400
+
+// A CIDR that a client sent; the error is the sentence of ipam::parse_prefix.
+base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text);
+
+}  // namespace api

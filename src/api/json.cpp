@@ -1,0 +1,306 @@
+#include "api/json.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/value.hpp>
+#include <boost/json/value_stack.hpp>
+#include <cmath>
+#include <unordered_set>
+
+#include "ipam/model.hpp"
+
+namespace api {
+
+namespace {
+
+namespace json = boost::json;
+using ErrorCode = boost::system::error_code;
+
+// Builds the value like boost::json::parser does, and also notices keys given twice, of which
+// json::parser silently keeps the last.
+class StrictHandler {
+ public:
+  static constexpr std::size_t max_object_size = json_body_bytes_max;
+  static constexpr std::size_t max_array_size = json_body_bytes_max;
+  static constexpr std::size_t max_key_size = json_body_bytes_max;
+  static constexpr std::size_t max_string_size = json_body_bytes_max;
+
+  StrictHandler() { stack_.reset(); }
+
+  json::value release() { return stack_.release(); }
+  const std::optional<std::string>& duplicate_key() const { return duplicate_key_; }
+
+  bool on_document_begin(ErrorCode&) { return true; }
+  bool on_document_end(ErrorCode&) { return true; }
+  bool on_array_begin(ErrorCode&) { return true; }
+  bool on_array_end(std::size_t size, ErrorCode&) {
+    stack_.push_array(size);
+    return true;
+  }
+  bool on_object_begin(ErrorCode&) {
+    keys_.emplace_back();
+    return true;
+  }
+  bool on_object_end(std::size_t size, ErrorCode&) {
+    keys_.pop_back();
+    stack_.push_object(size);
+    return true;
+  }
+  bool on_key_part(json::string_view part, std::size_t, ErrorCode&) {
+    key_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, ErrorCode& ec) {
+    key_.append(part.data(), part.size());
+    if (!keys_.back().insert(key_).second) {
+      duplicate_key_ = key_;
+      ec = json::error::syntax;
+      return false;
+    }
+    stack_.push_key(key_);
+    key_.clear();
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, ErrorCode&) {
+    stack_.push_chars(part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, ErrorCode&) {
+    stack_.push_string(part);
+    return true;
+  }
+  bool on_number_part(json::string_view, ErrorCode&) { return true; }
+  bool on_int64(std::int64_t value, json::string_view, ErrorCode&) {
+    stack_.push_int64(value);
+    return true;
+  }
+  bool on_uint64(std::uint64_t value, json::string_view, ErrorCode&) {
+    stack_.push_uint64(value);
+    return true;
+  }
+  bool on_double(double value, json::string_view, ErrorCode&) {
+    stack_.push_double(value);
+    return true;
+  }
+  bool on_bool(bool value, ErrorCode&) {
+    stack_.push_bool(value);
+    return true;
+  }
+  bool on_null(ErrorCode&) {
+    stack_.push_null();
+    return true;
+  }
+  bool on_comment_part(json::string_view, ErrorCode&) { return true; }
+  bool on_comment(json::string_view, ErrorCode&) { return true; }
+
+ private:
+  json::value_stack stack_;
+  std::string key_;
+  std::vector<std::unordered_set<std::string>> keys_;  // of each open object
+  std::optional<std::string> duplicate_key_;
+};
+
+std::string_view kind_name(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null: return "null";
+    case json::kind::bool_: return "a boolean";
+    case json::kind::int64:
+    case json::kind::uint64:
+    case json::kind::double_: return "a number";
+    case json::kind::string: return "a string";
+    case json::kind::array: return "an array";
+    case json::kind::object: return "an object";
+  }
+  UNREACHABLE();
+}
+
+// "application/json" of "Application/JSON; charset=utf-8".
+std::string media_type(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  for (char& c : type)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return type;
+}
+
+std::optional<http::Response> check_content_type(const http::Request& request) {
+  const std::string* header = request.header("Content-Type");
+  if (!header) return std::nullopt;
+  const std::string type = media_type(*header);
+  if (type == "application/json" || std::string_view(type).ends_with("+json")) return std::nullopt;
+  return problem(Problem::unsupported_media_type,
+                 fmt::format("the body must be application/json, not {}; with curl, add "
+                             "-H 'Content-Type: application/json'",
+                             quoted(type)));
+}
+
+std::string joined(std::initializer_list<std::string_view> names) {
+  return names.size() == 0 ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+// A number as the state machine wants it, or what is wrong with it.
+base::Result<std::uint64_t, std::string> whole_number_of(const json::value& value,
+                                                         std::string_view name,
+                                                         std::uint64_t max) {
+  const auto too_small = [&] { return base::fail(fmt::format("{} must be at least 1", name)); };
+  const auto too_large = [&] {
+    return base::fail(fmt::format("{} must be at most {}", name, max));
+  };
+  const auto wrong = [&](std::string_view was) {
+    return base::fail(
+        fmt::format("\"{}\" must be a whole number of at least 1, not {}", name, was));
+  };
+  std::uint64_t number = 0;
+  if (const std::int64_t* integer = value.if_int64()) {
+    if (*integer < 1) return too_small();
+    number = static_cast<std::uint64_t>(*integer);
+  } else if (const std::uint64_t* unsigned_integer = value.if_uint64()) {
+    number = *unsigned_integer;
+  } else if (const double* real = value.if_double()) {
+    if (*real < 1) return too_small();
+    if (*real >= 18446744073709551616.0) return too_large();
+    if (std::floor(*real) != *real) return wrong(fmt::format("{}", *real));
+    number = static_cast<std::uint64_t>(*real);
+  } else if (const json::string* digits = value.if_string()) {
+    const std::string_view text(digits->data(), digits->size());
+    const auto parsed = parse_whole_number(text);
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (!parsed && !text.empty() && std::all_of(text.begin(), text.end(), is_digit))
+      return too_large();
+    if (!parsed) return wrong(fmt::format("the string {}", quoted(text)));
+    number = *parsed;
+  } else {
+    return wrong(kind_name(value));
+  }
+  if (number < 1) return too_small();
+  if (number > max) return too_large();
+  return number;
+}
+
+}  // namespace
+
+base::Result<json::value, std::string> parse_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = json_depth_max;
+  json::basic_parser<StrictHandler> parser(options);
+  ErrorCode ec;
+  const std::size_t consumed = parser.write_some(false, text.data(), text.size(), ec);
+  if (const auto& key = parser.handler().duplicate_key())
+    return base::fail(fmt::format("the field {} is given twice", quoted(*key)));
+  if (ec) return base::fail(fmt::format("{} at byte {}", ec.message(), consumed));
+  if (consumed < text.size())
+    return base::fail(fmt::format("something follows the JSON value at byte {}", consumed));
+  return parser.handler().release();
+}
+
+base::Result<Fields, http::Response> Fields::read(const http::Request& request,
+                                                  std::initializer_list<std::string_view> known) {
+  if (request.body.size() > json_body_bytes_max)
+    return base::fail(api::problem(
+        Problem::body_too_large, fmt::format("the body must be at most {} bytes long, not {}",
+                                             json_body_bytes_max, request.body.size())));
+  const bool blank = request.body.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (blank && known.size() == 0) return Fields({});
+  if (blank)
+    return base::fail(api::problem(
+        Problem::invalid_json,
+        fmt::format("the body is empty; it must be a JSON object with the fields: {}",
+                    joined(known))));
+  if (auto refused = check_content_type(request)) return base::fail(*std::move(refused));
+  auto parsed = parse_json(request.body);
+  if (!parsed)
+    return base::fail(api::problem(Problem::invalid_json,
+                                   fmt::format("the body is not valid JSON: {}", parsed.error())));
+  json::object* object = parsed->if_object();
+  if (!object)
+    return base::fail(
+        api::problem(Problem::invalid_json,
+                     fmt::format("the body must be a JSON object, not {}", kind_name(*parsed))));
+  for (const auto& member : *object) {
+    const std::string_view name(member.key().data(), member.key().size());
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return base::fail(api::problem(
+          Problem::unknown_field,
+          fmt::format("unknown field {}; known fields: {}", quoted(name), joined(known))));
+  }
+  return Fields(std::move(*object));
+}
+
+const json::value* Fields::find(std::string_view name) const {
+  const json::value* value = object_.if_contains({name.data(), name.size()});
+  return value && !value->is_null() ? value : nullptr;
+}
+
+bool Fields::has(std::string_view name) const { return find(name) != nullptr; }
+
+void Fields::complain(Problem problem, std::string_view detail) {
+  if (!problem_) problem_ = api::problem(problem, detail);
+}
+
+void Fields::complain(const Complaint& complaint) {
+  if (complaint) complain(Problem::invalid_field, *complaint);
+}
+
+std::optional<std::string> Fields::unchecked_text(std::string_view name) {
+  const json::value* value = find(name);
+  if (!value) return std::nullopt;
+  if (const json::string* text = value->if_string())
+    return std::string(text->data(), text->size());
+  complain(Problem::invalid_field,
+           fmt::format("\"{}\" must be a string, not {}", name, kind_name(*value)));
+  return std::nullopt;
+}
+
+std::string Fields::text(std::string_view name, std::size_t bytes_max) {
+  std::string value = unchecked_text(name).value_or("");
+  complain(check_text(name, value, bytes_max));
+  return value;
+}
+
+std::string Fields::hostname(std::string_view name) {
+  std::string value = unchecked_text(name).value_or("");
+  complain(check_hostname(name, value));
+  return value;
+}
+
+std::vector<std::string> Fields::tags(std::string_view name) {
+  std::vector<std::string> tags;
+  const json::value* value = find(name);
+  if (!value) return tags;
+  const json::array* array = value->if_array();
+  if (!array) {
+    complain(Problem::invalid_field,
+             fmt::format("\"{}\" must be an array of strings, not {}", name, kind_name(*value)));
+    return tags;
+  }
+  if (array->size() > ipam::tags_max) {
+    complain(Problem::invalid_field, fmt::format("{} must have at most {} elements, not {}", name,
+                                                 ipam::tags_max, array->size()));
+    return tags;
+  }
+  for (std::size_t i = 0; i < array->size() && !problem_; ++i) {
+    const std::string element = fmt::format("{}[{}]", name, i);
+    const json::string* tag = (*array)[i].if_string();
+    if (!tag) {
+      complain(Problem::invalid_field, fmt::format("\"{}\" must be a string, not {}", element,
+                                                   kind_name((*array)[i])));
+      break;
+    }
+    tags.emplace_back(tag->data(), tag->size());
+    complain(check_tag(element, tags.back()));
+  }
+  return tags;
+}
+
+std::optional<std::uint64_t> Fields::whole_number(std::string_view name, std::uint64_t max) {
+  const json::value* value = find(name);
+  if (!value) return std::nullopt;
+  const auto number = whole_number_of(*value, name, max);
+  if (number) return *number;
+  complain(Problem::invalid_field, number.error());
+  return std::nullopt;
+}
+
+}  // namespace api

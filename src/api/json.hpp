@@ -1,0 +1,61 @@
+// Reads the JSON bodies of requests: strict parsing, then field by field with an error that names
+// the field, what it must be and what it was. Pure; on top of Boost.JSON.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/problems.hpp"
+#include "api/text.hpp"
+#include "base/result.hpp"
+#include "http/message.hpp"
+
+namespace api {
+
+inline constexpr std::size_t json_depth_max = 16;  // bounds the parser's stack
+// The largest valid body has some 9 KiB of text; with every byte as \u00XX it still fits.
+inline constexpr std::size_t json_body_bytes_max = 64 * 1024;
+
+// RFC 8259 without extensions; also refuses invalid UTF-8, a key given twice, depth beyond
+// json_depth_max. The error says what is wrong at which byte.
+base::Result<boost::json::value, std::string> parse_json(std::string_view text);
+
+// The fields of a request's body. Getters remember the first complaint, so a handler reads all that
+// it wants and asks problem() once. null is the same as leaving an optional field out.
+class Fields {
+ public:
+  // The body as a JSON object that has no field but the known ones. The error is the answer:
+  // 400, 413 or 415.
+  static base::Result<Fields, http::Response> read(const http::Request& request,
+                                                   std::initializer_list<std::string_view> known);
+
+  bool has(std::string_view name) const;
+
+  // Empty where the field is left out.
+  std::string text(std::string_view name, std::size_t bytes_max);
+  std::string hostname(std::string_view name);
+  std::vector<std::string> tags(std::string_view name);
+  // Of any content: for values that have a parser of their own.
+  std::optional<std::string> unchecked_text(std::string_view name);
+  // From 1 to `max`, as a JSON number or as a decimal string (for those beyond 2^53).
+  std::optional<std::uint64_t> whole_number(std::string_view name, std::uint64_t max);
+
+  void complain(Problem problem, std::string_view detail);
+  const std::optional<http::Response>& problem() const { return problem_; }
+
+ private:
+  explicit Fields(boost::json::object object) : object_(std::move(object)) {}
+  const boost::json::value* find(std::string_view name) const;  // nullptr also where it is null
+  void complain(const Complaint& complaint);
+
+  boost::json::object object_;
+  std::optional<http::Response> problem_;
+};
+
+}  // namespace api

@@ -1,0 +1,88 @@
+// Appends JSON (RFC 8259) to a string that it does not own. By hand rather than through
+// boost::json::serialize(): a list of 20,000 objects needs no tree of values first.
+// Output is always valid: bytes that are not UTF-8 become U+FFFD.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ipam/address.hpp"
+
+namespace api {
+
+// Appends `text` in quotes, escaped.
+void append_json_string(std::string& out, std::string_view text);
+
+// Puts the commas itself. The caller's begin and end calls must pair up.
+class JsonWriter {
+ public:
+  // Numbers beyond this lose digits in readers that use doubles: they go out as decimal strings.
+  static constexpr std::uint64_t exact_number_max = 1ull << 53;
+
+  explicit JsonWriter(std::string& out) : out_(out) {}
+
+  void begin_object() { open('{'); }
+  void end_object() { close('}'); }
+  void begin_array() { open('['); }
+  void end_array() { close(']'); }
+
+  // `name` is one of ours: appended without escaping.
+  void key(std::string_view name) {
+    comma();
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+    comma_needed_ = false;
+  }
+
+  void text(std::string_view value) {
+    comma();
+    append_json_string(out_, value);
+  }
+  void boolean(bool value) { raw(value ? "true" : "false"); }
+  void null() { raw("null"); }
+  void number(std::uint64_t value) {
+    char digits[20];
+    const auto result = std::to_chars(digits, digits + sizeof digits, value);
+    raw(std::string_view(digits, static_cast<std::size_t>(result.ptr - digits)));
+  }
+  // A number up to exact_number_max, else a decimal string.
+  void count(ipam::U128 value) {
+    if (value <= exact_number_max)
+      number(static_cast<std::uint64_t>(value));
+    else
+      text(ipam::to_string(value));
+  }
+  // Valid JSON as it stands.
+  void raw(std::string_view json) {
+    comma();
+    out_ += json;
+  }
+
+  void text(std::string_view name, std::string_view value) { key(name), text(value); }
+  void boolean(std::string_view name, bool value) { key(name), boolean(value); }
+  void null(std::string_view name) { key(name), null(); }
+  void count(std::string_view name, ipam::U128 value) { key(name), count(value); }
+
+ private:
+  void comma() {
+    if (comma_needed_) out_ += ',';
+    comma_needed_ = true;
+  }
+  void open(char bracket) {
+    comma();
+    out_ += bracket;
+    comma_needed_ = false;
+  }
+  void close(char bracket) {
+    out_ += bracket;
+    comma_needed_ = true;
+  }
+
+  std::string& out_;
+  bool comma_needed_ = false;
+};
+
+}  // namespace api

@@ -1,0 +1,133 @@
+// Networks and their stats: requests into commands and queries.
+#include "api/handlers.hpp"
+#include "api/json.hpp"
+#include "api/problems.hpp"
+#include "api/render.hpp"
+
+namespace api {
+
+namespace {
+
+std::string network_json(const ipam::Network& network) {
+  std::string body;
+  JsonWriter json(body);
+  write_network(json, network);
+  return body;
+}
+
+http::Response render_all_networks(const ipam::StateMachine& state) {
+  std::string body;
+  body.reserve(2 + state.network_count() * network_bytes_typical);
+  JsonWriter json(body);
+  json.begin_array();
+  state.for_each_network([&](const ipam::Network& network) { write_network(json, network); });
+  json.end_array();
+  return json_response(200, std::move(body));
+}
+
+http::Response render_network_of(const ipam::StateMachine& state, const ipam::Prefix& prefix) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_array();
+  if (const ipam::Network* network = state.network(prefix)) write_network(json, *network);
+  json.end_array();
+  return json_response(200, std::move(body));
+}
+
+http::Response render_all_stats(const ipam::StateMachine& state) {
+  std::string body;
+  body.reserve(2 + state.network_count() * network_bytes_typical);
+  JsonWriter json(body);
+  json.begin_array();
+  state.for_each_network([&](const ipam::Network& network) {
+    write_stats(json, state.stats(network.id), ipam::to_string(network.prefix));
+  });
+  json.end_array();
+  return json_response(200, std::move(body));
+}
+
+http::Response render_created_network(const ipam::Outcome& outcome) {
+  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
+  const auto* network = std::get_if<ipam::Network>(&outcome);
+  ASSERT(network);
+  return created("/api/v1/networks/" + ipam::to_string(network->id), network_json(*network));
+}
+
+http::Response render_deleted_network(const ipam::Outcome& outcome) {
+  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
+  return no_content();
+}
+
+}  // namespace
+
+http::Response network_not_found(std::string_view id) {
+  return problem(Problem::network_not_found,
+                 "network not found: " + std::string(id.substr(0, quoted_bytes_max)));
+}
+
+http::Response invalid_cidr(std::string_view detail) {
+  return problem(Problem::invalid_cidr, detail);
+}
+
+base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text) {
+  if (text.size() > quoted_bytes_max)
+    return base::fail("invalid CIDR: " + quoted(text) + " is too long");
+  return ipam::parse_prefix(text);
+}
+
+Body list_networks(const Call& call) {
+  const std::string* cidr = call.query.find("cidr");
+  if (!cidr) return Read{call.consistency, render_all_networks};
+  const auto prefix = parse_cidr(*cidr);
+  if (!prefix) return Answer{invalid_cidr(prefix.error())};
+  return Read{call.consistency, [prefix = *prefix](const ipam::StateMachine& state) {
+                return render_network_of(state, prefix);
+              }};
+}
+
+Body create_network(const Call& call) {
+  auto fields = Fields::read(call.request, {"cidr", "description", "tags"});
+  if (!fields) return Answer{std::move(fields.error())};
+  ipam::CreateNetwork command;
+  const std::string cidr = fields->unchecked_text("cidr").value_or("");
+  command.description = fields->text("description", ipam::description_bytes_max);
+  command.tags = fields->tags("tags");
+  if (cidr.empty()) fields->complain(Problem::invalid_field, "cidr is required");
+  const auto prefix = parse_cidr(cidr);
+  if (!prefix) fields->complain(Problem::invalid_cidr, prefix.error());
+  if (fields->problem()) return Answer{*fields->problem()};
+  command.prefix = *prefix;
+  return Write{{.body = std::move(command)}, render_created_network};
+}
+
+Body get_network(const Call& call) {
+  const auto id = ipam::parse_network_id(call.id);
+  if (!id) return Answer{network_not_found(call.id)};
+  return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
+                const ipam::Network* network = state.network(id);
+                if (!network) return network_not_found(ipam::to_string(id));
+                return json_response(200, network_json(*network));
+              }};
+}
+
+Body delete_network(const Call& call) {
+  const auto id = ipam::parse_network_id(call.id);
+  if (!id) return Answer{network_not_found(call.id)};
+  return Write{{.body = ipam::DeleteNetwork{*id}}, render_deleted_network};
+}
+
+Body get_network_stats(const Call& call) {
+  const auto id = ipam::parse_network_id(call.id);
+  if (!id) return Answer{network_not_found(call.id)};
+  return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
+                if (!state.network(id)) return network_not_found(ipam::to_string(id));
+                std::string body;
+                JsonWriter json(body);
+                write_stats(json, state.stats(id));
+                return json_response(200, std::move(body));
+              }};
+}
+
+Body list_stats(const Call& call) { return Read{call.consistency, render_all_stats}; }
+
+}  // namespace api

@@ -1,0 +1,85 @@
+// Every error that a user of the API can see, in one table: status, reason and title. A reason is a
+// promise to scripts: it is never renamed, and never reused for something else.
+// The body is application/problem+json (RFC 9457) plus "error" and "code", which older users read.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/action.hpp"
+#include "http/message.hpp"
+#include "ipam/errors.hpp"
+
+namespace api {
+
+enum class Problem : std::uint8_t {
+  // The state machine refuses (ipam/errors.hpp).
+  network_not_found,
+  allocation_not_found,
+  network_exists,
+  network_full,
+  network_has_allocations,
+  child_holds_allocations,
+  already_released,
+  invalid_argument,
+  // The request is wrong in itself.
+  invalid_json,
+  unknown_field,
+  invalid_field,
+  invalid_cidr,
+  unknown_parameter,
+  invalid_parameter,
+  invalid_header,
+  // Changes of the cluster's members.
+  already_member,
+  not_a_member,
+  would_lose_quorum,
+  change_in_progress,
+  not_a_cluster,
+  // HTTP itself.
+  bad_request,
+  not_found,
+  method_not_allowed,
+  request_timeout,
+  length_required,
+  body_too_large,
+  uri_too_long,
+  unsupported_media_type,
+  expectation_failed,
+  headers_too_large,
+  internal_error,
+  not_implemented,
+  http_version_not_supported,
+  // The node cannot answer now.
+  no_leader,
+  outcome_unknown,
+  read_timeout,
+  overloaded,
+  shutting_down,
+  not_ready,
+};
+
+struct ProblemRow {
+  Problem problem;
+  int status;
+  std::string_view reason;  // SCREAMING_SNAKE_CASE; the type is /problems/ and it in kebab-case
+  std::string_view title;
+};
+
+// In the order of the enum.
+std::span<const ProblemRow> problem_table();
+const ProblemRow& row_of(Problem problem);
+std::string type_of(const ProblemRow& row);  // "/problems/network-full"
+
+// `detail` is a sentence for the user, without capital and full stop. A 503 gets Retry-After.
+http::Response problem(Problem problem, std::string_view detail);
+
+Problem problem_of(ipam::ErrorCode code);
+http::Response problem(const ipam::Error& error);
+
+// 204 where the change is done.
+http::Response member_change_response(MemberChangeResult result, std::uint64_t node_id);
+
+}  // namespace api

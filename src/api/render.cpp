@@ -1,0 +1,214 @@
+#include "api/render.hpp"
+
+#include <fmt/format.h>
+
+#include "api/problems.hpp"
+
+namespace api {
+
+namespace {
+
+void write_tags(JsonWriter& json, const std::vector<std::string>& tags) {
+  json.key("tags");
+  json.begin_array();
+  for (const std::string& tag : tags) json.text(tag);
+  json.end_array();
+}
+
+void write_time_or_null(JsonWriter& json, std::string_view name,
+                        const std::optional<ipam::TimeMs>& time) {
+  if (time)
+    json.text(name, ipam::to_rfc3339(*time));
+  else
+    json.null(name);
+}
+
+void write_address_or_null(JsonWriter& json, std::string_view name,
+                           const std::optional<ipam::Address>& address) {
+  if (address)
+    json.text(name, ipam::to_string(*address));
+  else
+    json.null(name);
+}
+
+std::string_view status_name(ipam::AllocationStatus status) {
+  switch (status) {
+    case ipam::AllocationStatus::allocated: return "allocated";
+    case ipam::AllocationStatus::released: return "released";
+    case ipam::AllocationStatus::expired: return "expired";
+  }
+  UNREACHABLE();
+}
+
+void write_member(JsonWriter& json, const MemberStatus& member, bool seen_by_leader) {
+  json.begin_object();
+  json.count("node_id", member.node_id);
+  json.text("addr", member.address);
+  json.text("role", member.role);
+  json.boolean("voter", member.voter);
+  if (seen_by_leader) {
+    json.count("match_index", member.match_index);
+    json.count("lag", member.lag);
+  } else {
+    json.null("match_index");
+    json.null("lag");
+  }
+  if (member.last_heard_ms >= 0)
+    json.count("last_heard_ms", static_cast<std::uint64_t>(member.last_heard_ms));
+  else
+    json.null("last_heard_ms");
+  json.end_object();
+}
+
+void write_service(JsonWriter& json, const NodeStatus& status) {
+  json.text("service", "ipam");
+  json.boolean("cluster_mode", status.cluster_mode);
+  json.text("version", IPAM_VERSION);
+  json.text("uptime", duration_text(status.uptime_seconds));
+}
+
+}  // namespace
+
+void write_network(JsonWriter& json, const ipam::Network& network) {
+  json.begin_object();
+  json.text("id", ipam::to_string(network.id));
+  json.text("cidr", ipam::to_string(network.prefix));
+  json.text("description", network.description);
+  write_tags(json, network.tags);
+  json.text("created_at", ipam::to_rfc3339(network.created_at));
+  json.text("updated_at", ipam::to_rfc3339(network.updated_at));
+  json.end_object();
+}
+
+void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
+  json.begin_object();
+  json.text("id", ipam::to_string(allocation.id));
+  json.text("network_id", ipam::to_string(allocation.network_id));
+  json.text("ip", ipam::to_string(allocation.first));
+  if (allocation.last == allocation.first)
+    json.null("end_ip");
+  else
+    json.text("end_ip", ipam::to_string(allocation.last));
+  json.text("hostname", allocation.hostname);
+  json.text("description", allocation.description);
+  write_tags(json, allocation.tags);
+  json.text("status", status_name(allocation.status));
+  json.text("allocated_at", ipam::to_rfc3339(allocation.allocated_at));
+  write_time_or_null(json, "expires_at", allocation.expires_at);
+  write_time_or_null(json, "released_at", allocation.released_at);
+  json.end_object();
+}
+
+void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {
+  json.begin_object();
+  json.text("id", ipam::to_string(entry.id));
+  json.text("timestamp", ipam::to_rfc3339(entry.timestamp));
+  json.text("action", entry.action);
+  json.text("resource", entry.resource);
+  json.text("details", entry.details);
+  json.text("user", entry.user);
+  json.end_object();
+}
+
+void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_view cidr) {
+  json.begin_object();
+  json.text("network_id", ipam::to_string(stats.network_id));
+  if (!cidr.empty()) json.text("cidr", cidr);
+  json.count("total_ips", stats.total);
+  json.count("allocated_ips", stats.allocated);
+  json.count("available_ips", stats.available);
+  json.count("reserved_ips", stats.reserved);
+  json.key("utilization_percent");
+  json.raw(utilization_percent(stats.allocated, stats.total));
+  write_address_or_null(json, "first_available", stats.first_available);
+  write_address_or_null(json, "last_allocated", stats.last_allocated);
+  json.end_object();
+}
+
+void write_cluster_status(JsonWriter& json, const NodeStatus& status) {
+  json.begin_object();
+  json.count("node_id", status.node_id);
+  json.count("cluster_id", status.cluster_id);
+  json.text("role", status.role);
+  json.text("raft_state", status.raft_state);
+  json.boolean("has_leader", status.leader_id != 0);
+  json.count("leader_id", status.leader_id);
+  json.count("term", status.term);
+  json.count("commit_index", status.commit_index);
+  json.count("applied_index", status.applied_index);
+  json.count("last_log_index", status.last_log_index);
+  json.count("snapshot_index", status.snapshot_index);
+  json.key("members");
+  json.begin_array();
+  for (const MemberStatus& member : status.members)
+    write_member(json, member, status.role == "leader");
+  json.end_array();
+  json.end_object();
+}
+
+std::string utilization_percent(ipam::U128 allocated, ipam::U128 total) {
+  // Scaled down so that times 1000 fits; the bits lost are far below a tenth of a percent.
+  while (total >> 100) {
+    total >>= 1;
+    allocated >>= 1;
+  }
+  if (total == 0) return "0";
+  const auto tenths = static_cast<std::uint64_t>((allocated * 1000 + total / 2) / total);
+  if (tenths % 10 == 0) return fmt::format("{}", tenths / 10);
+  return fmt::format("{}.{}", tenths / 10, tenths % 10);
+}
+
+std::string duration_text(std::int64_t seconds) {
+  const std::int64_t hours = seconds / 3600;
+  const std::int64_t minutes = seconds / 60 % 60;
+  if (hours > 0) return fmt::format("{}h{}m{}s", hours, minutes, seconds % 60);
+  if (minutes > 0) return fmt::format("{}m{}s", minutes, seconds % 60);
+  return fmt::format("{}s", seconds);
+}
+
+http::Response json_response(int status, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response created(std::string location, std::string body) {
+  http::Response response = json_response(201, std::move(body));
+  response.headers.push_back({"Location", std::move(location)});
+  return response;
+}
+
+http::Response no_content() {
+  http::Response response;
+  response.status = 204;
+  return response;
+}
+
+http::Response health_response(const NodeStatus& status) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  if (status.not_ready_reason.empty()) {
+    json.text("status", "healthy");
+    write_service(json, status);
+    json.end_object();
+    return json_response(200, std::move(body));
+  }
+  http::Response response = problem(Problem::not_ready, status.not_ready_reason);
+  const ProblemRow& row = row_of(Problem::not_ready);
+  json.text("type", type_of(row));
+  json.text("title", row.title);
+  json.text("status", "unhealthy");
+  json.text("detail", status.not_ready_reason);
+  json.text("error", status.not_ready_reason);
+  json.count("code", static_cast<unsigned>(row.status));
+  json.text("reason", row.reason);
+  write_service(json, status);
+  json.end_object();
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace api

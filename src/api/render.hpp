@@ -1,0 +1,38 @@
+// The objects of the API as JSON, in the shapes and field order that users know. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "api/action.hpp"
+#include "api/json_writer.hpp"
+#include "http/message.hpp"
+#include "ipam/model.hpp"
+
+namespace api {
+
+// Room that one object of a list takes, so that a long list is not copied while it grows.
+inline constexpr std::size_t network_bytes_typical = 200;
+inline constexpr std::size_t allocation_bytes_typical = 320;
+
+void write_network(JsonWriter& json, const ipam::Network& network);
+void write_allocation(JsonWriter& json, const ipam::Allocation& allocation);
+void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry);
+// `cidr` is shown where it is not empty: in the list of all networks' stats.
+void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_view cidr = {});
+void write_cluster_status(JsonWriter& json, const NodeStatus& status);
+
+// As a JSON number of at most one decimal place, rounded half up: "17.7", "0", "100".
+std::string utilization_percent(ipam::U128 allocated, ipam::U128 total);
+// As Go prints a duration: "15s", "2m3s", "2h0m5s".
+std::string duration_text(std::int64_t seconds);
+
+http::Response json_response(int status, std::string body);
+// 201 with Location.
+http::Response created(std::string location, std::string body);
+http::Response no_content();
+// 200 where ready, else 503: a problem whose "status" is "unhealthy" ("code" has the number).
+http::Response health_response(const NodeStatus& status);
+
+}  // namespace api

@@ -1,0 +1,173 @@
+// The route table, and what holds for every route: 404, 405 with Allow, HEAD, OPTIONS, query
+// parameters, X-Ipam-Min-Revision.
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+
+#include "api/handlers.hpp"
+#include "api/problems.hpp"
+#include "api/render.hpp"
+
+namespace api {
+
+namespace {
+
+using http::Method;
+
+constexpr std::string_view api_prefix = "/api/v1";
+
+// `parameters` ends at the first empty one. Routes that read data also know "consistency".
+struct Route {
+  Method method;
+  std::string_view pattern;  // below api_prefix
+  Handler* handler;
+  bool reads_data = false;
+  std::array<std::string_view, 3> parameters{};
+};
+
+Body get_index(const Call&);
+
+constexpr Route routes[] = {
+    {Method::get, "", get_index},
+    {Method::get, "/networks", list_networks, true, {"cidr"}},
+    {Method::post, "/networks", create_network},
+    {Method::get, "/networks/{id}", get_network, true},
+    {Method::delete_, "/networks/{id}", delete_network},
+    {Method::get, "/networks/{id}/stats", get_network_stats, true},
+    {Method::get, "/stats", list_stats, true},
+    {Method::get, "/allocations", list_allocations, true, {"network_id", "all", "ip"}},
+    {Method::post, "/allocations", create_allocation},
+    {Method::get, "/allocations/{id}", get_allocation, true},
+    {Method::post, "/allocations/{id}/release", release_allocation},
+    {Method::get, "/audit", list_audit, true, {"limit"}},
+    {Method::get, "/health", get_health},
+    {Method::get, "/cluster/status", get_cluster_status},
+    {Method::post, "/cluster/nodes", add_node},
+    {Method::delete_, "/cluster/nodes/{id}", remove_node},
+};
+
+Body get_index(const Call&) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.text("service", "ipam");
+  json.text("version", IPAM_VERSION);
+  json.key("routes");
+  json.begin_array();
+  for (const Route& route : routes)
+    json.text(fmt::format("{} {}{}", http::to_string(route.method), api_prefix, route.pattern));
+  json.end_array();
+  json.end_object();
+  return Answer{json_response(200, std::move(body))};
+}
+
+// What stands for {id}, "" for a pattern without one; nullopt where the path does not match.
+std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
+  constexpr std::string_view placeholder = "{id}";
+  const std::size_t at = pattern.find(placeholder);
+  if (at == std::string_view::npos)
+    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  const std::string_view before = pattern.substr(0, at);
+  const std::string_view after = pattern.substr(at + placeholder.size());
+  if (path.size() <= before.size() + after.size()) return std::nullopt;
+  if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
+  const std::string_view id =
+      path.substr(before.size(), path.size() - before.size() - after.size());
+  return id.find('/') == std::string_view::npos ? std::optional(id) : std::nullopt;
+}
+
+// The path below /api/v1; nullopt where it is elsewhere.
+std::optional<std::string_view> below_prefix(std::string_view path) {
+  if (path == "/" || path == "/api/v1/") return "";
+  if (!path.starts_with(api_prefix)) return std::nullopt;
+  return path.substr(api_prefix.size());
+}
+
+// "GET, HEAD, POST, OPTIONS"; empty where no route has this path.
+std::string allowed_methods(std::string_view path) {
+  std::string allowed;
+  for (const Route& route : routes)
+    if (match(route.pattern, path)) {
+      allowed += http::to_string(route.method);
+      allowed += route.method == Method::get ? ", HEAD, " : ", ";
+    }
+  return allowed.empty() ? allowed : allowed + "OPTIONS";
+}
+
+http::Response no_such_route(const http::Request& request) {
+  std::string hint = "GET /api/v1 lists the routes";
+  std::string_view path = request.path;
+  if (const auto below = below_prefix(path)) {
+    if (below->ends_with('/') && !allowed_methods(below->substr(0, below->size() - 1)).empty())
+      hint = "leave out the slash at its end";
+  } else if (!allowed_methods(path).empty()) {
+    hint = fmt::format("did you mean {}?", quoted(fmt::format("{}{}", api_prefix, path)));
+  }
+  return problem(Problem::not_found, fmt::format("no such route: {}; {}", quoted(path), hint));
+}
+
+http::Response answer_without_route(const http::Request& request, std::string_view path) {
+  const std::string allowed = allowed_methods(path);
+  if (allowed.empty()) return no_such_route(request);
+  http::Response response;
+  if (request.method == Method::options)
+    response = no_content();
+  else if (request.method == Method::other)
+    response = problem(Problem::not_implemented,
+                       "this server does not know the method; it allows " + allowed + " here");
+  else
+    response = problem(Problem::method_not_allowed,
+                       fmt::format("{} is not allowed here; allowed: {}",
+                                   http::to_string(request.method), allowed));
+  response.headers.push_back({"Allow", allowed});
+  return response;
+}
+
+// OPTIONS *: of the server as a whole (RFC 9110 §9.3.7).
+http::Response server_options() {
+  http::Response response = no_content();
+  response.headers.push_back({"Allow", "GET, HEAD, POST, DELETE, OPTIONS"});
+  return response;
+}
+
+base::Result<std::uint64_t, http::Response> min_revision(const http::Request& request) {
+  const std::string* header = request.header("X-Ipam-Min-Revision");
+  if (!header) return std::uint64_t{0};
+  if (const auto revision = parse_whole_number(*header)) return *revision;
+  return base::fail(
+      problem(Problem::invalid_header,
+              fmt::format("X-Ipam-Min-Revision must be a whole number, not {}", quoted(*header))));
+}
+
+Body call_handler(const Route& route, const http::Request& request, std::string_view id) {
+  std::array<std::string_view, std::tuple_size_v<decltype(route.parameters)> + 1> known;
+  std::size_t known_count = 0;
+  for (const std::string_view parameter : route.parameters)
+    if (!parameter.empty()) known[known_count++] = parameter;
+  if (route.reads_data) known[known_count++] = "consistency";
+  const auto query = Query::parse(request.query, std::span(known).first(known_count));
+  if (!query) return Answer{query.error()};
+  const auto consistency = query->consistency();
+  if (!consistency) return Answer{consistency.error()};
+  return route.handler({request, id, *query, *consistency});
+}
+
+}  // namespace
+
+Action route(const http::Request& request) {
+  if (request.path == "*") return {0, Answer{server_options()}};
+  const auto path = below_prefix(request.path);
+  if (!path) return {0, Answer{no_such_route(request)}};
+  const auto revision = min_revision(request);
+  if (!revision) return {0, Answer{revision.error()}};
+  // The session leaves out the body of an answer to HEAD.
+  const Method method = request.method == Method::head ? Method::get : request.method;
+  for (const Route& route : routes)
+    if (route.method == method)
+      if (const auto id = match(route.pattern, *path))
+        return {*revision, call_handler(route, request, *id)};
+  return {0, Answer{answer_without_route(request, *path)}};
+}
+
+}  // namespace api

@@ -1,0 +1,78 @@
+// Audit log, health and the cluster's members.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "api/handlers.hpp"
+#include "api/json.hpp"
+#include "api/problems.hpp"
+#include "api/render.hpp"
+
+namespace api {
+
+namespace {
+
+constexpr std::uint64_t audit_limit_default = 100;
+constexpr std::uint64_t audit_limit_max = 10000;  // some 2 MB of answer
+constexpr std::uint64_t node_id_max = std::numeric_limits<std::uint64_t>::max();
+
+http::Response render_audit(const ipam::HistoryAnswer& answer) {
+  const auto* entries = std::get_if<std::vector<ipam::AuditEntry>>(&answer);
+  ASSERT(entries);
+  std::string body;
+  body.reserve(2 + entries->size() * network_bytes_typical);
+  JsonWriter json(body);
+  json.begin_array();
+  for (const ipam::AuditEntry& entry : *entries) write_audit_entry(json, entry);
+  json.end_array();
+  return json_response(200, std::move(body));
+}
+
+http::Response render_cluster_status(const NodeStatus& status) {
+  if (!status.cluster_mode) return member_change_response(MemberChangeResult::not_a_cluster, 0);
+  std::string body;
+  JsonWriter json(body);
+  write_cluster_status(json, status);
+  return json_response(200, std::move(body));
+}
+
+ChangeMembers change_members(bool add, std::uint64_t node_id, std::string address) {
+  return {add, node_id, std::move(address),
+          [node_id](MemberChangeResult result) { return member_change_response(result, node_id); }};
+}
+
+}  // namespace
+
+Body list_audit(const Call& call) {
+  const auto limit = call.query.whole_number("limit", audit_limit_max, audit_limit_default);
+  if (!limit) return Answer{limit.error()};
+  return ReadHistory{call.consistency, ipam::AuditQuery{*limit}, render_audit};
+}
+
+Body get_health(const Call&) { return ReadStatus{health_response}; }
+
+Body get_cluster_status(const Call&) { return ReadStatus{render_cluster_status}; }
+
+Body add_node(const Call& call) {
+  auto fields = Fields::read(call.request, {"node_id", "addr"});
+  if (!fields) return Answer{std::move(fields.error())};
+  const auto node_id = fields->whole_number("node_id", node_id_max);
+  const auto address = fields->unchecked_text("addr");
+  if (!node_id) fields->complain(Problem::invalid_field, "node_id is required");
+  if (!address) fields->complain(Problem::invalid_field, "addr is required");
+  if (address)
+    if (const auto complaint = check_host_and_port("addr", *address))
+      fields->complain(Problem::invalid_field, *complaint);
+  if (fields->problem()) return Answer{*fields->problem()};
+  return change_members(true, *node_id, *address);
+}
+
+Body remove_node(const Call& call) {
+  const auto node_id = parse_whole_number(call.id);
+  if (!node_id || *node_id == 0)
+    return Answer{problem(Problem::not_a_member,
+                          fmt::format("node not found: {}", call.id.substr(0, quoted_bytes_max)))};
+  return change_members(false, *node_id, {});
+}
+
+}  // namespace api

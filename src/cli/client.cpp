@@ -1,0 +1,102 @@
+#include "cli/client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/endpoint.hpp"
+#include "cli/output.hpp"
+
+namespace cli {
+
+namespace {
+
+http::Request make_request(http::Method method, std::string_view path) {
+  http::Request request;
+  request.method = method;
+  request.path = fmt::format("/api/v1{}", path);
+  request.headers.push_back({"Accept", "application/json"});
+  return request;
+}
+
+}  // namespace
+
+base::Result<std::string, CommandError> Client::get(std::string_view path, const Query& query) {
+  http::Request request = make_request(http::Method::get, path);
+  for (const auto& [name, value] : query) {
+    if (!request.query.empty()) request.query += "&";
+    request.query += name + "=" + percent_encode(value);
+  }
+  return send(std::move(request));
+}
+
+base::Result<std::string, CommandError> Client::post(std::string_view path,
+                                                     const boost::json::object& body) {
+  http::Request request = make_request(http::Method::post, path);
+  if (!body.empty()) {
+    request.headers.push_back({"Content-Type", "application/json"});
+    request.body = boost::json::serialize(body);
+  }
+  return send(std::move(request));
+}
+
+base::Result<std::string, CommandError> Client::remove(std::string_view path) {
+  return send(make_request(http::Method::delete_, path));
+}
+
+base::Result<std::string, CommandError> Client::send(http::Request request) {
+  if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
+  auto answer = connection_.perform(request);
+  if (!answer) {
+    const ConnectionError& error = answer.error();
+    if (error.kind == ConnectionError::Kind::not_reachable) {
+      return base::fail(CommandError{
+          ExitCode::not_reachable,
+          error.message + " (is `ipam server` running there, and is --server right?)"});
+    }
+    const bool write = request.method != http::Method::get;
+    return base::fail(failed(error.message + (write ? "; the change may or may not have been made:"
+                                                      " look before you try again"
+                                                    : "")));
+  }
+  if (answer->status < 200 || answer->status > 299) return base::fail(refused(*answer));
+  return std::move(answer->body);
+}
+
+CommandError Client::refused(const http::Response& response) const {
+  boost::system::error_code error;
+  const boost::json::value problem = boost::json::parse(response.body, error);
+  if (!error && problem.is_object()) {
+    for (const std::string_view key : {"error", "detail", "title"}) {
+      const std::string text = text_of(problem.as_object(), key);
+      if (!text.empty()) return failed(printable(text));
+    }
+  }
+  return failed(fmt::format("{} answered {} {}", server_, response.status,
+                            http::reason_phrase(response.status)));
+}
+
+CommandError Client::not_ipam() const {
+  return failed(
+      fmt::format("{} gave an answer that is not ipam's; is --server right?", server_));
+}
+
+base::Result<boost::json::array, CommandError> Client::list(std::string_view body) const {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(body, error);
+  if (error || !value.is_array()) return base::fail(not_ipam());
+  const boost::json::array& items = value.as_array();
+  const bool objects = std::all_of(items.begin(), items.end(),
+                                   [](const boost::json::value& item) { return item.is_object(); });
+  if (!objects) return base::fail(not_ipam());
+  return std::move(value.as_array());
+}
+
+base::Result<boost::json::object, CommandError> Client::object(std::string_view body) const {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(body, error);
+  if (error || !value.is_object()) return base::fail(not_ipam());
+  return std::move(value.as_object());
+}
+
+}  // namespace cli

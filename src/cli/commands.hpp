@@ -1,0 +1,51 @@
+// The commands that speak to an API, each as its specification and its handler. Handlers print what
+// succeeded and return what failed; run.cpp prints errors.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "cli/output.hpp"
+#include "cli/run.hpp"
+
+namespace cli {
+
+struct Context {
+  const Arguments& arguments;
+  Client& client;
+  OutputFormat format;
+  Io& io;
+};
+
+using CommandResult = base::Result<base::Ok, CommandError>;
+
+struct Command {
+  CommandSpec spec;
+  // Checks what can be checked before any connection is made (wrong usage); may be null.
+  CommandResult (*check)(const Arguments&) = nullptr;
+  CommandResult (*perform)(Context&) = nullptr;
+  bool cluster_command = false;
+};
+
+// Each in a file of its own: network_commands, allocation_commands, report_commands,
+// cluster_commands.
+std::vector<Command> network_commands();
+std::vector<Command> allocation_commands();
+std::vector<Command> report_commands();
+std::vector<Command> cluster_commands();
+
+// ---- what they share ----
+
+// Prints a body as --output json promises: as it came, and a newline.
+void print_json(Io& io, const std::string& body);
+// Prints rows as table or csv. REQUIRES: the format is not json.
+void print_rows(Context& context, const std::vector<Column>& columns,
+                const boost::json::array& rows);
+// `key: value` for stdout; nothing where the value is empty.
+void print_field(Io& io, const std::string& title, const std::string& value);
+
+// The id of the network that the user named by net-N or by its CIDR.
+base::Result<std::string, CommandError> find_network(Client& client, const std::string& name);
+
+}  // namespace cli

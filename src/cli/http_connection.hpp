@@ -1,0 +1,35 @@
+// A Connection to a server over TCP: HTTP/1.1 on blocking POSIX calls with deadlines. Each request
+// has a connection of its own: a command makes one to three of them, and a kept connection that the
+// server has just closed would leave a write in doubt. Asio would bring an event loop for nothing.
+#pragma once
+
+#include <chrono>
+
+#include "cli/connection.hpp"
+#include "cli/endpoint.hpp"
+
+namespace cli {
+
+struct Timeouts {
+  std::chrono::milliseconds connect{5000};
+  // From the last progress (bytes sent or received). Above what a server takes to answer 504.
+  std::chrono::milliseconds idle{30000};
+};
+
+class HttpConnection : public Connection {
+ public:
+  explicit HttpConnection(ServerUrl url, Timeouts timeouts = {})
+      : url_(std::move(url)), timeouts_(timeouts) {}
+
+  base::Result<http::Response, ConnectionError> perform(const http::Request& request) override;
+
+ private:
+  const ServerUrl url_;
+  const Timeouts timeouts_;
+};
+
+// The bytes of a request, with Host, Content-Length and Connection: close. Pure.
+// REQUIRES: header values without control characters.
+std::string serialize_request(const http::Request& request, const ServerUrl& url);
+
+}  // namespace cli

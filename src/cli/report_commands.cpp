@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+
+namespace cli {
+
+namespace {
+
+std::string utilization(const boost::json::object& stats) {
+  const boost::json::value* value = stats.if_contains("utilization_percent");
+  if (value == nullptr || !value->is_number()) return "";
+  return fmt::format("{:.1f}%", value->to_number<double>());
+}
+
+// The contract's columns, in its order.
+std::vector<Column> stats_columns() {
+  return {
+      {"Network", field("cidr")},
+      {"Total IPs", field("total_ips"), Shown::always, false, true},
+      {"Allocated", field("allocated_ips"), Shown::always, false, true},
+      {"Available", field("available_ips"), Shown::always, false, true},
+      {"Reserved", field("reserved_ips"), Shown::always, false, true},
+      {"Utilization", utilization, Shown::always, false, true},
+      {"Network ID", field("network_id"), Shown::csv_only},
+  };
+}
+
+// One network's statistics; where they do not name its CIDR, the network itself is asked for it.
+base::Result<boost::json::object, CommandError> with_cidr(Client& client, const std::string& id,
+                                                          const std::string& body) {
+  auto stats = client.object(body);
+  if (!stats || stats->contains("cidr")) return stats;
+  auto answer = client.get("/networks/" + id);
+  if (!answer) return base::fail(answer.error());
+  auto network = client.object(*answer);
+  if (!network) return base::fail(network.error());
+  (*stats)["cidr"] = text_of(*network, "cidr");
+  return stats;
+}
+
+CommandResult stats(Context& context) {
+  std::string id;
+  if (const auto name = context.arguments.get("network-id")) {
+    auto found = find_network(context.client, *name);
+    if (!found) return base::fail(found.error());
+    id = *found;
+  }
+  auto answer = context.client.get(id.empty() ? "/stats" : "/networks/" + id + "/stats");
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, *answer);
+    return base::Ok{};
+  }
+  boost::json::array rows;
+  if (id.empty()) {
+    auto list = context.client.list(*answer);
+    if (!list) return base::fail(list.error());
+    rows = std::move(*list);
+  } else {
+    auto row = with_cidr(context.client, id, *answer);
+    if (!row) return base::fail(row.error());
+    rows.emplace_back(std::move(*row));
+  }
+  if (rows.empty() && context.format == OutputFormat::table) {
+    context.io.out << "No networks found\n";
+  } else {
+    print_rows(context, stats_columns(), rows);
+  }
+  return base::Ok{};
+}
+
+CommandResult check_stats(const Arguments& arguments) {
+  if (arguments.get("network-id") == "")
+    return base::fail(usage("--network-id must not be empty"));
+  return base::Ok{};
+}
+
+constexpr std::uint64_t audit_limit_max = 1'000'000'000;
+
+CommandResult check_audit(const Arguments& arguments) {
+  const auto limit =
+      parse_number("--limit", arguments.get("limit").value_or("100"), 1, audit_limit_max);
+  if (!limit) return base::fail(usage(limit.error()));
+  return base::Ok{};
+}
+
+CommandResult audit(Context& context) {
+  auto answer = context.client.get(
+      "/audit", {{"limit", context.arguments.get("limit").value_or("100")}});
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, *answer);
+    return base::Ok{};
+  }
+  auto entries = context.client.list(*answer);
+  if (!entries) return base::fail(entries.error());
+  if (entries->empty() && context.format == OutputFormat::table) {
+    context.io.out << "No audit entries found\n";
+    return base::Ok{};
+  }
+  print_rows(context,
+             {{"ID", field("id"), Shown::csv_only},
+              {"Time", field("timestamp")},
+              {"Action", field("action")},
+              {"Resource", field("resource")},
+              {"Details", field("details"), Shown::always, true},
+              {"User", field("user")}},
+             *entries);
+  return base::Ok{};
+}
+
+}  // namespace
+
+std::vector<Command> report_commands() {
+  return {
+      {{"stats",
+        "Show how full the networks are.",
+        {},
+        {{"network-id", 'n', "ID", "of this network only"}},
+        {"ipam stats", "ipam stats -n net-1"}},
+       check_stats,
+       stats},
+      {{"audit",
+        "Show who changed what, newest first.",
+        {},
+        {{"limit", 0, "N", "so many entries at most (default 100)"}},
+        {"ipam audit --limit 20"}},
+       check_audit,
+       audit},
+  };
+}
+
+}  // namespace cli

@@ -1,0 +1,61 @@
+// `ipam` as a function: arguments, environment and streams in, exit code out. What the command line
+// cannot do by itself (open the database, run a server, read cluster.json) comes in as Hooks, which
+// main fills and tests fake. Runs on the caller's thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "cli/arguments.hpp"
+#include "cli/connection.hpp"
+#include "cli/endpoint.hpp"
+#include "cli/http_connection.hpp"
+
+namespace cli {
+
+struct Io {
+  std::ostream& out;
+  std::ostream& err;
+  // Tables are cut to this many characters; 0: not at all (main: where stdout is no terminal).
+  std::size_t width = 80;
+};
+
+// What the CLI wants to know of a cluster.json.
+struct ClusterEndpoint {
+  std::string data_dir;
+  std::string url;  // of this node's API, as the file says
+};
+
+// All must be set.
+struct Hooks {
+  // Opens the database itself. Errors are a text for the user. Where a server or another `ipam`
+  // holds the directory it may wait a while before it gives up.
+  std::function<base::Result<std::unique_ptr<Connection>, std::string>(const std::string& data_dir)>
+      open_embedded;
+  // The URL of the running server that holds the data directory, where one does.
+  std::function<std::optional<std::string>(const std::string& data_dir)> server_url_of;
+  // The commands that server/ owns; `args` is what followed the command's words. The result is the
+  // exit code. They also answer --help.
+  std::function<int(const std::vector<std::string>& args)> run_server;
+  std::function<int(const std::vector<std::string>& args)> cluster_init;
+  std::function<int(const std::vector<std::string>& args)> cluster_join;
+  // The error names the file.
+  std::function<base::Result<ClusterEndpoint, std::string>(const std::string& file)>
+      read_cluster_config;
+  std::function<std::unique_ptr<Connection>(const ServerUrl& url)> connect =
+      [](const ServerUrl& url) -> std::unique_ptr<Connection> {
+    return std::make_unique<HttpConnection>(url);
+  };
+};
+
+// `args` is the command line without the program's name. Never throws for anything a user can do.
+int run(const std::vector<std::string>& args, const Environment& environment, const Hooks& hooks,
+        Io& io);
+
+}  // namespace cli

@@ -1,0 +1,96 @@
+#include "cli/target.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cli {
+
+namespace {
+
+using TargetResult = base::Result<Target, CommandError>;
+
+TargetResult connect_to(const Hooks& hooks, std::string_view source, const std::string& text) {
+  auto url = parse_server_url(text);
+  if (!url) return base::fail(usage(fmt::format("{} '{}' {}", source, text, url.error())));
+  return Target{hooks.connect(*url), to_string(*url)};
+}
+
+// A server that runs says best where it listens (--port may differ from the file's api_addr).
+TargetResult cluster_node_of_config(const Hooks& hooks, const std::string& file) {
+  const auto config = hooks.read_cluster_config(file);
+  if (!config) return base::fail(failed(config.error()));
+  const auto running = hooks.server_url_of(config->data_dir);
+  return connect_to(hooks, "api_addr", running ? *running : config->url);
+}
+
+TargetResult cluster_node_of_directory(const Hooks& hooks, const std::string& data_dir) {
+  if (const auto running = hooks.server_url_of(data_dir))
+    return connect_to(hooks, "server", *running);
+  const auto config = hooks.read_cluster_config(data_dir + "/cluster.json");
+  if (config) return connect_to(hooks, "api_addr", config->url);
+  return base::fail(CommandError{
+      ExitCode::not_reachable,
+      fmt::format("no cluster node runs on {}: start it with `ipam server --cluster`, or name a "
+                  "server with --server URL",
+                  data_dir)});
+}
+
+TargetResult standalone(const Hooks& hooks, const std::string& data_dir) {
+  if (const auto running = hooks.server_url_of(data_dir))
+    return connect_to(hooks, "server", *running);
+  auto embedded = hooks.open_embedded(data_dir);
+  if (embedded) return Target{std::move(*embedded), data_dir};
+  // A server may have taken the directory between the two questions.
+  if (const auto running = hooks.server_url_of(data_dir))
+    return connect_to(hooks, "server", *running);
+  return base::fail(failed(embedded.error()));
+}
+
+}  // namespace
+
+TargetResult choose_target(const Arguments& arguments, const Environment& environment,
+                           const Hooks& hooks, bool cluster_command) {
+  bool cluster = cluster_command || arguments.has("cluster");
+  if (!cluster) {
+    if (const auto text = environment.get("IPAM_CLUSTER_MODE")) {
+      const auto mode = parse_boolean("IPAM_CLUSTER_MODE", *text);
+      if (!mode) return base::fail(usage(mode.error()));
+      cluster = *mode;
+    }
+  }
+  const auto directory = [&hooks, cluster](const std::string& data_dir) {
+    return cluster ? cluster_node_of_directory(hooks, data_dir) : standalone(hooks, data_dir);
+  };
+  if (const auto url = arguments.get("server")) return connect_to(hooks, "--server", *url);
+  if (const auto file = arguments.get("config")) return cluster_node_of_config(hooks, *file);
+  if (const auto data_dir = arguments.get("db")) {
+    if (data_dir->empty()) return base::fail(usage("--db must not be empty"));
+    return directory(*data_dir);
+  }
+  if (const auto url = environment.get("IPAM_SERVER"))
+    return connect_to(hooks, "IPAM_SERVER", *url);
+  if (cluster) {
+    if (const auto file = environment.get("IPAM_CONFIG_FILE"))
+      return cluster_node_of_config(hooks, *file);
+  }
+  if (const auto data_dir = environment.get("IPAM_DB_PATH")) return directory(*data_dir);
+  return directory(cluster ? cluster_data_dir_default : data_dir_default);
+}
+
+base::Result<std::string, CommandError> choose_token(const Arguments& arguments,
+                                                     const Environment& environment) {
+  const bool given = arguments.has("token");
+  const std::string token =
+      given ? *arguments.get("token") : environment.get("IPAM_TOKEN").value_or("");
+  // RFC 6750 §2.1 allows fewer; what matters is that nothing can end the header field.
+  const bool visible =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (!visible) {
+    return base::fail(usage(fmt::format("{} holds a character that no token has",
+                                        given ? "--token" : "IPAM_TOKEN")));
+  }
+  return token;
+}
+
+}  // namespace cli

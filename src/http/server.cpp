@@ -1,0 +1,233 @@
+#include "http/server.hpp"
+
+#include <algorithm>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <cctype>
+#include <utility>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "http/as_tuple.hpp"
+#include "http/session.hpp"
+#include "http/spawn.hpp"
+
+namespace http {
+namespace {
+
+using asio::ip::tcp;
+using std::chrono::milliseconds;
+
+constexpr milliseconds accept_retry_delay{100};  // after EMFILE and the like
+constexpr int backlog = 1024;
+
+std::string lower_first(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+// Deadlines are kept to an eighth of the shortest timeout.
+milliseconds sweep_period(const Limits& limits) {
+  const milliseconds shortest = std::min({limits.request_timeout, limits.idle_timeout,
+                                          limits.write_timeout, limits.linger_timeout});
+  return std::clamp(shortest / 8, milliseconds(1), milliseconds(1000));
+}
+
+}  // namespace
+
+// Outlives the Server where coroutines still run: each of them holds it.
+struct Server::Implementation : std::enable_shared_from_this<Server::Implementation> {
+  Implementation(asio::io_context& io_context, base::Logger& log, const Limits& limits,
+                 Handler handler, ErrorRenderer render_error)
+      : io(io_context),
+        logger(log),
+        context(new SessionContext{
+            log, limits, std::move(handler), std::move(render_error), {}, false, {}, {}}),
+        sweep_timer(io_context),
+        room_timer(io_context, asio::steady_timer::time_point::max()),
+        stop_timer(io_context) {}
+
+  base::Result<base::Ok, std::string> listen(const std::string& host, std::uint16_t port);
+  std::error_code listen_on(tcp::endpoint endpoint);
+  void start();
+  void stop(milliseconds deadline, std::function<void()> on_done);
+  void session_ended();
+  void finish_stop();
+  void close();
+
+  static asio::awaitable<void> accept(std::shared_ptr<Implementation> self, std::size_t index);
+  static asio::awaitable<void> sweep(std::shared_ptr<Implementation> self);
+
+  asio::io_context& io;
+  base::Logger& logger;
+  std::shared_ptr<SessionContext> context;
+  std::vector<tcp::acceptor> acceptors;  // not changed after start()
+  asio::steady_timer sweep_timer;
+  asio::steady_timer room_timer;  // never expires; cancelled when a connection ends
+  asio::steady_timer stop_timer;
+  std::function<void()> done;
+  std::uint16_t bound_port = 0;
+  bool ended = false;  // no session is left, nor will one come
+};
+
+base::Result<base::Ok, std::string> Server::Implementation::listen(const std::string& host,
+                                                                   std::uint16_t port) {
+  const auto failure = [&](const std::error_code& ec) {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return base::fail(fmt::format("cannot listen on {}{}{}:{}: {}", is_ipv6 ? "[" : "", host,
+                                  is_ipv6 ? "]" : "", port, lower_first(ec.message())));
+  };
+  ASSERT(acceptors.empty());
+  std::error_code ec;
+  tcp::resolver resolver(io);  // blocks, which only the start may do
+  const auto resolved = resolver.resolve(
+      host, std::to_string(port), tcp::resolver::passive | tcp::resolver::numeric_service, ec);
+  if (ec) return failure(ec);
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& entry : resolved)
+    if (std::find(endpoints.begin(), endpoints.end(), entry.endpoint()) == endpoints.end())
+      endpoints.push_back(entry.endpoint());
+  bound_port = port;
+  std::error_code skipped;
+  for (const tcp::endpoint& endpoint : endpoints) {
+    ec = listen_on(endpoint);
+    // A host without IPv6 may still call itself ::1 in its hosts file.
+    const bool not_here =
+        ec == std::errc::address_family_not_supported || ec == std::errc::address_not_available;
+    if (not_here) skipped = ec;
+    else if (ec) break;
+  }
+  if (!ec || ec == skipped) ec = acceptors.empty() ? skipped : std::error_code{};
+  if (ec) {
+    acceptors.clear();
+    return failure(ec);
+  }
+  start();
+  return base::Ok{};
+}
+
+std::error_code Server::Implementation::listen_on(tcp::endpoint endpoint) {
+  endpoint.port(bound_port);
+  std::error_code ec;
+  tcp::acceptor acceptor(io);
+  acceptor.open(endpoint.protocol(), ec);
+  if (ec) return ec;
+  acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (ec) return ec;
+  if (endpoint.protocol() == tcp::v6()) {
+    acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), ec);
+    if (ec) return ec;
+  }
+  acceptor.bind(endpoint, ec);
+  if (ec) return ec;
+  acceptor.listen(backlog, ec);
+  if (ec) return ec;
+  bound_port = acceptor.local_endpoint().port();
+  acceptors.push_back(std::move(acceptor));
+  return {};
+}
+
+void Server::Implementation::start() {
+  std::weak_ptr<Implementation> weak = weak_from_this();
+  context->on_session_end = [weak] {
+    if (const auto self = weak.lock()) self->session_ended();
+  };
+  for (std::size_t i = 0; i < acceptors.size(); ++i)
+    spawn(io, logger, "http accept", accept(shared_from_this(), i));
+  spawn(io, logger, "http sweep", sweep(shared_from_this()));
+}
+
+asio::awaitable<void> Server::Implementation::accept(std::shared_ptr<Implementation> self,
+                                                     std::size_t index) {
+  tcp::acceptor& acceptor = self->acceptors[index];
+  while (acceptor.is_open()) {
+    if (self->context->sessions.size() >= self->context->limits.connections_max) {
+      co_await self->room_timer.async_wait(as_tuple);
+      continue;
+    }
+    auto outcome = co_await acceptor.async_accept(as_tuple);
+    const std::error_code ec = std::get<0>(outcome);
+    if (!acceptor.is_open()) break;
+    if (!ec) {
+      auto session = std::make_shared<Session>(self->context, std::move(std::get<1>(outcome)));
+      spawn(self->io, self->logger, "http session", Session::run(std::move(session)));
+    } else if (ec != asio::error::connection_aborted && ec != asio::error::operation_aborted) {
+      self->logger.warning("http", "cannot accept a connection: {}", ec.message());
+      asio::steady_timer pause(self->io, accept_retry_delay);
+      co_await pause.async_wait(as_tuple);
+    }
+  }
+}
+
+asio::awaitable<void> Server::Implementation::sweep(std::shared_ptr<Implementation> self) {
+  const milliseconds period = sweep_period(self->context->limits);
+  while (!self->ended) {  // a cancel() can come too late for a wait that is over but not resumed
+    self->sweep_timer.expires_after(period);
+    co_await self->sweep_timer.async_wait(as_tuple);
+    const Session::Clock::time_point now = Session::Clock::now();
+    for (Session* session : self->context->sessions) session->expire(now);
+  }
+}
+
+void Server::Implementation::stop(milliseconds deadline, std::function<void()> on_done) {
+  done = std::move(on_done);
+  context->stopping = true;
+  std::error_code ignored;
+  for (tcp::acceptor& acceptor : acceptors) acceptor.close(ignored);
+  room_timer.cancel();
+  for (Session* session : context->sessions) session->stop();
+  if (context->sessions.empty()) return finish_stop();
+  stop_timer.expires_after(deadline);
+  stop_timer.async_wait([self = shared_from_this()](const std::error_code& ec) {
+    if (ec) return;
+    for (Session* session : self->context->sessions) session->abort();
+  });
+}
+
+// Called from a session's destructor: nothing here may end another session at once.
+void Server::Implementation::session_ended() {
+  room_timer.cancel();
+  if (context->stopping && context->sessions.empty()) finish_stop();
+}
+
+void Server::Implementation::finish_stop() {
+  ended = true;
+  sweep_timer.cancel();
+  stop_timer.cancel();
+  if (done) asio::post(io, std::exchange(done, {}));
+}
+
+void Server::Implementation::close() {
+  context->stopping = true;
+  ended = true;
+  context->on_session_end = {};
+  std::error_code ignored;
+  for (tcp::acceptor& acceptor : acceptors) acceptor.close(ignored);
+  for (Session* session : context->sessions) session->abort();
+  room_timer.cancel();
+  sweep_timer.cancel();
+  stop_timer.cancel();
+}
+
+Server::Server(asio::io_context& io, base::Logger& logger, const Limits& limits, Handler handler,
+               ErrorRenderer render_error)
+    : implementation_(std::make_shared<Implementation>(io, logger, limits, std::move(handler),
+                                                       std::move(render_error))) {}
+
+Server::~Server() { implementation_->close(); }
+
+base::Result<base::Ok, std::string> Server::listen(const std::string& host, std::uint16_t port) {
+  return implementation_->listen(host, port);
+}
+
+std::uint16_t Server::port() const { return implementation_->bound_port; }
+
+std::size_t Server::connections() const { return implementation_->context->sessions.size(); }
+
+void Server::stop(milliseconds deadline, std::function<void()> done) {
+  implementation_->stop(deadline, std::move(done));
+}
+
+}  // namespace http

@@ -1,0 +1,230 @@
+#include "http/session.hpp"
+
+#include <algorithm>
+#include <asio/buffer.hpp>
+#include <exception>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "http/as_tuple.hpp"
+#include "http/response_writer.hpp"
+
+namespace http {
+namespace {
+
+// A body up to here is copied behind its head, which is cheaper than a second buffer.
+constexpr std::size_t copied_body_bytes_max = 16384;
+// Answers to pipelined requests are gathered up to here.
+constexpr std::size_t gathered_bytes_max = 65536;
+constexpr std::size_t output_bytes_kept = 131072;
+
+constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view request_timeout_text = "the request was not complete in time";
+
+}  // namespace
+
+std::string_view DateCache::now() {
+  const std::time_t second = std::time(nullptr);
+  if (second != second_) {
+    // IMF-fixdate of RFC 9110 §5.6.7; strftime would speak the locale's language.
+    static constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed",
+                                                     "Thu", "Fri", "Sat"};
+    static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    std::tm utc{};
+    gmtime_r(&second, &utc);
+    const auto end = fmt::format_to_n(
+        text_.data(), text_.size(), "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+        days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
+        months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
+        utc.tm_sec);
+    size_ = std::min(end.size, text_.size());
+    second_ = second;
+  }
+  return {text_.data(), size_};
+}
+
+Session::Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket socket)
+    : context_(std::move(context)), socket_(std::move(socket)), parser_(context_->limits) {
+  context_->sessions.insert(this);
+}
+
+Session::~Session() {
+  context_->sessions.erase(this);
+  if (context_->on_session_end) context_->on_session_end();
+}
+
+asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
+  std::error_code ignored;
+  self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  std::error_code ec;
+  self->socket_.non_blocking(true, ec);  // flush() writes without a wait where it can
+  if (ec) co_return;
+  co_await self->serve();
+}
+
+asio::awaitable<void> Session::serve() {
+  while (true) {
+    switch (parser_.next()) {
+      case RequestParser::Step::need_more: {
+        if (parser_.take_expectation()) output_.append(continue_text);
+        const bool written = co_await flush();
+        if (!written) co_return;
+        const bool received = co_await receive();
+        if (!received) co_return;
+        break;
+      }
+      case RequestParser::Step::request: {
+        const bool goes_on = co_await answer();
+        if (!goes_on) co_return;
+        break;
+      }
+      case RequestParser::Step::error: {
+        co_await refuse(parser_.error().status, parser_.error().detail);
+        co_return;
+      }
+    }
+  }
+}
+
+// Waits for bytes. False: the session is over.
+asio::awaitable<bool> Session::receive() {
+  if (parser_.between_requests()) {
+    if (context_->stopping) co_return false;
+    enter(Phase::idle, context_->limits.idle_timeout);
+  } else if (phase_ != Phase::receiving) {
+    // Once a request: it must be whole by then, however its bytes trickle.
+    enter(Phase::receiving, context_->limits.request_timeout);
+  } else if (expired_) {  // its bytes come so fast that the sweep never met a wait to cancel
+    co_await refuse(408, request_timeout_text);
+    co_return false;
+  }
+  const std::span<char> room = parser_.prepare();
+  const asio::mutable_buffer buffer(room.data(), room.size());
+  const auto outcome = co_await socket_.async_read_some(buffer, as_tuple);
+  const auto& [ec, bytes] = outcome;
+  if (!ec) {
+    parser_.commit(bytes);
+    co_return true;
+  }
+  if (expired_ && phase_ == Phase::receiving) {
+    co_await refuse(408, request_timeout_text);
+  }
+  co_return false;
+}
+
+// Has the parsed request answered. False: the session is over.
+asio::awaitable<bool> Session::answer() {
+  const Request& request = parser_.request();
+  enter_handling();
+  Response response;
+  bool failed = false;
+  try {
+    response = co_await context_->handler(request);
+  } catch (const std::exception& error) {
+    context_->logger.error("http", "the handler of {} {} failed: {}", to_string(request.method),
+                           request.path, error.what());
+    failed = true;
+  }
+  if (!socket_.is_open()) co_return false;  // aborted meanwhile
+  if (failed) response = context_->render_error(500, "internal error");
+  const bool keep_alive = request.keep_alive && !context_->stopping;
+  put(std::move(response), keep_alive);
+  if (keep_alive && body_.empty() && output_.size() < gathered_bytes_max) co_return true;
+  const bool written = co_await flush();
+  if (written && !keep_alive) co_await linger();
+  co_return written && keep_alive;
+}
+
+asio::awaitable<void> Session::refuse(int status, std::string_view detail) {
+  enter_handling();
+  put(context_->render_error(status, detail), false);
+  const bool written = co_await flush();
+  if (written) co_await linger();
+}
+
+// Queues a response; flush() sends it.
+void Session::put(Response response, bool keep_alive) {
+  const Request& request = parser_.request();
+  const WriteOptions options{request.method, request.minor_version, keep_alive,
+                             context_->date.now()};
+  write_head(output_, response, options);
+  if (!has_body(response.status, request.method)) return;
+  if (response.body.size() <= copied_body_bytes_max) output_.append(response.body);
+  else body_ = std::move(response.body);
+}
+
+// Sends what is queued. False: the connection is broken or the client does not read.
+asio::awaitable<bool> Session::flush() {
+  std::array<asio::const_buffer, 2> left{asio::buffer(output_), asio::buffer(body_)};
+  while (asio::buffer_size(left) > 0) {
+    std::error_code ec;
+    // Most answers fit into the socket's buffer: no reactor, no queue, no suspension.
+    std::size_t bytes = socket_.write_some(left, ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again) {
+      enter(Phase::writing, context_->limits.write_timeout);  // anew with each progress
+      const auto outcome = co_await socket_.async_write_some(left, as_tuple);
+      ec = std::get<0>(outcome);
+      bytes = std::get<1>(outcome);
+    }
+    if (ec || expired_) co_return false;
+    for (asio::const_buffer& buffer : left) {
+      const std::size_t taken = std::min(bytes, buffer.size());
+      buffer += taken;
+      bytes -= taken;
+    }
+  }
+  output_.clear();
+  if (output_.capacity() > output_bytes_kept) output_ = {};
+  if (!body_.empty()) body_ = {};
+  co_return true;
+}
+
+// Says that we are done, and waits until the client is too: closing with unread bytes would reset
+// the connection, and the client could lose the answer (RFC 9112 §9.6).
+asio::awaitable<void> Session::linger() {
+  std::error_code ec;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+  if (ec) co_return;
+  enter(Phase::lingering, context_->limits.linger_timeout);
+  std::array<char, 4096> dropped;
+  while (!expired_) {
+    const auto outcome = co_await socket_.async_read_some(asio::buffer(dropped), as_tuple);
+    if (std::get<0>(outcome)) co_return;
+  }
+}
+
+void Session::enter(Phase phase, std::chrono::milliseconds timeout) {
+  phase_ = phase;
+  deadline_ = Clock::now() + timeout;
+  expired_ = false;
+}
+
+// Handlers keep deadlines of their own.
+void Session::enter_handling() {
+  phase_ = Phase::handling;
+  deadline_ = Clock::time_point::max();
+  expired_ = false;
+}
+
+void Session::expire(Clock::time_point now) {
+  if (now < deadline_ || expired_) return;
+  expired_ = true;
+  std::error_code ignored;
+  // cancel() only: after a request timeout the session still answers 408.
+  socket_.cancel(ignored);
+}
+
+void Session::stop() {
+  if (phase_ != Phase::idle) return;
+  std::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Session::abort() {
+  std::error_code ignored;
+  socket_.close(ignored);
+}
+
+}  // namespace http

@@ -1,0 +1,93 @@
+// One connection: reads requests, has the handler answer them in their order, writes the answers.
+// One coroutine, kept alive by itself; buffers and parser are reused. Runs on the io thread.
+// Its deadlines are kept by the server's sweep, so that a request costs no timer operation.
+#pragma once
+
+#include <array>
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/log.hpp"
+#include "http/handler.hpp"
+#include "http/limits.hpp"
+#include "http/request_parser.hpp"
+
+namespace http {
+
+class Session;
+
+// The Date field's value, made once a second.
+class DateCache {
+ public:
+  std::string_view now();
+
+ private:
+  std::time_t second_ = -1;
+  std::array<char, 32> text_{};
+  std::size_t size_ = 0;
+};
+
+// What all sessions of a server share; kept alive by each of them.
+struct SessionContext {
+  base::Logger& logger;
+  const Limits limits;
+  const Handler handler;
+  const ErrorRenderer render_error;
+  DateCache date;
+  bool stopping = false;
+  std::unordered_set<Session*> sessions;
+  std::function<void()> on_session_end;  // may be empty
+};
+
+class Session {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket socket);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // The session's life. `self` keeps it alive.
+  static asio::awaitable<void> run(std::shared_ptr<Session> self);
+
+  // Ends what the session waits for if its time is over.
+  void expire(Clock::time_point now);
+  // The server stops: ends the session at once if no request is under way; otherwise the answer
+  // under way is the last one.
+  void stop();
+  // Closes the connection whatever the session does.
+  void abort();
+
+ private:
+  // What the session waits for, and so what its deadline means.
+  enum class Phase : unsigned char { idle, receiving, handling, writing, lingering };
+
+  asio::awaitable<void> serve();
+  asio::awaitable<bool> receive();
+  asio::awaitable<bool> answer();
+  asio::awaitable<bool> flush();
+  asio::awaitable<void> refuse(int status, std::string_view detail);
+  asio::awaitable<void> linger();
+  void put(Response response, bool keep_alive);
+  void enter(Phase phase, std::chrono::milliseconds timeout);
+  void enter_handling();
+
+  std::shared_ptr<SessionContext> context_;
+  asio::ip::tcp::socket socket_;
+  RequestParser parser_;
+  std::string output_;  // heads, and bodies that are small
+  std::string body_;    // a large body, sent after output_
+  Clock::time_point deadline_ = Clock::time_point::max();
+  Phase phase_ = Phase::idle;
+  bool expired_ = false;  // the deadline of this phase passed
+};
+
+}  // namespace http

@@ -1,0 +1,147 @@
+#include "ipam/address_plan.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/assert.hpp"
+
+namespace ipam {
+
+namespace {
+
+struct Range {
+  U128 first = 0;
+  U128 last = 0;
+};
+
+// What a child takes from its parent: all of its prefix, as far as it is usable in the parent.
+// nullopt: nothing, such as a /32 on the parent's network address.
+std::optional<Range> delegated_range(const NetworkState& parent, const Prefix& child) {
+  const U128 first = std::max(parent.usable.first.value, child.base.value);
+  const U128 last = std::min(parent.usable.last.value, child.last().value);
+  if (first > last) return std::nullopt;
+  return Range{first, last};
+}
+
+void delegate(NetworkState& parent, const Prefix& child) {
+  if (const auto range = delegated_range(parent, child))
+    parent.free.take(range->first, range->last);
+}
+
+void take_back(NetworkState& parent, const Prefix& child) {
+  if (const auto range = delegated_range(parent, child))
+    parent.free.give_back(range->first, range->last);
+}
+
+}  // namespace
+
+NetworkState::NetworkState(Network n)
+    : network(std::move(n)),
+      usable(usable_range(network.prefix)),
+      free(usable.first.value, usable.last.value) {}
+
+const Allocation* NetworkState::first_allocation_in(U128 first, U128 last) const {
+  auto it = allocations.upper_bound(first);
+  if (it != allocations.begin()) {
+    const Allocation* before = *std::prev(it);
+    if (before->last.value >= first) return before;
+  }
+  return it != allocations.end() && (*it)->first.value <= last ? *it : nullptr;
+}
+
+const NetworkState* AddressPlan::network(NetworkId id) const {
+  const auto it = networks_.find(id);
+  return it == networks_.end() ? nullptr : &it->second;
+}
+
+const NetworkState* AddressPlan::network(const Prefix& prefix) const { return tree_.find(prefix); }
+
+const NetworkState* AddressPlan::network_of(const Address& address) const {
+  return tree_.longest_match(address);
+}
+
+const NetworkState* AddressPlan::parent_of(const Prefix& prefix) const {
+  return tree_.parent_of(prefix);
+}
+
+const Allocation* AddressPlan::allocation(AllocationId id) const {
+  const auto it = allocations_.find(id);
+  return it == allocations_.end() ? nullptr : &it->second;
+}
+
+NetworkStats AddressPlan::stats(const NetworkState& state) const {
+  NetworkStats stats;
+  stats.network_id = state.network.id;
+  stats.total = state.usable.count;
+  stats.allocated = state.allocated;
+  stats.available = state.free.free_count();
+  stats.reserved = stats.total - stats.allocated - stats.available;
+  const Family family = state.network.prefix.base.family;
+  if (const auto first = state.free.first_free()) stats.first_available = Address{family, *first};
+  // Allocations do not overlap, so the one that begins last also ends last.
+  if (!state.allocations.empty()) stats.last_allocated = (*state.allocations.rbegin())->last;
+  return stats;
+}
+
+const Network& AddressPlan::add_network(Network network) {
+  const NetworkId id = network.id;
+  const auto [it, is_new] = networks_.try_emplace(id, std::move(network));
+  ASSERT(is_new);
+  NetworkState& state = it->second;
+  const Prefix& prefix = state.network.prefix;
+  NetworkState* const parent = tree_.parent_of(prefix);
+  tree_.for_each_child_of(prefix, [&](const NetworkState& child) {
+    if (parent != nullptr) take_back(*parent, child.network.prefix);
+    delegate(state, child.network.prefix);
+  });
+  if (parent != nullptr) delegate(*parent, prefix);
+  const bool is_inserted = tree_.insert(prefix, &state);
+  ASSERT(is_inserted);
+  return state.network;
+}
+
+void AddressPlan::remove_network(NetworkId id) {
+  const auto it = networks_.find(id);
+  ASSERT(it != networks_.end() && it->second.allocations.empty());
+  const Prefix prefix = it->second.network.prefix;
+  tree_.erase(prefix);
+  networks_.erase(it);
+  NetworkState* const parent = tree_.parent_of(prefix);
+  if (parent == nullptr) return;
+  take_back(*parent, prefix);
+  tree_.for_each_child_of(
+      prefix, [&](const NetworkState& child) { delegate(*parent, child.network.prefix); });
+}
+
+const Allocation& AddressPlan::add_allocation(Allocation allocation) {
+  const AllocationId id = allocation.id;
+  const auto network = networks_.find(allocation.network_id);
+  ASSERT(network != networks_.end());
+  // Ids are counters, so the new one nearly always goes to the end.
+  const std::size_t size_before = allocations_.size();
+  const auto it = allocations_.try_emplace(allocations_.end(), id, std::move(allocation));
+  ASSERT(allocations_.size() == size_before + 1);
+  const Allocation& added = it->second;
+  NetworkState& state = network->second;
+  state.free.take(added.first.value, added.last.value);
+  state.allocations.insert(&added);
+  state.allocated += added.last.value - added.first.value + 1;
+  if (added.expires_at) leases_.insert({*added.expires_at, id});
+  return added;
+}
+
+Allocation AddressPlan::remove_allocation(AllocationId id) {
+  const auto it = allocations_.find(id);
+  ASSERT(it != allocations_.end());
+  const Allocation& allocation = it->second;
+  NetworkState& state = networks_.at(allocation.network_id);
+  state.allocations.erase(&allocation);
+  state.allocated -= allocation.last.value - allocation.first.value + 1;
+  state.free.give_back(allocation.first.value, allocation.last.value);
+  if (allocation.expires_at) leases_.erase({*allocation.expires_at, id});
+  Allocation removed = std::move(it->second);
+  allocations_.erase(it);
+  return removed;
+}
+
+}  // namespace ipam

@@ -1,0 +1,80 @@
+// The networks, how they nest, which of their addresses are free, and the active allocations: the
+// data of the state machine, which decides nothing. Every caller checks first; a broken REQUIRES is
+// our bug. Pure; owned by StateMachine.
+//
+// Invariant: an address of a network is free, held by exactly one of its allocations, or delegated,
+// which means that it lies in a child network. So an address is handed out by one network at most,
+// the most specific one that contains it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "ipam/address_set.hpp"
+#include "ipam/model.hpp"
+#include "ipam/prefix_tree.hpp"
+
+namespace ipam {
+
+struct ByAddress {
+  using is_transparent = void;
+  bool operator()(const Allocation* a, const Allocation* b) const {
+    return a->first.value < b->first.value;
+  }
+  bool operator()(const Allocation* a, U128 b) const { return a->first.value < b; }
+  bool operator()(U128 a, const Allocation* b) const { return a < b->first.value; }
+};
+
+struct NetworkState {
+  explicit NetworkState(Network n);
+
+  Network network;
+  UsableRange usable;
+  AddressSet free;
+  std::set<const Allocation*, ByAddress> allocations;
+  U128 allocated = 0;  // addresses in `allocations`
+
+  // The lowest allocation that holds an address of [first, last].
+  const Allocation* first_allocation_in(U128 first, U128 last) const;
+};
+
+struct Lease {
+  TimeMs expires_at = 0;
+  AllocationId id;
+
+  friend auto operator<=>(const Lease&, const Lease&) = default;
+};
+
+class AddressPlan {
+ public:
+  const NetworkState* network(NetworkId id) const;
+  const NetworkState* network(const Prefix& prefix) const;
+  const NetworkState* network_of(const Address& address) const;  // the most specific one
+  const NetworkState* parent_of(const Prefix& prefix) const;
+  const Allocation* allocation(AllocationId id) const;
+  NetworkStats stats(const NetworkState& state) const;
+
+  // Puts it between its parent and its children. REQUIRES: a valid prefix, id and prefix are new,
+  // the parent has no allocation in it.
+  const Network& add_network(Network network);
+  // Its children go to its parent. REQUIRES: it exists and has no allocations.
+  void remove_network(NetworkId id);
+
+  // REQUIRES: the id is new, the network exists and all the addresses are free in it.
+  const Allocation& add_allocation(Allocation allocation);
+  // REQUIRES: it exists.
+  Allocation remove_allocation(AllocationId id);
+
+  const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
+  const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
+  const std::set<Lease>& leases() const { return leases_; }  // by when they end
+
+ private:
+  std::map<NetworkId, NetworkState> networks_;
+  PrefixTree<NetworkState> tree_;  // points into networks_
+  std::map<AllocationId, Allocation> allocations_;
+  std::set<Lease> leases_;
+};
+
+}  // namespace ipam

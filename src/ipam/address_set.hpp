@@ -1,0 +1,83 @@
+// Which addresses of one network are free. Kept as the runs of free addresses in an AVL tree that is
+// augmented with the longest run below each node: "the first k in a row" takes O(log runs) however
+// full the network is, and free space costs nothing whatever its size. Nodes live in one vector and
+// name one another by index. Pure; owned by a network of the address plan.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "ipam/address.hpp"
+
+namespace ipam {
+
+class AddressSet {
+ public:
+  // All of [first, last] is free. REQUIRES: first <= last, and not all of the 2^128 addresses.
+  AddressSet(U128 first, U128 last);
+
+  // The lowest address that begins `count` free ones in a row. REQUIRES: count > 0.
+  std::optional<U128> first_fit(U128 count) const;
+  bool is_free(U128 first, U128 last) const;  // all of [first, last]
+
+  // REQUIRES: is_free(first, last).
+  void take(U128 first, U128 last);
+  // REQUIRES: none of [first, last] is free, and all of it is in the set's range.
+  void give_back(U128 first, U128 last);
+
+  U128 free_count() const { return free_count_; }
+  U128 longest_run() const { return nodes_[root_].longest; }
+  std::optional<U128> first_free() const;
+  std::size_t run_count() const { return run_count_; }
+
+  // Aborts where the tree is not a balanced tree of separate runs with true sums. O(n), for tests.
+  void check_invariants() const;
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = 0;  // node 0: height 0, longest 0, never a run
+
+  struct Node {
+    U128 first = 0;
+    U128 last = 0;
+    U128 longest = 0;  // the length of the longest run of this subtree
+    Index left = none;
+    Index right = none;
+    std::int8_t height = 0;
+
+    U128 length() const { return last - first + 1; }
+  };
+
+  struct Checked {
+    U128 free_count = 0;
+    std::size_t run_count = 0;
+  };
+
+  Index make_node(U128 first, U128 last);
+  void recycle(Index index);
+  void update(Index index);
+  int balance(Index index) const;
+  Index rotate_left(Index index);
+  Index rotate_right(Index index);
+  Index rebalance(Index index);
+  // Each takes the root of a subtree and returns the root that replaces it.
+  Index insert(Index index, U128 first, U128 last);
+  Index erase(Index index, U128 first);
+  Index detach_lowest(Index index, Index& lowest);
+  // Gives the run that begins at `old_first` new ends; its place among the runs must not change.
+  void resize(Index index, U128 old_first, U128 first, U128 last);
+  Index at_or_below(U128 address) const;  // the run with the greatest first <= address
+  Index above(U128 address) const;        // the run with the lowest first > address
+  Checked check(Index index, std::optional<U128> above, std::optional<U128> below) const;
+
+  std::vector<Node> nodes_;
+  Index root_ = none;
+  Index recycled_ = none;  // a list through `left`
+  std::size_t run_count_ = 0;
+  U128 first_;
+  U128 last_;
+  U128 free_count_ = 0;
+};
+
+}  // namespace ipam

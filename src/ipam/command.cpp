@@ -1,0 +1,163 @@
+#include "ipam/command.hpp"
+
+#include "base/assert.hpp"
+
+namespace ipam {
+
+namespace {
+
+// Values are written to the log: never reuse one. Kind is 1 + the index in CommandBody.
+constexpr std::uint8_t format_version = 1;
+enum class Kind : std::uint8_t {
+  create_network = 1,
+  delete_network = 2,
+  allocate = 3,
+  release = 4,
+  expire_leases = 5,
+  record_event = 6,
+};
+enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
+
+// u8 family, u8 length, then the base: u32 for IPv4, low u64 and high u64 for IPv6.
+void write_prefix(base::ByteWriter& writer, const Prefix& prefix) {
+  ASSERT(is_valid(prefix));
+  writer.u8(static_cast<std::uint8_t>(prefix.base.family));
+  writer.u8(static_cast<std::uint8_t>(prefix.length));
+  if (prefix.base.family == Family::ipv4) {
+    writer.u32(static_cast<std::uint32_t>(prefix.base.value));
+  } else {
+    writer.u64(static_cast<std::uint64_t>(prefix.base.value));
+    writer.u64(static_cast<std::uint64_t>(prefix.base.value >> 64));
+  }
+}
+
+Prefix read_prefix(base::ByteReader& reader) {
+  Prefix prefix;
+  prefix.base.family = static_cast<Family>(reader.u8());
+  prefix.length = reader.u8();
+  if (prefix.base.family == Family::ipv4) {
+    prefix.base.value = reader.u32();
+  } else {
+    prefix.base.value = reader.u64();
+    prefix.base.value |= static_cast<U128>(reader.u64()) << 64;
+  }
+  if (!is_valid(prefix)) reader.fail();
+  return prefix;
+}
+
+void write_strings(base::ByteWriter& writer, const std::vector<std::string>& strings) {
+  writer.varint(strings.size());
+  for (const auto& text : strings) writer.string(text);
+}
+
+std::vector<std::string> read_strings(base::ByteReader& reader) {
+  const std::size_t count = reader.count(1);
+  std::vector<std::string> strings;
+  strings.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) strings.emplace_back(reader.string());
+  return strings;
+}
+
+struct BodyWriter {
+  base::ByteWriter& writer;
+
+  void operator()(const CreateNetwork& command) {
+    write_prefix(writer, command.prefix);
+    writer.string(command.description);
+    write_strings(writer, command.tags);
+  }
+  void operator()(const DeleteNetwork& command) { writer.varint(command.id.value()); }
+  void operator()(const Allocate& command) {
+    if (const auto* id = std::get_if<NetworkId>(&command.network)) {
+      writer.u8(static_cast<std::uint8_t>(NetworkReference::by_id));
+      writer.varint(id->value());
+    } else {
+      writer.u8(static_cast<std::uint8_t>(NetworkReference::by_prefix));
+      write_prefix(writer, std::get<Prefix>(command.network));
+    }
+    writer.varint(command.count);
+    writer.string(command.hostname);
+    writer.string(command.description);
+    write_strings(writer, command.tags);
+    writer.boolean(command.ttl_seconds.has_value());
+    if (command.ttl_seconds) writer.varint(*command.ttl_seconds);
+  }
+  void operator()(const Release& command) { writer.varint(command.id.value()); }
+  void operator()(const ExpireLeases&) {}
+  void operator()(const RecordEvent& command) {
+    writer.string(command.action);
+    writer.string(command.resource);
+    writer.string(command.details);
+  }
+};
+
+CreateNetwork read_create_network(base::ByteReader& reader) {
+  CreateNetwork command;
+  command.prefix = read_prefix(reader);
+  command.description = reader.string();
+  command.tags = read_strings(reader);
+  return command;
+}
+
+Allocate read_allocate(base::ByteReader& reader) {
+  Allocate command;
+  switch (static_cast<NetworkReference>(reader.u8())) {
+    case NetworkReference::by_id: command.network = NetworkId(reader.varint()); break;
+    case NetworkReference::by_prefix: command.network = read_prefix(reader); break;
+    default: reader.fail();
+  }
+  command.count = reader.varint();
+  command.hostname = reader.string();
+  command.description = reader.string();
+  command.tags = read_strings(reader);
+  if (reader.boolean()) command.ttl_seconds = reader.varint();
+  return command;
+}
+
+RecordEvent read_record_event(base::ByteReader& reader) {
+  RecordEvent command;
+  command.action = reader.string();
+  command.resource = reader.string();
+  command.details = reader.string();
+  return command;
+}
+
+CommandBody read_body(Kind kind, base::ByteReader& reader) {
+  switch (kind) {
+    case Kind::create_network: return read_create_network(reader);
+    case Kind::delete_network: return DeleteNetwork{NetworkId(reader.varint())};
+    case Kind::allocate: return read_allocate(reader);
+    case Kind::release: return Release{AllocationId(reader.varint())};
+    case Kind::expire_leases: return ExpireLeases{};
+    case Kind::record_event: return read_record_event(reader);
+  }
+  reader.fail();
+  return ExpireLeases{};
+}
+
+}  // namespace
+
+base::Bytes encode(const Command& command) {
+  base::Bytes bytes;
+  base::ByteWriter writer(bytes);
+  writer.u8(format_version);
+  writer.u8(static_cast<std::uint8_t>(1 + command.body.index()));
+  writer.string(command.actor);
+  std::visit(BodyWriter{writer}, command.body);
+  return bytes;
+}
+
+std::optional<Command> decode_command(base::BytesView bytes) {
+  base::ByteReader reader(bytes);
+  if (reader.u8() != format_version) return std::nullopt;
+  const auto kind = static_cast<Kind>(reader.u8());
+  Command command;
+  command.actor = reader.string();
+  command.body = read_body(kind, reader);
+  if (!reader.at_end()) return std::nullopt;
+  // One command is one string of bytes: a varint that is longer than it need be is refused.
+  if (encode(command) != bytes) return std::nullopt;
+  return command;
+}
+
+}  // namespace ipam

@@ -1,0 +1,39 @@
+// One command on its way through the state machine: what it may change, and the changes that it made
+// so far. Each decide() checks everything first and changes only what is then certain to succeed, so
+// an Error leaves nothing to undo. Pure; lives for the length of one StateMachine::apply().
+#pragma once
+
+#include <string>
+
+#include "ipam/address_plan.hpp"
+#include "ipam/change.hpp"
+#include "ipam/command.hpp"
+
+namespace ipam {
+
+// So that one entry of the log holds up the node for a few milliseconds at most. What is left over
+// is still due, and the leader proposes again.
+inline constexpr std::size_t leases_per_expiry_max = 10'000;
+
+struct Decision {
+  AddressPlan& plan;
+  Counters& counters;  // counters.now is the time of this command
+  Revision revision;
+  const std::string& actor;
+  std::vector<Change>& changes;
+
+  // Appends one audit entry to the changes.
+  void audit(std::string action, std::string resource, std::string details);
+
+  Outcome decide(const CreateNetwork& command);
+  Outcome decide(const DeleteNetwork& command);
+  Outcome decide(const Allocate& command);
+  Outcome decide(const Release& command);
+  Outcome decide(const ExpireLeases& command);
+  Outcome decide(const RecordEvent& command);
+};
+
+Error network_not_found(NetworkId id);
+std::string held_range(const Allocation& allocation);  // "10.0.0.1" or "10.0.0.1-10.0.0.5"
+
+}  // namespace ipam

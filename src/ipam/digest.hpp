@@ -1,0 +1,80 @@
+// A 64-bit digest of records in a fixed order, equal on every machine. It finds nodes that have come
+// apart; it is no protection against somebody who wants two states to look alike. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "ipam/model.hpp"
+
+namespace ipam {
+
+class Digest {
+ public:
+  void add(std::uint64_t word) {  // one step of splitmix64 over the sum so far
+    std::uint64_t z = (value_ ^ word) + 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    value_ = z ^ (z >> 31);
+  }
+
+  void add(std::string_view text) {
+    add(text.size());
+    for (std::size_t i = 0; i < text.size(); i += 8) {
+      std::uint64_t word = 0;
+      for (std::size_t k = i; k < text.size() && k < i + 8; ++k)
+        word = word << 8 | static_cast<unsigned char>(text[k]);
+      add(word);
+    }
+  }
+
+  void add(const std::vector<std::string>& texts) {
+    add(texts.size());
+    for (const auto& text : texts) add(std::string_view(text));
+  }
+
+  void add(std::optional<TimeMs> time) {
+    add(std::uint64_t{time.has_value()});
+    add(static_cast<std::uint64_t>(time.value_or(0)));
+  }
+
+  void add(const Address& address) {
+    add(static_cast<std::uint64_t>(address.family));
+    add(static_cast<std::uint64_t>(address.value));
+    add(static_cast<std::uint64_t>(address.value >> 64));
+  }
+
+  void add(const Network& network) {
+    add(network.id.value());
+    add(network.prefix.base);
+    add(static_cast<std::uint64_t>(network.prefix.length));
+    add(std::string_view(network.description));
+    add(network.tags);
+    add(static_cast<std::uint64_t>(network.created_at));
+    add(static_cast<std::uint64_t>(network.updated_at));
+    add(network.revision.value());
+  }
+
+  void add(const Allocation& allocation) {
+    add(allocation.id.value());
+    add(allocation.network_id.value());
+    add(allocation.first);
+    add(allocation.last);
+    add(std::string_view(allocation.hostname));
+    add(std::string_view(allocation.description));
+    add(allocation.tags);
+    add(static_cast<std::uint64_t>(allocation.status));
+    add(static_cast<std::uint64_t>(allocation.allocated_at));
+    add(allocation.expires_at);
+    add(allocation.released_at);
+    add(allocation.revision.value());
+  }
+
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+}  // namespace ipam

@@ -1,0 +1,15 @@
+// The limits of model.hpp and the form of what a command carries, checked once more where it is
+// applied: commands come from the log, and an older or a broken API may have written them. Pure.
+#pragma once
+
+#include <optional>
+
+#include "ipam/command.hpp"
+#include "ipam/errors.hpp"
+
+namespace ipam {
+
+// The reason to refuse the command whatever the state is; always ErrorCode::invalid_argument.
+std::optional<Error> check_limits(const Command& command);
+
+}  // namespace ipam

@@ -1,0 +1,83 @@
+#include "ipam/model.hpp"
+
+#include <fmt/format.h>
+
+namespace ipam {
+
+namespace {
+
+constexpr std::string_view network_id_prefix = "net-";
+constexpr std::string_view allocation_id_prefix = "alloc-";
+constexpr std::string_view audit_id_prefix = "audit-";
+
+std::optional<std::uint64_t> parse_id(std::string_view prefix, std::string_view text) {
+  if (!text.starts_with(prefix)) return std::nullopt;
+  text.remove_prefix(prefix.size());
+  if (text.empty() || text[0] == '0') return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (UINT64_MAX - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+struct Date {
+  std::int64_t year;
+  unsigned month;
+  unsigned day;
+};
+
+// Days since 1970-01-01 to the proleptic Gregorian calendar, with years that begin in March so that
+// the leap day comes last (H. Hinnant, "chrono-compatible low-level date algorithms").
+Date date_of(std::int64_t days) {
+  constexpr std::int64_t days_of_era = 146097;  // 400 years
+  days += 719468;                               // since 0000-03-01
+  const std::int64_t era = (days >= 0 ? days : days - (days_of_era - 1)) / days_of_era;
+  const auto day_of_era = static_cast<unsigned>(days - era * days_of_era);
+  const unsigned year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned month_from_march = (5 * day_of_year + 2) / 153;
+  const unsigned day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+  const unsigned month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+  return {era * 400 + year_of_era + (month <= 2 ? 1 : 0), month, day};
+}
+
+}  // namespace
+
+std::string to_string(NetworkId id) { return fmt::format("{}{}", network_id_prefix, id.value()); }
+std::string to_string(AllocationId id) {
+  return fmt::format("{}{}", allocation_id_prefix, id.value());
+}
+std::string to_string(AuditId id) { return fmt::format("{}{}", audit_id_prefix, id.value()); }
+
+std::optional<NetworkId> parse_network_id(std::string_view text) {
+  const auto value = parse_id(network_id_prefix, text);
+  return value ? std::optional(NetworkId(*value)) : std::nullopt;
+}
+
+std::optional<AllocationId> parse_allocation_id(std::string_view text) {
+  const auto value = parse_id(allocation_id_prefix, text);
+  return value ? std::optional(AllocationId(*value)) : std::nullopt;
+}
+
+std::string to_rfc3339(TimeMs time) {
+  constexpr std::int64_t day_ms = 86'400'000;
+  std::int64_t days = time / day_ms;
+  std::int64_t ms = time % day_ms;
+  if (ms < 0) {
+    ms += day_ms;
+    --days;
+  }
+  const Date date = date_of(days);
+  const std::string seconds =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", date.year, date.month, date.day,
+                  ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60);
+  return ms % 1000 == 0 ? seconds + "Z" : fmt::format("{}.{:03}Z", seconds, ms % 1000);
+}
+
+}  // namespace ipam

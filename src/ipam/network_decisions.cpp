@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include "ipam/decision.hpp"
+
+namespace ipam {
+
+std::string held_range(const Allocation& allocation) {
+  std::string text = to_string(allocation.first);
+  if (allocation.last != allocation.first) text += "-" + to_string(allocation.last);
+  return text;
+}
+
+Error network_not_found(NetworkId id) {
+  return {ErrorCode::network_not_found, "network not found: " + to_string(id)};
+}
+
+Outcome Decision::decide(const CreateNetwork& command) {
+  const Prefix& prefix = command.prefix;
+  if (const NetworkState* existing = plan.network(prefix))
+    return Error{ErrorCode::network_exists,
+                 fmt::format("network {} already exists as {}", to_string(prefix),
+                             to_string(existing->network.id))};
+  if (const NetworkState* parent = plan.parent_of(prefix)) {
+    const Allocation* held = parent->first_allocation_in(prefix.base.value, prefix.last().value);
+    if (held != nullptr)
+      return Error{ErrorCode::child_holds_allocations,
+                   fmt::format("{} of network {} holds {}, which {} would cover",
+                               to_string(held->id), to_string(parent->network.prefix),
+                               held_range(*held), to_string(prefix))};
+  }
+  Network network;
+  network.id = NetworkId(counters.next_network++);
+  network.prefix = prefix;
+  network.description = command.description;
+  network.tags = command.tags;
+  network.created_at = counters.now;
+  network.updated_at = counters.now;
+  network.revision = revision;
+  const Network& added = plan.add_network(std::move(network));
+  changes.push_back(NetworkPut{added});
+  audit("network_created", to_string(added.id), "Created network " + to_string(prefix));
+  return added;
+}
+
+Outcome Decision::decide(const DeleteNetwork& command) {
+  const NetworkState* state = plan.network(command.id);
+  if (state == nullptr) return network_not_found(command.id);
+  if (!state->allocations.empty())
+    return Error{ErrorCode::network_has_allocations,
+                 fmt::format("cannot delete network with active allocations: {} has {}",
+                             to_string(command.id), state->allocations.size())};
+  const Prefix prefix = state->network.prefix;
+  plan.remove_network(command.id);
+  changes.push_back(NetworkDeleted{command.id});
+  audit("network_deleted", to_string(command.id), "Deleted network " + to_string(prefix));
+  return std::monostate();
+}
+
+}  // namespace ipam

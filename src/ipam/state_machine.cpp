@@ -1,0 +1,172 @@
+#include "ipam/state_machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "base/assert.hpp"
+#include "ipam/address_plan.hpp"
+#include "ipam/decision.hpp"
+#include "ipam/digest.hpp"
+#include "ipam/limits.hpp"
+
+namespace ipam {
+
+struct StateMachine::Implementation {
+  AddressPlan plan;
+  Counters counters;
+};
+
+StateMachine::StateMachine() : implementation_(std::make_unique<Implementation>()) {}
+StateMachine::~StateMachine() = default;
+StateMachine::StateMachine(StateMachine&&) noexcept = default;
+StateMachine& StateMachine::operator=(StateMachine&&) noexcept = default;
+
+void Decision::audit(std::string action, std::string resource, std::string details) {
+  AuditEntry entry;
+  entry.id = AuditId(counters.next_audit++);
+  entry.timestamp = counters.now;
+  entry.action = std::move(action);
+  entry.resource = std::move(resource);
+  entry.details = std::move(details);
+  entry.user = actor;
+  entry.revision = revision;
+  changes.push_back(AuditAppended{std::move(entry)});
+}
+
+Outcome Decision::decide(const RecordEvent& command) {
+  audit(command.action, command.resource, command.details);
+  return std::monostate();
+}
+
+Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& command) {
+  Counters& counters = implementation_->counters;
+  counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
+  if (auto error = check_limits(command)) return {std::move(*error), {}};
+  Applied applied;
+  Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
+  applied.outcome =
+      std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+  ASSERT(applied.changes.empty() || !std::holds_alternative<Error>(applied.outcome));
+  return applied;
+}
+
+const Network* StateMachine::network(NetworkId id) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  return state != nullptr ? &state->network : nullptr;
+}
+
+const Network* StateMachine::network(const Prefix& prefix) const {
+  const NetworkState* state = implementation_->plan.network(prefix);
+  return state != nullptr ? &state->network : nullptr;
+}
+
+const Allocation* StateMachine::allocation(AllocationId id) const {
+  return implementation_->plan.allocation(id);
+}
+
+bool StateMachine::allocation_existed(AllocationId id) const {
+  return id.value() != 0 && id.value() < counters().next_allocation;
+}
+
+NetworkStats StateMachine::stats(NetworkId id) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  ASSERT(state != nullptr);
+  return implementation_->plan.stats(*state);
+}
+
+std::size_t StateMachine::network_count() const { return implementation_->plan.networks().size(); }
+
+std::size_t StateMachine::allocation_count() const {
+  return implementation_->plan.allocations().size();
+}
+
+void StateMachine::for_each_network(const std::function<void(const Network&)>& visit) const {
+  for (const auto& [id, state] : implementation_->plan.networks()) visit(state.network);
+}
+
+void StateMachine::for_each_allocation(const std::function<void(const Allocation&)>& visit) const {
+  for (const auto& [id, allocation] : implementation_->plan.allocations()) visit(allocation);
+}
+
+void StateMachine::for_each_allocation_in(
+    NetworkId id, const std::function<void(const Allocation&)>& visit) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  if (state == nullptr) return;
+  for (const Allocation* allocation : state->allocations) visit(*allocation);
+}
+
+// Only the most specific network hands the address out (address_plan.hpp), so it is asked alone.
+std::vector<const Allocation*> StateMachine::allocations_holding(const Address& address) const {
+  const NetworkState* state = implementation_->plan.network_of(address);
+  if (state == nullptr) return {};
+  const Allocation* held = state->first_allocation_in(address.value, address.value);
+  if (held == nullptr) return {};
+  return {held};
+}
+
+const Network* StateMachine::network_of(const Address& address) const {
+  const NetworkState* state = implementation_->plan.network_of(address);
+  return state != nullptr ? &state->network : nullptr;
+}
+
+std::optional<TimeMs> StateMachine::next_expiry() const {
+  const auto& leases = implementation_->plan.leases();
+  if (leases.empty()) return std::nullopt;
+  return leases.begin()->expires_at;
+}
+
+const Counters& StateMachine::counters() const { return implementation_->counters; }
+
+void StateMachine::load_counters(const Counters& counters) {
+  implementation_->counters = counters;
+}
+
+void StateMachine::load_network(Network network) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("{}: {}", to_string(network.id), reason));
+  };
+  if (!network.id) refuse("a network without an id");
+  if (!is_valid(network.prefix)) refuse("its prefix is not valid");
+  if (plan.network(network.id) != nullptr) refuse("the id is there twice");
+  if (plan.network(network.prefix) != nullptr) refuse("its prefix is there twice");
+  if (!plan.allocations().empty()) refuse("networks are loaded before allocations");
+  plan.add_network(std::move(network));
+}
+
+void StateMachine::load_allocation(Allocation allocation) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("{}: {}", to_string(allocation.id), reason));
+  };
+  if (!allocation.id) refuse("an allocation without an id");
+  if (allocation.status != AllocationStatus::allocated) refuse("it is not active");
+  if (plan.allocation(allocation.id) != nullptr) refuse("the id is there twice");
+  const NetworkState* state = plan.network(allocation.network_id);
+  if (state == nullptr) refuse("its network does not exist");
+  const Family family = state->network.prefix.base.family;
+  const bool is_range = allocation.first.family == family && allocation.last.family == family &&
+                        allocation.first.value <= allocation.last.value;
+  if (!is_range) refuse("its addresses are no range of its network's family");
+  if (!state->free.is_free(allocation.first.value, allocation.last.value))
+    refuse("its addresses are outside its network, or something else holds them");
+  plan.add_allocation(std::move(allocation));
+}
+
+std::uint64_t StateMachine::digest() const {
+  Digest digest;
+  const Counters& counters = implementation_->counters;
+  digest.add(counters.next_network);
+  digest.add(counters.next_allocation);
+  digest.add(counters.next_audit);
+  digest.add(static_cast<std::uint64_t>(counters.now));
+  digest.add(network_count());
+  for_each_network([&](const Network& network) { digest.add(network); });
+  digest.add(allocation_count());
+  for_each_allocation([&](const Allocation& allocation) { digest.add(allocation); });
+  return digest.value();
+}
+
+}  // namespace ipam

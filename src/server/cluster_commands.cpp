@@ -1,0 +1,243 @@
+#include "server/cluster_commands.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <limits>
+
+#include "cli/client.hpp"
+#include "server/new_file.hpp"
+
+namespace server {
+
+using cli::CommandError;
+using cli::failed;
+using cli::usage;
+
+namespace {
+
+constexpr std::uint64_t id_max = std::numeric_limits<std::int64_t>::max();
+
+enum class Kind : std::uint8_t { init, join };
+
+cli::CommandSpec make_spec(Kind kind) {
+  const bool init = kind == Kind::init;
+  cli::CommandSpec spec{init ? "cluster init" : "cluster join",
+                        init ? "Write the configuration of a cluster's first node."
+                             : "Write the configuration of a further node."};
+  const std::string required = "; required";
+  const std::string raft_addr_note = init ? " (default localhost:5000)" : required;
+  spec.options = {
+      {"node-id", 0, "N", "this node's id" + (init ? " (default 1)" : required)},
+      {"cluster-id", 0, "N", "the cluster's id, the same on all its nodes (default 1)"},
+      {"raft-addr", 0, "ADDR", "host:port where the other nodes reach it" + raft_addr_note},
+      {"data-dir", 0, "DIR", "data directory to make (default ipam-cluster-data)"},
+      {"initial-members", 0, "LIST",
+       "\"1:host:port,2:host:port\": who founds the cluster" +
+           (init ? std::string(" (default: it alone)") : required)},
+      {"api-addr", 0, "ADDR", "host:port of its API (default 0.0.0.0:8080)"},
+  };
+  if (init) {
+    spec.options.push_back({"single-node", 0, "", "a cluster of this node alone"});
+    spec.examples = {
+        "ipam cluster init --node-id 1 --cluster-id 100 --raft-addr localhost:5001 --single-node",
+        "ipam cluster init --node-id 1 --raft-addr n1:5001 --data-dir node1-data \\",
+        "  --initial-members \"1:n1:5001,2:n2:5002,3:n3:5003\""};
+  } else {
+    spec.examples = {
+        "ipam cluster join --node-id 2 --raft-addr n2:5002 --data-dir node2-data \\",
+        "  --initial-members \"1:n1:5001,2:n2:5002,3:n3:5003\""};
+  }
+  return spec;
+}
+
+base::Result<base::Ok, CommandError> read_ids(const cli::Arguments& arguments,
+                                              ClusterConfig& config) {
+  const auto node_id =
+      cli::parse_number("--node-id", arguments.get("node-id").value_or("1"), 1, id_max);
+  if (!node_id) return base::fail(usage(node_id.error()));
+  const auto cluster_id =
+      cli::parse_number("--cluster-id", arguments.get("cluster-id").value_or("1"), 1, id_max);
+  if (!cluster_id) return base::fail(usage(cluster_id.error()));
+  config.node_id = *node_id;
+  config.cluster_id = *cluster_id;
+  return base::Ok{};
+}
+
+base::Result<base::Ok, CommandError> read_addresses(const cli::Arguments& arguments,
+                                                    ClusterConfig& config) {
+  config.raft_addr = arguments.get("raft-addr").value_or("localhost:5000");
+  config.api_addr = arguments.get("api-addr").value_or(config.api_addr);
+  for (const auto& [flag, address] : {std::pair{"--raft-addr", config.raft_addr},
+                                      std::pair{"--api-addr", config.api_addr}}) {
+    const auto endpoint = cli::parse_endpoint(address);
+    if (!endpoint) {
+      return base::fail(
+          usage(fmt::format("{} '{}' {}: it must be host:port", flag, address, endpoint.error())));
+    }
+  }
+  return base::Ok{};
+}
+
+// What the list of founders must fulfil, in the words of the flags.
+base::Result<base::Ok, CommandError> check_members(const ClusterConfig& config) {
+  const auto self = config.initial_members.find(config.node_id);
+  if (self == config.initial_members.end()) {
+    if (config.join) return base::Ok{};  // waits until the cluster adds it
+    return base::fail(usage(fmt::format("--initial-members does not have --node-id {}: the node "
+                                        "that founds a cluster must be in it",
+                                        config.node_id)));
+  }
+  if (self->second != config.raft_addr) {
+    return base::fail(
+        usage(fmt::format("--initial-members has {} for node {}, but --raft-addr is {}",
+                          self->second, config.node_id, config.raft_addr)));
+  }
+  if (const auto checked = check_cluster_config(config); !checked)
+    return base::fail(usage("--initial-members: " + checked.error()));
+  return base::Ok{};
+}
+
+base::Result<ClusterConfig, CommandError> make_config(Kind kind,
+                                                      const cli::Arguments& arguments) {
+  ClusterConfig config;
+  config.join = kind == Kind::join;
+  if (config.join) {
+    std::string missing;
+    for (const char* option : {"node-id", "raft-addr", "initial-members"}) {
+      if (arguments.has(option)) continue;
+      missing += fmt::format("{}--{}", missing.empty() ? "" : ", ", option);
+    }
+    if (!missing.empty())
+      return base::fail(usage(fmt::format("'ipam cluster join' needs {}", missing)));
+  }
+  if (auto done = read_ids(arguments, config); !done) return base::fail(done.error());
+  if (auto done = read_addresses(arguments, config); !done) return base::fail(done.error());
+  config.data_dir = arguments.get("data-dir").value_or(std::string(cluster_data_dir_default));
+  if (config.data_dir.empty()) return base::fail(usage("--data-dir must not be empty"));
+  if (const auto list = arguments.get("initial-members")) {
+    auto members = parse_initial_members(*list);
+    if (!members) return base::fail(usage("--initial-members: " + members.error()));
+    config.initial_members = std::move(*members);
+  } else {
+    config.initial_members.emplace(config.node_id, config.raft_addr);
+  }
+  if (arguments.has("single-node") && config.initial_members.size() > 1)
+    return base::fail(usage("--single-node does not go with several --initial-members"));
+  config.enable_single_node =
+      arguments.has("single-node") || !arguments.has("initial-members");
+  if (auto checked = check_members(config); !checked) return base::fail(checked.error());
+  return config;
+}
+
+// Makes the directory, unless there is one already that holds data.
+base::Result<base::Ok, CommandError> prepare_directory(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto status = fs::status(directory, error);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    return base::fail(failed(
+        fmt::format("{} is there and is no directory: choose another --data-dir", directory)));
+  }
+  for (const std::string_view name : {cluster_config_name, std::string_view("raft.db"),
+                                      std::string_view("state.db")}) {
+    // symlink_status: a dangling link is something, too.
+    if (!fs::exists(fs::symlink_status(fs::path(directory) / name, error))) continue;
+    const fs::path config = fs::path(directory) / cluster_config_name;
+    const std::string start =
+        fs::exists(config, error)
+            ? fmt::format("start it with `ipam server --cluster --config {}`, or ", config.string())
+            : "";
+    return base::fail(failed(fmt::format("{} already holds data ({}): {}choose another --data-dir",
+                                         directory, name, start)));
+  }
+  fs::create_directories(directory, error);
+  if (error)
+    return base::fail(failed(fmt::format("cannot make {}: {}", directory, error.message())));
+  return base::Ok{};
+}
+
+void print_written(const ClusterConfig& config, const std::string& file, cli::Io& io) {
+  const bool founder = config.initial_members.contains(config.node_id);
+  io.out << fmt::format("{} node {} of cluster {}\n", config.join ? "Joined" : "Initialized",
+                        config.node_id, config.cluster_id);
+  io.out << fmt::format("Config: {}\nRaft address: {}\nMembers:\n", file, config.raft_addr);
+  for (const auto& [id, address] : config.initial_members)
+    io.out << fmt::format("  {}  {}\n", id, address);
+  io.out << fmt::format("\nStart it with:\n  ipam server --cluster --config {}\n", file);
+  if (!founder) {
+    io.out << fmt::format(
+        "Node {} is not among the members: it waits until the cluster adds it. On a member run:\n"
+        "  ipam cluster add-node {} {} --config FILE\n",
+        config.node_id, config.node_id, config.raft_addr);
+  }
+}
+
+int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
+  const auto fail = [&io](const CommandError& error) {
+    io.err << "Error: " << error.message << '\n';
+    return static_cast<int>(error.code);
+  };
+  const cli::CommandSpec spec = make_spec(kind);
+  const auto arguments = cli::parse_arguments(spec, args);
+  if (!arguments) return fail(usage(arguments.error()));
+  if (arguments->has("help")) {
+    io.out << cli::help_text(spec);
+    return 0;
+  }
+  const auto config = make_config(kind, *arguments);
+  if (!config) return fail(config.error());
+  if (const auto ready = prepare_directory(config->data_dir); !ready) return fail(ready.error());
+  const std::string text = serialize_cluster_config(*config);
+  const std::string file =
+      (std::filesystem::path(config->data_dir) / cluster_config_name).string();
+  if (const auto written = write_new_file(file, text); !written)
+    return fail(failed(written.error()));
+  if (arguments->get("output") == "json") {
+    io.out << text;
+  } else {
+    print_written(*config, file, io);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int cluster_init(const std::vector<std::string>& args, cli::Io& io) {
+  return write_config(Kind::init, args, io);
+}
+
+int cluster_join(const std::vector<std::string>& args, cli::Io& io) {
+  return write_config(Kind::join, args, io);
+}
+
+base::Result<std::map<std::uint64_t, std::string>, std::string> parse_initial_members(
+    std::string_view text) {
+  std::map<std::uint64_t, std::string> members;
+  const std::string_view form = "each member must be ID:HOST:PORT";
+  while (true) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    const std::size_t colon = part.find(':');
+    std::uint64_t id = 0;
+    const char* const end = part.data() + std::min(colon, part.size());
+    const auto parsed = std::from_chars(part.data(), end, id);
+    if (colon == std::string_view::npos || parsed.ec != std::errc() || parsed.ptr != end)
+      return base::fail(fmt::format("'{}': {}", part, form));
+    if (id == 0 || id > id_max)
+      return base::fail(fmt::format("'{}': a node id must be from 1 to {}", part, id_max));
+    const std::string_view address = part.substr(colon + 1);
+    const auto endpoint = cli::parse_endpoint(address);
+    if (!endpoint) return base::fail(fmt::format("'{}' {}: {}", part, endpoint.error(), form));
+    if (!members.emplace(id, std::string(address)).second)
+      return base::fail(fmt::format("duplicate node id {}", id));
+    if (comma == text.size()) return members;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace server

@@ -1,0 +1,77 @@
+#include "server/directory_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace server {
+namespace {
+
+constexpr const char* lock_name = "lock";
+constexpr const char* server_name = "server.json";
+
+}  // namespace
+
+base::Result<std::unique_ptr<DirectoryLock>, std::string> DirectoryLock::try_acquire(
+    const std::filesystem::path& directory) {
+  std::error_code ec;
+  std::filesystem::create_directories(directory, ec);
+  if (ec)
+    return base::fail(
+        fmt::format("cannot make the data directory {}: {}", directory.string(), ec.message()));
+  const std::string path = directory / lock_name;
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0)
+    return base::fail(fmt::format("cannot open {}: {}; check who owns the data directory", path,
+                                  std::strerror(errno)));
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor);
+    return std::unique_ptr<DirectoryLock>();
+  }
+  // A server that crashed has left its address behind.
+  std::filesystem::remove(directory / server_name, ec);
+  return std::unique_ptr<DirectoryLock>(new DirectoryLock(directory, descriptor));
+}
+
+DirectoryLock::~DirectoryLock() {
+  std::error_code ec;
+  std::filesystem::remove(directory_ / server_name, ec);
+  ::close(descriptor_);
+}
+
+void DirectoryLock::publish(const std::string& url) {
+  const boost::json::object about{{"url", url}, {"pid", ::getpid()}};
+  const std::filesystem::path unfinished = directory_ / "server.json.new";
+  {
+    std::ofstream out(unfinished);
+    out << boost::json::serialize(about) << '\n';
+  }
+  std::error_code ec;
+  std::filesystem::rename(unfinished, directory_ / server_name, ec);
+}
+
+std::optional<std::string> server_url_of(const std::filesystem::path& directory) {
+  const std::string path = directory / lock_name;
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  const bool held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0;
+  ::close(descriptor);
+  if (!held) return std::nullopt;
+  std::ifstream in(directory / server_name);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::error_code ec;
+  const auto value = boost::json::parse(text, ec);
+  if (ec || !value.is_object()) return std::nullopt;
+  const auto* url = value.as_object().if_contains("url");
+  if (url == nullptr || !url->is_string()) return std::nullopt;
+  return std::string(url->as_string());
+}
+
+}  // namespace server

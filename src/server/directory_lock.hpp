@@ -1,0 +1,38 @@
+// Who holds a data directory: an exclusive flock on its file `lock`, kept for as long as the object
+// lives (the system drops it when the process dies), and beside it `server.json`, in which a server
+// says where it can be reached.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace server {
+
+class DirectoryLock {
+ public:
+  // Makes the directory where there is none. nullptr in the result: somebody else holds it. The
+  // error is a text for the user.
+  static base::Result<std::unique_ptr<DirectoryLock>, std::string> try_acquire(
+      const std::filesystem::path& directory);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+  // Lets others find the server that holds the lock.
+  void publish(const std::string& url);
+
+ private:
+  DirectoryLock(std::filesystem::path directory, int descriptor)
+      : directory_(std::move(directory)), descriptor_(descriptor) {}
+  const std::filesystem::path directory_;
+  const int descriptor_;
+};
+
+// The URL of the server that holds the directory; nullopt where none does, or it does not serve yet.
+std::optional<std::string> server_url_of(const std::filesystem::path& directory);
+
+}  // namespace server

@@ -1,0 +1,92 @@
+#include "server/embedded.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "api/action.hpp"
+#include "base/log.hpp"
+#include "cli/http_connection.hpp"
+#include "server/instance.hpp"
+
+namespace server {
+namespace {
+
+constexpr auto lock_timeout = std::chrono::seconds(10);
+constexpr auto lock_poll_interval = std::chrono::milliseconds(20);
+
+class EmbeddedConnection : public cli::Connection {
+ public:
+  static base::Result<std::unique_ptr<cli::Connection>, std::string> open(
+      const std::string& data_dir, std::unique_ptr<DirectoryLock> lock) {
+    auto connection = std::make_unique<EmbeddedConnection>();
+    InstanceOptions options;
+    options.node.data_dir = data_dir;
+    options.node.initial_members = {{1, ""}};
+    ReplicaEvents events;
+    events.on_stop_wanted = [self = connection.get()](const std::string& reason, bool) {
+      self->failure_ = reason;
+    };
+    auto instance = Instance::open(connection->io_, connection->logger_, options, std::move(lock),
+                                   std::move(events));
+    if (!instance.ok()) return base::fail(instance.error());
+    connection->instance_ = std::move(*instance);
+    if (auto started = connection->instance_->start(); !started.ok())
+      return base::fail(started.error());
+    return std::unique_ptr<cli::Connection>(std::move(connection));
+  }
+
+  ~EmbeddedConnection() override {
+    if (!instance_) return;
+    bool stopped = false;
+    instance_->stop([&stopped] { stopped = true; });
+    while (!stopped && io_.run_one() > 0) {
+    }
+  }
+
+  base::Result<http::Response, cli::ConnectionError> perform(
+      const http::Request& request) override {
+    std::optional<http::Response> answer;
+    instance_->executor().perform(api::route(request), [&answer](http::Response response) {
+      answer = std::move(response);
+    });
+    while (!answer && failure_.empty() && io_.run_one() > 0) {
+    }
+    if (answer) return std::move(*answer);
+    return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
+                                           "the database failed: " + failure_});
+  }
+
+ private:
+  asio::io_context io_{1};
+  base::Logger logger_{base::LogLevel::error, base::LogFormat::text};
+  std::string failure_;
+  std::unique_ptr<Instance> instance_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<cli::Connection>, std::string> open_embedded(
+    const std::string& data_dir) {
+  const auto deadline = std::chrono::steady_clock::now() + lock_timeout;
+  while (true) {
+    auto lock = DirectoryLock::try_acquire(data_dir);
+    if (!lock.ok()) return base::fail(lock.error());
+    if (*lock) return EmbeddedConnection::open(data_dir, std::move(*lock));
+    if (const auto url = server_url_of(data_dir)) {
+      if (auto parsed = cli::parse_server_url(*url); parsed.ok())
+        return std::unique_ptr<cli::Connection>(std::make_unique<cli::HttpConnection>(*parsed));
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      return base::fail(fmt::format("another ipam has held {} for {} seconds; try again once it "
+                                    "has finished",
+                                    data_dir, lock_timeout.count()));
+    std::this_thread::sleep_for(lock_poll_interval);
+  }
+}
+
+}  // namespace server

@@ -1,0 +1,218 @@
+#include "server/executor.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <utility>
+
+namespace server {
+namespace {
+
+constexpr auto min_revision_timeout = std::chrono::seconds(5);
+
+std::string_view role_name(const raft::RaftCore& core) {
+  switch (core.role()) {
+    case raft::Role::leader: return "leader";
+    case raft::Role::candidate:
+    case raft::Role::pre_candidate: return "candidate";
+    case raft::Role::follower: break;
+  }
+  return core.configuration().is_voter(core.id()) ? "follower" : "learner";
+}
+
+// The words that users of the first release know from its status page.
+std::string_view raft_state_name(raft::Role role) {
+  switch (role) {
+    case raft::Role::leader: return "StateLeader";
+    case raft::Role::candidate: return "StateCandidate";
+    case raft::Role::pre_candidate: return "StatePreCandidate";
+    case raft::Role::follower: break;
+  }
+  return "StateFollower";
+}
+
+api::MemberChangeResult result_of(const raft::MemberChangeReply& reply) {
+  using Result = api::MemberChangeResult;
+  switch (reply.outcome) {
+    case raft::MemberChangeOutcome::committed: return Result::done;
+    case raft::MemberChangeOutcome::no_leader: return Result::no_leader;
+    case raft::MemberChangeOutcome::unknown: return Result::outcome_unknown;
+    case raft::MemberChangeOutcome::refused: break;
+  }
+  switch (reply.refusal) {
+    case raft::Refusal::already_member: return Result::already_member;
+    case raft::Refusal::not_a_member: return Result::not_a_member;
+    case raft::Refusal::would_lose_quorum: return Result::would_lose_quorum;
+    case raft::Refusal::change_in_progress:
+    case raft::Refusal::too_many_members: return Result::change_in_progress;
+    default: return Result::no_leader;
+  }
+}
+
+http::Response problem_of(WriteFailure failure) {
+  switch (failure) {
+    case WriteFailure::refused: return api::problem_no_leader();
+    case WriteFailure::overloaded: return api::problem_overloaded();
+    case WriteFailure::stopping: return api::problem_shutting_down();
+    case WriteFailure::unknown: break;
+  }
+  return api::problem_outcome_unknown();
+}
+
+}  // namespace
+
+// Answers leave by way of the queue of the io thread: a session that goes on with its next request
+// does not run inside the loop that applies entries.
+void Executor::perform(api::Action action, Done done) {
+  auto answer = [this, done = std::move(done)](http::Response response) {
+    response.headers.push_back(
+        {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()});
+    auto deliver = [done, response = std::move(response)]() mutable { done(std::move(response)); };
+    asio::post(io_, std::move(deliver));
+  };
+  const raft::Index min_revision(action.min_revision);
+  if (min_revision <= replica_.applied())
+    return perform_now(std::move(action.body), std::move(answer));
+  struct Wait {
+    explicit Wait(asio::io_context& io) : timer(io, min_revision_timeout) {}
+    asio::steady_timer timer;
+    bool over = false;
+  };
+  auto wait = std::make_shared<Wait>(io_);
+  wait->timer.async_wait([wait, answer](const std::error_code& ec) {
+    if (ec || std::exchange(wait->over, true)) return;
+    answer(api::problem_read_timeout());
+  });
+  auto proceed = [this, wait, answer,
+                  body = std::make_shared<api::Body>(std::move(action.body))](bool ok) {
+    if (std::exchange(wait->over, true)) return;
+    wait->timer.cancel();
+    if (ok)
+      perform_now(std::move(*body), answer);
+    else
+      answer(api::problem_shutting_down());
+  };
+  replica_.when_applied(min_revision, std::move(proceed));
+}
+
+void Executor::perform_now(api::Body body, Done done) {
+  if (auto* answer = std::get_if<api::Answer>(&body)) return done(std::move(answer->response));
+  if (auto* write = std::get_if<api::Write>(&body))
+    return perform(std::move(*write), std::move(done));
+  if (auto* read = std::get_if<api::Read>(&body)) return perform(std::move(*read), std::move(done));
+  if (auto* read = std::get_if<api::ReadHistory>(&body))
+    return perform(std::move(*read), std::move(done));
+  if (auto* read = std::get_if<api::ReadStatus>(&body)) return done(read->render(status()));
+  if (auto* change = std::get_if<api::ChangeMembers>(&body))
+    return perform(std::move(*change), std::move(done));
+}
+
+void Executor::perform(api::Write write, Done done) {
+  auto finished = [render = std::move(write.render), done = std::move(done)](WriteResult result) {
+    if (const auto* failure = std::get_if<WriteFailure>(&result)) return done(problem_of(*failure));
+    done(render(std::get<ipam::Outcome>(result)));
+  };
+  replica_.write(write.command, std::move(finished));
+}
+
+void Executor::after_barrier(api::Consistency consistency, Done done,
+                             std::function<void(Done)> then) {
+  if (consistency == api::Consistency::stale) return then(std::move(done));
+  auto read = [this, done = std::move(done), then = std::move(then)](bool ok) {
+    if (ok) return then(done);
+    done(node_.stopping() ? api::problem_shutting_down() : api::problem_read_timeout());
+  };
+  node_.read(std::move(read));
+}
+
+void Executor::perform(api::Read read, Done done) {
+  auto answer = [this, render = std::move(read.render)](Done answered) {
+    answered(render(replica_.state_machine()));
+  };
+  after_barrier(read.consistency, std::move(done), std::move(answer));
+}
+
+void Executor::perform(api::ReadHistory read, Done done) {
+  auto ask = [this, query = read.query, render = std::move(read.render)](Done answered) {
+    auto finished = [render, answered](base::Result<ipam::HistoryAnswer, std::string> answer) {
+      if (answer.ok()) return answered(render(*answer));
+      answered(api::problem_for_status(500, answer.error()));
+    };
+    replica_.store().query(query, std::move(finished));
+  };
+  after_barrier(read.consistency, std::move(done), std::move(ask));
+}
+
+void Executor::perform(api::ChangeMembers change, Done done) {
+  if (!spec_.cluster_mode) return done(change.render(api::MemberChangeResult::not_a_cluster));
+  auto finished = [render = std::move(change.render),
+                   done = std::move(done)](const raft::MemberChangeReply& reply) {
+    done(render(result_of(reply)));
+  };
+  node_.change_members({change.add, raft::NodeId(change.node_id), std::move(change.address)},
+                       std::move(finished));
+}
+
+// ---- status ----
+
+std::string Executor::not_ready_reason() const {
+  if (!replica_.failure().empty()) return "storage failed: " + replica_.failure();
+  if (node_.stopping()) return "shutting down";
+  const raft::RaftCore& core = node_.core();
+  if (core.configuration().members.empty())
+    return "this node is not a member yet: add it with POST /api/v1/cluster/nodes";
+  if (!core.leader()) return "no leader";
+  return "";
+}
+
+api::NodeStatus Executor::status() const {
+  const raft::RaftCore& core = node_.core();
+  api::NodeStatus status;
+  status.cluster_mode = spec_.cluster_mode;
+  status.node_id = spec_.node_id;
+  status.cluster_id = spec_.cluster_id;
+  status.role = role_name(core);
+  status.raft_state = raft_state_name(core.role());
+  status.leader_id = core.leader().value();
+  status.term = core.term().value();
+  status.commit_index = core.commit().value();
+  status.applied_index = replica_.applied().value();
+  status.last_log_index = core.log().last_index().value();
+  status.snapshot_index = core.log().compacted().index.value();
+  status.not_ready_reason = not_ready_reason();
+  status.uptime_seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                              std::chrono::steady_clock::now() - started_)
+                              .count();
+  fill_members(status);
+  return status;
+}
+
+void Executor::fill_members(api::NodeStatus& status) const {
+  const raft::RaftCore& core = node_.core();
+  std::map<raft::NodeId, raft::ProgressStatus> progress;
+  for (const raft::ProgressStatus& peer : core.status().progress) progress.emplace(peer.id, peer);
+  const std::uint64_t last = status.last_log_index;
+  for (const auto& [id, member] : core.configuration().members) {
+    api::MemberStatus out;
+    out.node_id = id.value();
+    out.address = member.address;
+    out.role = id == core.leader() ? "leader" : member.learner() ? "learner" : "follower";
+    out.voter = !member.learner();
+    if (id == core.id() && core.is_leader()) {
+      out.match_index = core.log().persisted().value();
+      out.lag = last - out.match_index;
+      out.last_heard_ms = 0;
+    } else if (const auto it = progress.find(id); it != progress.end()) {
+      out.match_index = it->second.match.value();
+      out.lag = last - out.match_index;
+      if (it->second.ticks_since_heard)
+        out.last_heard_ms =
+            static_cast<std::int64_t>(*it->second.ticks_since_heard) * tick_.count();
+    }
+    status.members.push_back(std::move(out));
+  }
+}
+
+}  // namespace server

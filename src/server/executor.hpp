@@ -1,0 +1,47 @@
+// Performs what the API wants done (api::Action) on this node: proposes commands, waits for read
+// barriers, asks state.db, and lets the action render the answer. Serves HTTP requests and the
+// CLI's embedded database alike. Runs on the io thread.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+
+#include "api/action.hpp"
+#include "raft/node/node.hpp"
+#include "server/node_files.hpp"
+#include "server/replica.hpp"
+
+namespace server {
+
+class Executor {
+ public:
+  Executor(asio::io_context& io, const NodeSpec& spec, std::chrono::milliseconds tick,
+           Replica& replica, raft::Node& node)
+      : io_(io), spec_(spec), tick_(tick), replica_(replica), node_(node) {}
+
+  using Done = std::function<void(http::Response)>;
+  // `done` is called once, on the io thread, never from within this call.
+  void perform(api::Action action, Done done);
+  api::NodeStatus status() const;
+
+ private:
+  void perform_now(api::Body body, Done done);
+  void perform(api::Write write, Done done);
+  void perform(api::Read read, Done done);
+  void perform(api::ReadHistory read, Done done);
+  void perform(api::ChangeMembers change, Done done);
+  // Calls `then` once it may read; otherwise answers by itself.
+  void after_barrier(api::Consistency consistency, Done done, std::function<void(Done)> then);
+  std::string not_ready_reason() const;
+  void fill_members(api::NodeStatus& status) const;
+
+  asio::io_context& io_;
+  const NodeSpec spec_;
+  const std::chrono::milliseconds tick_;
+  Replica& replica_;
+  raft::Node& node_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace server

@@ -1,0 +1,102 @@
+#include "server/instance.hpp"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <random>
+#include <utility>
+
+namespace server {
+namespace {
+
+constexpr std::chrono::milliseconds lease_check_interval{250};
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// Two ticks a heartbeat: fine enough for timeouts that differ, coarse enough to cost nothing.
+raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t origin) {
+  raft::NodeOptions out;
+  out.tick = std::max(options.heartbeat / 2, std::chrono::milliseconds(1));
+  const auto ticks = [&](std::chrono::milliseconds time) {
+    return static_cast<unsigned>(std::max<std::int64_t>(1, time / out.tick));
+  };
+  out.driver.origin = origin;
+  out.driver.log_entries_kept = options.log_entries_kept;
+  out.driver.proposal_timeout_ticks = ticks(std::chrono::seconds(5));
+  out.driver.read_timeout_ticks = ticks(std::chrono::seconds(5));
+  out.driver.read_retry_ticks = ticks(options.election_timeout / 2);
+  out.driver.member_change_timeout_ticks = ticks(std::chrono::seconds(10));
+  out.driver.snapshot_resend_ticks = ticks(std::chrono::seconds(2));
+  out.driver.snapshot_give_up_ticks = ticks(std::chrono::seconds(60));
+  out.driver.core.id = raft::NodeId(options.node.node_id);
+  out.driver.core.seed = random_number();
+  out.driver.core.heartbeat_ticks = ticks(options.heartbeat);
+  out.driver.core.election_timeout_ticks =
+      std::max(ticks(options.election_timeout), 2 * out.driver.core.heartbeat_ticks);
+  if (options.node.cluster_mode) out.address = options.node.raft_addr;
+  for (const auto& [id, address] : options.known_members)
+    out.known_addresses[raft::NodeId(id)] = address;
+  return out;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
+    asio::io_context& io, base::Logger& logger, const InstanceOptions& options,
+    std::unique_ptr<DirectoryLock> lock, ReplicaEvents events) {
+  std::unique_ptr<Instance> instance(new Instance(io, std::move(lock)));
+  Instance* self = instance.get();
+  const auto post = [&io](std::function<void()> work) { asio::post(io, std::move(work)); };
+  const auto failed = [self](const std::string& reason) {
+    if (self->replica_) self->replica_->on_failure(reason);
+  };
+  auto files = open_node_files(options.node, random_number(), post, failed);
+  if (!files.ok()) return base::fail(files.error());
+  const std::uint64_t origin = random_number();
+  instance->replica_ =
+      std::make_unique<Replica>(logger, options.node, origin, *files, std::move(events));
+  raft::NodeOptions node = node_options(options, origin);
+  node.identity = files->identity;
+  instance->node_ = std::make_unique<raft::Node>(io, logger, node, std::move(files->log_store),
+                                                 std::move(files->durable), *instance->replica_);
+  instance->replica_->attach(*instance->node_);
+  instance->executor_ = std::make_unique<Executor>(io, options.node, node.tick,
+                                                   *instance->replica_, *instance->node_);
+  return instance;
+}
+
+Instance::~Instance() = default;
+
+base::Result<base::Ok, std::string> Instance::start() {
+  if (auto started = node_->start(); !started.ok()) return started;
+  schedule_leases();
+  return base::Ok();
+}
+
+void Instance::schedule_leases() {
+  lease_timer_.expires_after(lease_check_interval);
+  lease_timer_.async_wait([this](const std::error_code& ec) {
+    if (ec || node_->stopping()) return;
+    replica_->expire_leases(wall_ms());
+    schedule_leases();
+  });
+}
+
+void Instance::stop(std::function<void()> done) {
+  lease_timer_.cancel();
+  auto stopped = [this, done = std::move(done)] {
+    replica_->fail_waiting();
+    replica_->flush(done);
+  };
+  node_->stop(std::move(stopped));
+}
+
+}  // namespace server

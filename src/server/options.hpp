@@ -1,0 +1,41 @@
+// The options of `ipam server`, from command line, environment and cluster.json, in this order; all
+// checked, so that the runtime can take them as they are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "cli/arguments.hpp"
+#include "cli/client.hpp"
+#include "server/cluster_config.hpp"
+
+namespace server {
+
+struct ServerOptions {
+  bool help = false;  // --help: nothing else is read then
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8080;  // 0: any that is free
+  // The directory that holds raft.db and state.db.
+  std::string data_dir = "ipam-data";
+  // Cluster mode exactly where this is set.
+  std::optional<ClusterConfig> cluster;
+  std::string config_file;  // where `cluster` was read from
+  base::LogFormat log_format = base::LogFormat::text;
+  base::LogLevel log_level = base::LogLevel::info;
+  std::uint32_t election_timeout_ms = 1000;
+  std::uint32_t heartbeat_ms = 100;
+  std::uint64_t log_entries_kept = 10000;
+};
+
+// `args` is what follows `server`. Reads cluster.json in cluster mode. Errors: wrong usage names
+// the flag or the variable (exit code 2), a broken cluster.json the file and the key (exit code 1).
+base::Result<ServerOptions, cli::CommandError> parse_server_options(
+    const std::vector<std::string>& args, const cli::Environment& environment);
+
+std::string server_help();
+
+}  // namespace server

@@ -1,0 +1,216 @@
+#include "server/replica.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace server {
+namespace {
+
+// Changes that state.db has not taken up yet; beyond, writes are refused until it has caught up.
+constexpr std::size_t queued_changes_max = 500'000;
+
+}  // namespace
+
+Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origin,
+                 NodeFiles& files, ReplicaEvents events)
+    : logger_(logger),
+      spec_(spec),
+      origin_(origin),
+      events_(std::move(events)),
+      state_machine_(std::move(files.state_machine)),
+      store_(std::move(files.state_store)),
+      applied_(files.durable.applied.last),
+      configuration_(files.durable.applied.configuration),
+      configuration_stored_(files.configuration_stored) {
+  store_->on_durable([this](std::uint64_t index) {
+    if (node_ != nullptr) node_->on_state_durable(raft::Index(index));
+  });
+}
+
+// ---- clients ----
+
+void Replica::write(const ipam::Command& command, std::function<void(WriteResult)> done) {
+  if (node_->stopping()) return done(WriteFailure::stopping);
+  if (store_->queued_changes() > queued_changes_max) return done(WriteFailure::overloaded);
+  const auto id = node_->propose(base::share(ipam::encode(command)));
+  if (!id) return done(WriteFailure::overloaded);
+  writes_.emplace(id->sequence, std::move(done));
+}
+
+void Replica::complete(const raft::ProposalId& id, WriteResult result) {
+  if (id.origin != origin_) return;
+  if (auto waiting = writes_.extract(id.sequence)) waiting.mapped()(std::move(result));
+}
+
+void Replica::on_proposal_failed(const raft::FailedProposal& failed) {
+  complete(failed.id, failed.failure == raft::ProposalFailure::refused ? WriteFailure::refused
+                                                                       : WriteFailure::unknown);
+}
+
+void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
+  if (index <= applied_.index) return done(true);
+  waiting_for_index_.emplace(index, std::move(done));
+}
+
+void Replica::fail_waiting() {
+  for (auto& [index, done] : std::exchange(waiting_for_index_, {})) done(false);
+}
+
+void Replica::flush(std::function<void()> done) {
+  if (!failure_.empty()) return done();
+  store_->flush([done = std::move(done)](std::uint64_t) { done(); });
+}
+
+void Replica::expire_leases(std::int64_t wall_ms) {
+  const auto due = state_machine_.next_expiry();
+  if (!due || *due > wall_ms || expiring_ || !node_->core().is_leader()) return;
+  expiring_ = true;
+  write({"system", ipam::ExpireLeases{}}, [this](WriteResult) { expiring_ = false; });
+}
+
+// ---- the log ----
+
+void Replica::apply(const raft::AppliedEntry& entry) {
+  if (!failure_.empty()) return;
+  std::vector<ipam::Change> changes;
+  state::Position position{entry.position.index.value(), entry.position.term.value(), {}};
+  applied_ = entry.position;
+  if (entry.kind == raft::EntryKind::command) apply_command(entry, changes);
+  if (entry.kind == raft::EntryKind::configuration) apply_configuration(entry, changes);
+  // The members as of the beginning of the log are written with the first entry.
+  if (entry.kind == raft::EntryKind::configuration || !configuration_stored_) {
+    position.configuration = raft::encode(configuration_);
+    configuration_stored_ = true;
+  }
+  store_->append(state_machine_.counters(), std::move(position), std::move(changes));
+}
+
+void Replica::apply_command(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes) {
+  const auto command = ipam::decode_command(entry.content);
+  if (!command)
+    return on_failure(fmt::format("entry {} holds a command that this version of ipam does not "
+                                  "know: install the version that the other nodes run",
+                                  entry.position.index.value()));
+  ipam::Applied applied = state_machine_.apply(ipam::Revision(entry.position.index.value()),
+                                               entry.timestamp_ms, *command);
+  changes = std::move(applied.changes);
+  complete(entry.id, std::move(applied.outcome));
+}
+
+void Replica::apply_configuration(const raft::AppliedEntry& entry,
+                                  std::vector<ipam::Change>& changes) {
+  auto next = raft::decode_configuration(entry.content);
+  ASSERT(next);  // the core has decoded it before
+  const ipam::Revision revision(entry.position.index.value());
+  for (const auto& [id, member] : next->members)
+    if (!configuration_.contains(id))
+      record_event({"node_added", fmt::format("node-{}", id.value()),
+                    fmt::format("Added node {} at {}", id.value(), member.address)},
+                   revision, changes);
+  for (const auto& [id, member] : configuration_.members)
+    if (!next->contains(id))
+      record_event({"node_removed", fmt::format("node-{}", id.value()),
+                    fmt::format("Removed node {}", id.value())},
+                   revision, changes);
+  for (const auto& [id, member] : next->members) {
+    const auto before = configuration_.members.find(id);
+    if (before != configuration_.members.end() && before->second.learner() && member.voter)
+      record_event({"node_promoted", fmt::format("node-{}", id.value()),
+                    fmt::format("Node {} has caught up and votes now", id.value())},
+                   revision, changes);
+  }
+  configuration_ = std::move(*next);
+}
+
+void Replica::record_event(ipam::RecordEvent event, ipam::Revision revision,
+                           std::vector<ipam::Change>& changes) {
+  ipam::Applied applied = state_machine_.apply(revision, state_machine_.counters().now,
+                                               {"system", std::move(event)});
+  for (ipam::Change& change : applied.changes) changes.push_back(std::move(change));
+}
+
+void Replica::on_applied_batch() {
+  while (!waiting_for_index_.empty() && waiting_for_index_.begin()->first <= applied_.index)
+    waiting_for_index_.extract(waiting_for_index_.begin()).mapped()(true);
+}
+
+void Replica::on_became_leader(raft::Term term) {
+  if (!spec_.cluster_mode) return;
+  ipam::RecordEvent event{"leader_elected", fmt::format("node-{}", spec_.node_id),
+                          fmt::format("Node {} leads in term {}", spec_.node_id, term.value())};
+  write({"system", std::move(event)}, [](WriteResult) {});
+}
+
+void Replica::on_removed() {
+  events_.on_stop_wanted("this node was removed from the cluster", false);
+}
+
+void Replica::on_failure(const std::string& reason) {
+  if (!failure_.empty()) return;
+  failure_ = reason;
+  events_.on_stop_wanted(reason, true);
+}
+
+// ---- snapshots ----
+
+void Replica::make_snapshot(Made done) {
+  auto finished = [this, done = std::move(done)](
+                      base::Result<state::StateStore::SnapshotFile, std::string> file) {
+    if (!file.ok()) {
+      logger_.warning("server", "no snapshot could be made: {}", file.error());
+      return done(std::nullopt, 0);
+    }
+    raft::SnapshotMeta meta;
+    meta.last = {raft::Index(file->position.index), raft::Term(file->position.term)};
+    const auto configuration = raft::decode_configuration(file->position.configuration);
+    ASSERT(configuration);  // written with the first entry
+    meta.configuration = *configuration;
+    done(std::move(meta), file->bytes);
+  };
+  store_->make_snapshot(std::move(finished));
+}
+
+void Replica::read_snapshot(std::uint64_t offset, std::size_t size, Bytes done) {
+  auto finished = [this, done = std::move(done)](base::Result<base::Bytes, std::string> bytes) {
+    if (bytes.ok()) return done(base::share(std::move(*bytes)));
+    logger_.warning("server", "the snapshot cannot be read: {}", bytes.error());
+    done(std::nullopt);
+  };
+  store_->read_snapshot(offset, size, std::move(finished));
+}
+
+void Replica::drop_snapshot() { store_->delete_snapshot(); }
+
+void Replica::begin_receive(std::uint64_t total_bytes, Done done) {
+  store_->begin_receive(total_bytes, std::move(done));
+}
+
+void Replica::write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) {
+  store_->write_chunk(offset, std::move(data), std::move(done));
+}
+
+void Replica::install_snapshot(const raft::SnapshotMeta& meta, Done done) {
+  const state::Position expected{meta.last.index.value(), meta.last.term.value(),
+                                 raft::encode(meta.configuration)};
+  auto finished = [this, meta,
+                   done = std::move(done)](base::Result<state::Loaded, std::string> loaded) {
+    if (!loaded.ok()) {
+      // The core has taken the snapshot's place in the log already; a restart goes on from what is
+      // on the disk, which is whole.
+      on_failure("the received snapshot cannot be installed: " + loaded.error());
+      return done(false);
+    }
+    state_machine_ = std::move(loaded->state_machine);
+    applied_ = meta.last;
+    configuration_ = meta.configuration;
+    configuration_stored_ = true;
+    done(true);
+    on_applied_batch();
+  };
+  store_->install_received(expected, std::move(finished));
+}
+
+}  // namespace server

@@ -1,0 +1,96 @@
+// The replicated address plan of one node: applies committed entries to the state machine, hands
+// the changes to state.db, and tells the clients of this node what became of their commands.
+// The raft::Host of this program. Everything runs on the io thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "base/log.hpp"
+#include "ipam/state_machine.hpp"
+#include "raft/node/node.hpp"
+#include "server/node_files.hpp"
+#include "state/state_store.hpp"
+
+namespace server {
+
+// Why there is no outcome.
+enum class WriteFailure : std::uint8_t {
+  refused,     // certainly not appended
+  overloaded,  // certainly not appended
+  unknown,
+  stopping,    // certainly not appended
+};
+using WriteResult = std::variant<ipam::Outcome, WriteFailure>;
+
+struct ReplicaEvents {
+  // The process is to stop; `reason` is a sentence, `failed` whether something is broken.
+  std::function<void(const std::string& reason, bool failed)> on_stop_wanted;
+};
+
+class Replica : public raft::Host {
+ public:
+  // `origin` is the one in the node's DriverOptions.
+  Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origin, NodeFiles& files,
+          ReplicaEvents events);
+
+  // Must be called once before anything else: the node needs its host, and the host its node.
+  void attach(raft::Node& node) { node_ = &node; }
+
+  void write(const ipam::Command& command, std::function<void(WriteResult)> done);
+  // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
+  void when_applied(raft::Index index, std::function<void(bool)> done);
+  // Called now and then on a leader: proposes the end of leases that are due by `wall_ms`.
+  void expire_leases(std::int64_t wall_ms);
+  void fail_waiting();
+  // Everything applied so far is in state.db, durably; at the end of a process.
+  void flush(std::function<void()> done);
+
+  const ipam::StateMachine& state_machine() const { return state_machine_; }
+  state::StateStore& store() { return *store_; }
+  raft::Index applied() const { return applied_.index; }
+  const std::string& failure() const { return failure_; }
+
+  // ---- raft::Host ----
+  void apply(const raft::AppliedEntry& entry) override;
+  void on_applied_batch() override;
+  void on_proposal_failed(const raft::FailedProposal& failed) override;
+  void on_became_leader(raft::Term term) override;
+  void on_removed() override;
+  void on_failure(const std::string& reason) override;
+  void make_snapshot(Made done) override;
+  void read_snapshot(std::uint64_t offset, std::size_t size, Bytes done) override;
+  void drop_snapshot() override;
+  void begin_receive(std::uint64_t total_bytes, Done done) override;
+  void write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) override;
+  void install_snapshot(const raft::SnapshotMeta& meta, Done done) override;
+
+ private:
+  void apply_command(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes);
+  void apply_configuration(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes);
+  void record_event(ipam::RecordEvent event, ipam::Revision revision,
+                    std::vector<ipam::Change>& changes);
+  void complete(const raft::ProposalId& id, WriteResult result);
+
+  base::Logger& logger_;
+  const NodeSpec spec_;
+  const std::uint64_t origin_;
+  const ReplicaEvents events_;
+  raft::Node* node_ = nullptr;
+  ipam::StateMachine state_machine_;
+  std::unique_ptr<state::StateStore> store_;
+  raft::LogPosition applied_;
+  raft::Configuration configuration_;  // as of applied_
+  bool configuration_stored_;
+  bool expiring_ = false;  // an ExpireLeases of ours is under way
+  std::string failure_;
+  std::unordered_map<std::uint64_t, std::function<void(WriteResult)>> writes_;  // by sequence
+  std::multimap<raft::Index, std::function<void(bool)>> waiting_for_index_;
+};
+
+}  // namespace server

@@ -1,0 +1,156 @@
+#include "server/serve.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <asio/async_result.hpp>
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "api/action.hpp"
+#include "cli/endpoint.hpp"
+#include "http/server.hpp"
+#include "server/instance.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::chrono::milliseconds drain_deadline{10000};
+
+InstanceOptions instance_options(const ServerOptions& options) {
+  InstanceOptions out;
+  out.election_timeout = std::chrono::milliseconds(options.election_timeout_ms);
+  out.heartbeat = std::chrono::milliseconds(options.heartbeat_ms);
+  out.log_entries_kept = options.log_entries_kept;
+  out.node.data_dir = options.data_dir;
+  if (!options.cluster) {
+    out.node.initial_members = {{1, ""}};
+    return out;
+  }
+  const ClusterConfig& config = *options.cluster;
+  out.node.cluster_mode = true;
+  out.node.node_id = config.node_id;
+  out.node.cluster_id = config.cluster_id;
+  out.node.raft_addr = config.raft_addr;
+  out.node.initial_members = config.initial_members;
+  if (config.initial_members.empty() && !config.join)
+    out.node.initial_members = {{config.node_id, config.raft_addr}};
+  out.known_members = out.node.initial_members;
+  return out;
+}
+
+asio::awaitable<http::Response> handle(Instance& instance, const http::Request& request) {
+  auto start = [&instance, &request](auto handler) {
+    // std::function wants to copy; an awaitable's handler can only be moved.
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    instance.executor().perform(api::route(request), [shared](http::Response response) {
+      std::move (*shared)(std::move(response));
+    });
+  };
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(http::Response)>(
+      std::move(start), asio::use_awaitable);
+}
+
+// Descriptors for all connections, the peers and the files.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Process {
+ public:
+  explicit Process(const ServerOptions& options)
+      : options_(options), logger_(options.log_level, options.log_format), signals_(io_) {}
+
+  int run() {
+    raise_descriptor_limit();
+    if (auto opened = open(); !opened.ok()) {
+      std::fprintf(stderr, "Error: %s\n", opened.error().c_str());
+      return 1;
+    }
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    signals_.async_wait([this](const std::error_code& ec, int) {
+      if (!ec) stop("signal received", false);
+    });
+    io_.run();
+    logger_.info("server", "stopped");
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  base::Result<base::Ok, std::string> open() {
+    auto lock = DirectoryLock::try_acquire(options_.data_dir);
+    if (!lock.ok()) return base::fail(lock.error());
+    if (!*lock) return base::fail(held_by_another());
+    ReplicaEvents events;
+    events.on_stop_wanted = [this](const std::string& reason, bool failed) {
+      stop(reason, failed);
+    };
+    auto instance = Instance::open(io_, logger_, instance_options(options_), std::move(*lock),
+                                   std::move(events));
+    if (!instance.ok()) return base::fail(instance.error());
+    instance_ = std::move(*instance);
+    http_ = std::make_unique<http::Server>(
+        io_, logger_, http::Limits{},
+        [this](const http::Request& request) { return handle(*instance_, request); },
+        [](int status, std::string_view detail) {
+          return api::problem_for_status(status, detail);
+        });
+    if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
+      return listening;
+    if (auto started = instance_->start(); !started.ok()) return started;
+    const std::string url = cli::local_url({options_.host, http_->port()});
+    instance_->lock().publish(url);
+    logger_.info("server", "ipam {} serves {} from {}{}", IPAM_VERSION, url, options_.data_dir,
+                 options_.cluster ? fmt::format(" as node {} of cluster {}, raft on {}",
+                                                options_.cluster->node_id,
+                                                options_.cluster->cluster_id,
+                                                options_.cluster->raft_addr)
+                                  : std::string());
+    return base::Ok();
+  }
+
+  std::string held_by_another() const {
+    const auto url = server_url_of(options_.data_dir);
+    return fmt::format("the data directory {} is in use by another ipam{}; stop it first, or choose "
+                       "another directory",
+                       options_.data_dir, url ? " that serves " + *url : std::string());
+  }
+
+  void stop(const std::string& reason, bool failed) {
+    failed_ = failed_ || failed;
+    if (failed)
+      logger_.error("server", "{}", reason);
+    else
+      logger_.info("server", "stopping: {}", reason);
+    if (std::exchange(stopping_, true)) return;
+    signals_.cancel();
+    // Requests under way are answered while the node hands over; run() returns after both.
+    http_->stop(drain_deadline, [] {});
+    instance_->stop([] {});
+  }
+
+  const ServerOptions options_;
+  base::Logger logger_;
+  asio::io_context io_{1};
+  asio::signal_set signals_;
+  std::unique_ptr<Instance> instance_;
+  std::unique_ptr<http::Server> http_;
+  bool stopping_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+int serve(const ServerOptions& options) { return Process(options).run(); }
+
+}  // namespace server

@@ -1,0 +1,120 @@
+#include "sqlite/database.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "sqlite/files.hpp"
+
+namespace sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A user may have made any file; the checks before the first SQL give better texts than SQLite.
+std::string look_at_file(const fs::path& path, const Format& format) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) {
+    if (fs::exists(with_suffix(path, "-wal"), error))
+      return describe_damage(path, format, "is missing, but its write-ahead log is there");
+    return fmt::format("{}: does not exist. Check the data directory.", path.string());
+  }
+  if (error)
+    return fmt::format("{}: cannot be looked at ({}). Check owner and permissions of the data "
+                       "directory.", path.string(), error.message());
+  if (status.type() != fs::file_type::regular)
+    return fmt::format("{}: is not a regular file. Move it away.", path.string());
+  if (fs::file_size(path, error) == 0 && !error)
+    return describe_damage(path, format, "is empty: it has been truncated");
+  return {};
+}
+
+std::string set_up(Connection& connection, const fs::path& path, const Format& format) {
+  if (connection.read_only())
+    return fmt::format("{}: may not be written by this user. Check owner and permissions of the "
+                       "file and its directory.", path.string());
+  // Before any access: the index of the log then lives in memory, and no second process gets in.
+  connection.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; "
+                     "PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY");
+  if (connection.integer("PRAGMA application_id") != format.application_id)
+    return fmt::format("{}: is a SQLite database, but no {} of ipam. Move it away, and check the "
+                       "data directory.", path.string(), format.kind);
+  const std::int64_t version = connection.integer("PRAGMA user_version");
+  if (version != format.version)
+    return fmt::format("{}: has format version {}, this program knows version {}. Use the program "
+                       "that wrote it, or a newer one.", path.string(), version, format.version);
+  if (connection.text("PRAGMA journal_mode=WAL") != "wal")
+    return fmt::format("{}: the file system does not support a write-ahead log. Use a local disk.",
+                       path.string());
+  connection.execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
+                     "PRAGMA cache_size=-16384; PRAGMA journal_size_limit=67108864");
+  const std::string check = connection.text("PRAGMA quick_check(1)");
+  if (check != "ok") return describe_damage(path, format, fmt::format("is damaged ({})", check));
+  return {};
+}
+
+}  // namespace
+
+base::Result<Connection, std::string> open_database(const fs::path& path, const Format& format) {
+  if (std::string text = look_at_file(path, format); !text.empty()) return base::fail(text);
+  try {
+    Connection connection(path, OpenMode::existing);
+    if (std::string text = set_up(connection, path, format); !text.empty()) return base::fail(text);
+    return connection;
+  } catch (const Error& error) {
+    return base::fail(describe(path, format, error));
+  }
+}
+
+bool create_database(const fs::path& path, const Format& format, const std::string& schema) {
+  // A log without its file would be played into the new one.
+  for (const char* suffix : {"", "-wal", "-journal"})
+    if (fs::exists(with_suffix(path, suffix))) return false;
+  const fs::path draft = with_suffix(path, ".new");
+  remove_database(draft);  // of a crash
+  {
+    Connection connection(draft, OpenMode::create);
+    connection.execute("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; BEGIN");
+    connection.execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
+                                   format.application_id, format.version));
+    connection.execute(schema);
+    connection.execute("COMMIT");
+  }
+  sync_file(draft);
+  const bool made = rename_new_durably(draft, path);
+  if (!made) remove_database(draft);
+  return made;
+}
+
+std::string describe(const fs::path& path, const Format& format, const Error& error) {
+  switch (error.primary_code()) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return fmt::format("{}: is in use by another process. Stop that one first, or name another "
+                         "data directory.", path.string());
+    case SQLITE_NOTADB:
+      return describe_damage(path, format, "is no SQLite database: it has been overwritten");
+    case SQLITE_CORRUPT:
+      return describe_damage(path, format, fmt::format("is damaged ({})", error.what()));
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return fmt::format("{}: cannot be opened ({}). Check owner and permissions of the file and "
+                         "its directory.", path.string(), error.what());
+    case SQLITE_FULL:
+      return fmt::format("{}: cannot be written ({}). Make room on the disk and start again.",
+                         path.string(), error.what());
+    case SQLITE_IOERR:
+      return fmt::format("{}: cannot be read or written ({}). Check the disk.", path.string(),
+                         error.what());
+    default:
+      return describe_damage(path, format, fmt::format("cannot be used ({})", error.what()));
+  }
+}
+
+std::string describe_damage(const fs::path& path, const Format& format, std::string_view what) {
+  return fmt::format("{}: {}. {}", path.string(), what, format.remedy);
+}
+
+}  // namespace sqlite

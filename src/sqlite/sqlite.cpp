@@ -1,0 +1,160 @@
+#include "sqlite/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+#include "base/assert.hpp"
+
+namespace sqlite {
+
+void throw_error(sqlite3* connection, int code) {
+  std::string text = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
+  if (connection != nullptr) {
+    const int extended = sqlite3_extended_errcode(connection);
+    if ((extended & 0xff) == (code & 0xff)) code = extended;
+    const int primary = code & 0xff;
+    const int number = sqlite3_system_errno(connection);
+    // The number is that of the last failed system call, which need not be this failure's.
+    if (number != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR ||
+                        primary == SQLITE_FULL))
+      text += std::string(": ") + std::strerror(number);
+  }
+  throw Error(code, text);
+}
+
+// ---- Statement ----
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Statement::Statement(sqlite3* connection, std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) throw_error(connection, code);
+  statement_.reset(statement);
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  throw_error(sqlite3_db_handle(statement_.get()), code);
+}
+
+void Statement::reset() {
+  // Gives the error of the last step again: that one has been thrown already.
+  sqlite3_reset(statement_.get());
+}
+
+void Statement::bind(int position, std::int64_t value) {
+  ASSERT(sqlite3_bind_int64(statement_.get(), position, value) == SQLITE_OK);
+}
+
+void Statement::bind(int position, std::string_view text) {
+  const int code = sqlite3_bind_text64(statement_.get(), position,
+                                       text.data() != nullptr ? text.data() : "", text.size(),
+                                       SQLITE_STATIC, SQLITE_UTF8);
+  if (code != SQLITE_OK) throw_error(sqlite3_db_handle(statement_.get()), code);
+}
+
+void Statement::bind(int position, Blob blob) {
+  const int code = sqlite3_bind_blob64(statement_.get(), position,
+                                       blob.bytes.data() != nullptr ? blob.bytes.data() : "",
+                                       blob.bytes.size(), SQLITE_STATIC);
+  if (code != SQLITE_OK) throw_error(sqlite3_db_handle(statement_.get()), code);
+}
+
+void Statement::bind(int position, std::nullptr_t) {
+  ASSERT(sqlite3_bind_null(statement_.get(), position) == SQLITE_OK);
+}
+
+std::uint64_t Statement::number(int column) const {
+  return static_cast<std::uint64_t>(integer(column));
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+std::string_view Statement::text(int column) const {
+  const auto* bytes = sqlite3_column_text(statement_.get(), column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return bytes != nullptr ? std::string_view(reinterpret_cast<const char*>(bytes), size)
+                          : std::string_view();
+}
+
+std::string_view Statement::blob(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_.get(), column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return bytes != nullptr ? std::string_view(static_cast<const char*>(bytes), size)
+                          : std::string_view();
+}
+
+// ---- Connection ----
+
+struct Connection::Handle {
+  sqlite3* connection = nullptr;
+  int wal_pages = 0;
+
+  ~Handle() {
+    // close_v2 only waits for statements; ours are members that are declared after the connection.
+    sqlite3_close_v2(connection);
+  }
+};
+
+Connection::Connection(const std::filesystem::path& path, OpenMode mode)
+    : handle_(std::make_unique<Handle>()) {
+  // NOMUTEX: one thread at a time, which the owner sees to.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0);
+  const int code = sqlite3_open_v2(path.c_str(), &handle_->connection, flags, nullptr);
+  if (code != SQLITE_OK) throw_error(handle_->connection, code);
+  sqlite3_wal_hook(
+      handle_->connection,
+      [](void* context, sqlite3*, const char*, int pages) {
+        static_cast<Handle*>(context)->wal_pages = pages;
+        return SQLITE_OK;
+      },
+      handle_.get());
+}
+
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+
+Statement Connection::prepare(std::string_view sql) { return Statement(handle(), sql); }
+
+void Connection::execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) throw_error(handle(), code);
+}
+
+std::int64_t Connection::integer(std::string_view sql) {
+  Statement statement = prepare(sql);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+std::string Connection::text(std::string_view sql) {
+  Statement statement = prepare(sql);
+  return statement.step() ? std::string(statement.text(0)) : std::string();
+}
+
+bool Connection::read_only() const { return sqlite3_db_readonly(handle(), "main") == 1; }
+
+int Connection::wal_pages() const { return handle_->wal_pages; }
+
+void Connection::checkpoint() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) throw_error(handle(), code);
+  handle_->wal_pages = 0;
+}
+
+sqlite3* Connection::handle() const { return handle_->connection; }
+
+}  // namespace sqlite

@@ -1,0 +1,209 @@
+#include "state/database.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/crc32c.hpp"
+#include "sqlite/database.hpp"
+#include "state/rows.hpp"
+
+namespace state {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr sqlite::Format format{
+    .kind = "state database",
+    .application_id = 0x69707374,  // "ipst"
+    .version = 1,
+    .remedy = "Move the data directory away, and restore a backup, or let the node join the "
+              "cluster again under a new node id."};
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
+  base::Bytes bytes;
+  base::ByteWriter writer(bytes);
+  writer.u64(position.index);
+  writer.u64(position.term);
+  writer.string(position.configuration);
+  writer.u64(counters.next_network);
+  writer.u64(counters.next_allocation);
+  writer.u64(counters.next_audit);
+  writer.i64(counters.now);
+  return base::crc32c(bytes);
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Database>, std::string> Database::open(const fs::path& path) {
+  try {
+    const ipam::Counters counters;
+    sqlite::create_database(
+        path, format,
+        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{});",
+                             counters.next_network, counters.next_allocation, counters.next_audit,
+                             counters.now, crc_of({}, counters)));
+    auto connection = sqlite::open_database(path, format);
+    if (!connection) return base::fail(connection.error());
+    std::unique_ptr<Database> database(new Database(path, std::move(connection).value()));
+    database->read_meta();
+    return database;
+  } catch (const std::exception& error) {
+    return base::fail(describe(path, error));
+  }
+}
+
+std::string Database::describe(const fs::path& path, const std::exception& error) {
+  if (const auto* sql = dynamic_cast<const sqlite::Error*>(&error))
+    return sqlite::describe(path, format, *sql);
+  if (dynamic_cast<const Damage*>(&error) != nullptr)
+    return sqlite::describe_damage(path, format, fmt::format("is damaged ({})", error.what()));
+  return error.what();  // of the file system: names the file
+}
+
+Database::Database(fs::path path, sqlite::Connection connection)
+    : path_(std::move(path)), connection_(std::move(connection)) {
+  begin_ = connection_.prepare("BEGIN IMMEDIATE");
+  commit_ = connection_.prepare("COMMIT");
+  put_network_ = connection_.prepare(put_network_sql);
+  delete_network_ = connection_.prepare("DELETE FROM networks WHERE id=?");
+  put_allocation_ = connection_.prepare(put_allocation_sql);
+  put_audit_ = connection_.prepare(put_audit_sql);
+  update_meta_ = connection_.prepare(
+      "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
+      "next_allocation=?, next_audit=?, now=?, crc=? WHERE id=1");
+  select_audit_ = connection_.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
+  select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
+  select_allocations_of_ =
+      connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
+  select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
+}
+
+void Database::read_meta() {
+  sqlite::Statement row = connection_.prepare(
+      "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
+      "next_audit, now, crc FROM meta WHERE id=1");
+  if (!row.step()) throw Damage("its meta row is missing");
+  position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
+  counters_ = {row.number(3), row.number(4), row.number(5), row.integer(6)};
+  if (row.number(7) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
+}
+
+// ---- reading ----
+
+base::Result<Loaded, std::string> Database::load() {
+  try {
+    Loaded loaded{ipam::StateMachine(), position_};
+    // What is numbered from the counters on would be handed out again.
+    const auto check_below = [](std::uint64_t id, std::uint64_t next, std::string_view table) {
+      if (id == 0 || id >= next)
+        throw Damage(fmt::format("row {} of table {} is beyond its counter", id, table));
+    };
+    loaded.state_machine.load_counters(counters_);
+    sqlite::Statement networks = connection_.prepare("SELECT * FROM networks ORDER BY id");
+    while (networks.step()) {
+      check_below(networks.number(0), counters_.next_network, "networks");
+      loaded.state_machine.load_network(read_network(networks));
+    }
+    sqlite::Statement allocations =
+        connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
+    while (allocations.step())
+      loaded.state_machine.load_allocation(read_allocation(allocations));
+    for (const auto& [table, next] :
+         {std::pair{"allocations", counters_.next_allocation}, {"audit", counters_.next_audit}}) {
+      sqlite::Statement last =
+          connection_.prepare(fmt::format("SELECT max(id) FROM {}", table));
+      if (last.step() && !last.is_null(0)) check_below(last.number(0), next, table);
+    }
+    return loaded;
+  } catch (const sqlite::Error& error) {
+    return base::fail(describe(path_, error));
+  } catch (const std::runtime_error& error) {  // Damage, or of the state machine
+    return base::fail(describe(path_, Damage(error.what())));
+  }
+}
+
+ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
+  std::vector<ipam::Allocation> allocations;
+  const auto collect = [&](sqlite::Statement& rows) {
+    while (rows.step()) allocations.push_back(read_allocation(rows));
+    rows.reset();
+  };
+  if (const auto* audit = std::get_if<ipam::AuditQuery>(&query)) {
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    std::vector<ipam::AuditEntry> entries;
+    select_audit_.start(std::min(audit->limit, most));
+    while (select_audit_.step()) entries.push_back(read_audit(select_audit_));
+    select_audit_.reset();
+    return entries;
+  }
+  if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
+    select_allocation_.start(one->id.value());
+    collect(select_allocation_);
+    return allocations;
+  }
+  const auto& list = std::get<ipam::AllocationsQuery>(query);
+  if (list.network_id) {
+    select_allocations_of_.start(list.network_id->value());
+    collect(select_allocations_of_);
+  } else {
+    select_allocations_.start();
+    collect(select_allocations_);
+  }
+  return allocations;
+}
+
+// ---- writing ----
+
+void Database::append(const ipam::Counters& counters, Position position,
+                      const std::vector<ipam::Change>& changes) {
+  ASSERT_MSG(position.index > position_.index, "an entry is written twice or out of order");
+  if (!in_transaction_) begin_.run();
+  in_transaction_ = true;
+  for (const ipam::Change& change : changes) write(change);
+  counters_ = counters;
+  position_.index = position.index;
+  position_.term = position.term;
+  if (!position.configuration.empty()) position_.configuration = std::move(position.configuration);
+}
+
+void Database::write(const ipam::Change& change) {
+  std::visit(Overloaded{
+                 [&](const ipam::NetworkPut& put_) { put(put_network_, put_.network); },
+                 [&](const ipam::NetworkDeleted& deleted) {
+                   delete_network_.run(deleted.id.value());
+                 },
+                 [&](const ipam::AllocationPut& put_) { put(put_allocation_, put_.allocation); },
+                 [&](const ipam::AuditAppended& appended) { put(put_audit_, appended.entry); },
+             },
+             change);
+}
+
+void Database::commit() {
+  if (!in_transaction_) return;
+  update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
+                   counters_.next_network, counters_.next_allocation, counters_.next_audit,
+                   counters_.now, std::uint64_t{crc_of(position_, counters_)});
+  commit_.run();
+  in_transaction_ = false;
+}
+
+std::string Database::integrity() { return connection_.text("PRAGMA integrity_check(1)"); }
+
+void Database::checkpoint_if_large() {
+  if (connection_.wal_pages() >= sqlite::wal_pages_max) connection_.checkpoint();
+}
+
+void Database::seal() {
+  ASSERT(!in_transaction_);
+  if (connection_.text("PRAGMA journal_mode=DELETE") != "delete")
+    throw Damage("its write-ahead log cannot be closed");
+}
+
+}  // namespace state

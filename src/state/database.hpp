@@ -1,0 +1,63 @@
+// state.db, synchronously: one connection with the transaction that is being filled. Used by the
+// thread of StateStore alone (and by the opener before that thread runs).
+//
+// Failures are exceptions: sqlite::Error, Damage. What throws leaves a Database that must not be
+// used any more.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ipam/history.hpp"
+#include "sqlite/sqlite.hpp"
+#include "state/state_store.hpp"
+
+namespace state {
+
+class Database {
+ public:
+  // Makes it where there is none. The text is for the user.
+  static base::Result<std::unique_ptr<Database>, std::string> open(
+      const std::filesystem::path& path);
+  // The user's text for an exception of this class about the file at `path`.
+  static std::string describe(const std::filesystem::path& path, const std::exception& error);
+
+  // Reads everything into a state machine. The text is for the user.
+  base::Result<Loaded, std::string> load();
+
+  // Adds to the open transaction; begins one where there is none. REQUIRES: position.index rises.
+  void append(const ipam::Counters& counters, Position position,
+              const std::vector<ipam::Change>& changes);
+  bool in_transaction() const { return in_transaction_; }
+  void commit();  // nothing where no transaction is open
+  // Of the last append; durable after a commit.
+  const Position& position() const { return position_; }
+
+  // Sees what the open transaction holds.
+  ipam::HistoryAnswer query(const ipam::HistoryQuery& query);
+
+  // PRAGMA integrity_check: "ok" or what is wrong.
+  std::string integrity();
+  void checkpoint_if_large();
+  // Folds and removes the write-ahead log, so that the one file is the whole database. The last
+  // thing to be done with it. REQUIRES: no open transaction.
+  void seal();
+  sqlite::Connection& connection() { return connection_; }
+
+ private:
+  Database(std::filesystem::path path, sqlite::Connection connection);
+  void read_meta();
+  void write(const ipam::Change& change);
+
+  std::filesystem::path path_;
+  sqlite::Connection connection_;
+  sqlite::Statement begin_, commit_, put_network_, delete_network_, put_allocation_, put_audit_,
+      update_meta_, select_audit_, select_allocations_, select_allocations_of_, select_allocation_;
+  Position position_;
+  ipam::Counters counters_;
+  bool in_transaction_ = false;
+};
+
+}  // namespace state

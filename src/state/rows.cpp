@@ -1,0 +1,96 @@
+#include "state/rows.hpp"
+
+#include <fmt/format.h>
+
+#include "state/tags.hpp"
+
+namespace state {
+namespace {
+
+[[noreturn]] void damaged(std::string_view table, const sqlite::Statement& row,
+                          std::string_view column) {
+  throw Damage(fmt::format("row {} of table {}: its {} cannot be read", row.number(0), table,
+                           column));
+}
+
+std::vector<std::string> read_tags(std::string_view table, const sqlite::Statement& row,
+                                   int column) {
+  auto tags = tags_from_json(row.text(column));
+  if (!tags) damaged(table, row, "tags");
+  return *std::move(tags);
+}
+
+std::optional<ipam::TimeMs> optional_time(const sqlite::Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return row.integer(column);
+}
+
+}  // namespace
+
+void put(sqlite::Statement& statement, const ipam::Network& network) {
+  statement.run(network.id.value(), ipam::to_string(network.prefix), network.description,
+                to_json(network.tags), network.created_at, network.updated_at,
+                network.revision.value());
+}
+
+void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
+  std::optional<std::string> end;
+  if (allocation.last != allocation.first) end = ipam::to_string(allocation.last);
+  statement.run(allocation.id.value(), allocation.network_id.value(),
+                ipam::to_string(allocation.first), end, allocation.hostname,
+                allocation.description, to_json(allocation.tags),
+                static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
+                allocation.expires_at, allocation.released_at, allocation.revision.value());
+}
+
+void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
+  statement.run(entry.id.value(), entry.timestamp, entry.action, entry.resource, entry.details,
+                entry.user, entry.revision.value());
+}
+
+ipam::Network read_network(const sqlite::Statement& row) {
+  auto prefix = ipam::parse_prefix(row.text(1));
+  if (!prefix) damaged("networks", row, "cidr");
+  return {.id = ipam::NetworkId(row.number(0)),
+          .prefix = *prefix,
+          .description = std::string(row.text(2)),
+          .tags = read_tags("networks", row, 3),
+          .created_at = row.integer(4),
+          .updated_at = row.integer(5),
+          .revision = ipam::Revision(row.number(6))};
+}
+
+ipam::Allocation read_allocation(const sqlite::Statement& row) {
+  const auto first = ipam::parse_address(row.text(2));
+  if (!first) damaged("allocations", row, "ip");
+  const auto last = row.is_null(3) ? first : ipam::parse_address(row.text(3));
+  if (!last) damaged("allocations", row, "end_ip");
+  const std::int64_t status = row.integer(7);
+  if (status < static_cast<std::int64_t>(ipam::AllocationStatus::allocated) ||
+      status > static_cast<std::int64_t>(ipam::AllocationStatus::expired))
+    damaged("allocations", row, "status");
+  return {.id = ipam::AllocationId(row.number(0)),
+          .network_id = ipam::NetworkId(row.number(1)),
+          .first = *first,
+          .last = *last,
+          .hostname = std::string(row.text(4)),
+          .description = std::string(row.text(5)),
+          .tags = read_tags("allocations", row, 6),
+          .status = static_cast<ipam::AllocationStatus>(status),
+          .allocated_at = row.integer(8),
+          .expires_at = optional_time(row, 9),
+          .released_at = optional_time(row, 10),
+          .revision = ipam::Revision(row.number(11))};
+}
+
+ipam::AuditEntry read_audit(const sqlite::Statement& row) {
+  return {.id = ipam::AuditId(row.number(0)),
+          .timestamp = row.integer(1),
+          .action = std::string(row.text(2)),
+          .resource = std::string(row.text(3)),
+          .details = std::string(row.text(4)),
+          .user = std::string(row.text(5)),
+          .revision = ipam::Revision(row.number(6))};
+}
+
+}  // namespace state

@@ -1,0 +1,58 @@
+// The tables of state.db and the way between their rows and the objects of ipam. Times are
+// milliseconds since 1970 as integers, addresses and prefixes are text, ids are plain numbers.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "ipam/model.hpp"
+#include "sqlite/sqlite.hpp"
+
+namespace state {
+
+// A row that this program cannot have written.
+class Damage : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Format version 1. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
+// 3 expired); `end_ip` is NULL for a single address.
+inline constexpr const char* schema = R"(
+  CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
+                        tags TEXT NOT NULL, created_at INTEGER NOT NULL,
+                        updated_at INTEGER NOT NULL, revision INTEGER NOT NULL);
+  CREATE TABLE allocations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
+                           end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
+                           tags TEXT NOT NULL, status INTEGER NOT NULL,
+                           allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
+                           revision INTEGER NOT NULL);
+  CREATE INDEX allocations_by_network ON allocations(network_id);
+  CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
+                     resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
+                     revision INTEGER NOT NULL);
+  CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
+                    applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
+                    next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
+                    next_audit INTEGER NOT NULL, now INTEGER NOT NULL, crc INTEGER NOT NULL);
+)";
+
+// All columns in the order of the schema; the readers below take a row of SELECT *.
+inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
+                                                    "VALUES(?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
+                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
+                                                  "VALUES(?,?,?,?,?,?,?)";
+
+void put(sqlite::Statement& statement, const ipam::Network& network);
+void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
+void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
+
+// They throw Damage.
+ipam::Network read_network(const sqlite::Statement& row);
+ipam::Allocation read_allocation(const sqlite::Statement& row);
+ipam::AuditEntry read_audit(const sqlite::Statement& row);
+
+}  // namespace state

@@ -1,0 +1,140 @@
+#include "state/state_store.hpp"
+
+#include "sqlite/files.hpp"
+#include "state/worker.hpp"
+
+namespace state {
+
+namespace fs = std::filesystem;
+
+struct StateStore::Implementation {
+  std::optional<Loaded> loaded;
+  std::unique_ptr<Worker> worker;
+
+  void push(std::function<void(Worker&)> run,
+            std::function<void(const std::string&)> failed = nullptr) {
+    worker->push(Worker::Job{std::move(run), std::move(failed)});
+  }
+
+  // A job whose result, or the reason of the failure in its place, goes to `done`.
+  template <class Value, class Work>
+  void push_result(std::function<void(Value)> done, Work work,
+                   std::function<Value(const std::string&)> value_of_failure) {
+    push([done, work = std::move(work)](Worker& w) { w.deliver<Value>(done, work(w)); },
+         [done, value_of_failure = std::move(value_of_failure), w = worker.get()](
+             const std::string& reason) { w->deliver<Value>(done, value_of_failure(reason)); });
+  }
+};
+
+base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(const fs::path& directory,
+                                                                        Post post,
+                                                                        OnFailure on_failure) {
+  auto database = Database::open(directory / "state.db");
+  if (!database) return base::fail(database.error());
+  try {
+    // Left by a crash; only now, as nobody else has the directory open.
+    sqlite::remove_database(directory / "incoming.db");
+    sqlite::remove_database(directory / "snapshot.db");
+  } catch (const std::system_error& error) {
+    return base::fail(std::string(error.what()));
+  }
+  auto loaded = database.value()->load();
+  if (!loaded) return base::fail(loaded.error());
+  auto implementation = std::make_unique<Implementation>();
+  implementation->loaded = std::move(loaded).value();
+  implementation->worker = std::make_unique<Worker>(directory, std::move(database).value(),
+                                                    std::move(post), std::move(on_failure));
+  return std::unique_ptr<StateStore>(new StateStore(std::move(implementation)));
+}
+
+StateStore::StateStore(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+StateStore::~StateStore() = default;
+
+Loaded StateStore::take_loaded() {
+  ASSERT(implementation_->loaded.has_value());
+  Loaded loaded = *std::move(implementation_->loaded);
+  implementation_->loaded.reset();
+  return loaded;
+}
+
+void StateStore::append(const ipam::Counters& counters, Position position,
+                        std::vector<ipam::Change> changes) {
+  implementation_->worker->push(Worker::Append{counters, std::move(position), std::move(changes)});
+}
+
+std::size_t StateStore::queued_changes() const { return implementation_->worker->queued_changes(); }
+
+void StateStore::flush(std::function<void(std::uint64_t)> done) {
+  implementation_->push([done = std::move(done)](Worker& worker) {
+    worker.commit();
+    worker.deliver<std::uint64_t>(done, worker.database().position().index);
+  });
+}
+
+void StateStore::on_durable(std::function<void(std::uint64_t)> listener) {
+  implementation_->push([listener = std::move(listener)](Worker& worker) {
+    worker.set_durable_listener(listener);
+  });
+}
+
+void StateStore::query(ipam::HistoryQuery query,
+                       std::function<void(base::Result<ipam::HistoryAnswer, std::string>)> done) {
+  using Answer = base::Result<ipam::HistoryAnswer, std::string>;
+  implementation_->push_result<Answer>(
+      std::move(done),
+      [query = std::move(query)](Worker& worker) -> Answer {
+        return worker.database().query(query);
+      },
+      [](const std::string& reason) -> Answer { return base::fail(reason); });
+}
+
+void StateStore::make_snapshot(std::function<void(base::Result<SnapshotFile, std::string>)> done) {
+  using Made = base::Result<SnapshotFile, std::string>;
+  implementation_->push(
+      [done](Worker& worker) { worker.start_snapshot(done); },
+      [done, worker = implementation_->worker.get()](const std::string& reason) {
+        worker->deliver<Made>(done, base::fail(reason));
+      });
+}
+
+void StateStore::read_snapshot(std::uint64_t offset, std::size_t size,
+                               std::function<void(base::Result<base::Bytes, std::string>)> done) {
+  using Read = base::Result<base::Bytes, std::string>;
+  implementation_->push_result<Read>(
+      std::move(done),
+      [offset, size](Worker& worker) { return worker.read_snapshot(offset, size); },
+      [](const std::string& reason) -> Read { return base::fail(reason); });
+}
+
+void StateStore::delete_snapshot() {
+  implementation_->push([](Worker& worker) { worker.delete_snapshot(); });
+}
+
+void StateStore::begin_receive(std::uint64_t total_bytes, std::function<void(bool)> done) {
+  implementation_->push_result<bool>(
+      std::move(done), [total_bytes](Worker& worker) { return worker.begin_receive(total_bytes); },
+      [](const std::string&) { return false; });
+}
+
+void StateStore::write_chunk(std::uint64_t offset, base::SharedBytes data,
+                             std::function<void(bool)> done) {
+  implementation_->push_result<bool>(
+      std::move(done),
+      [offset, data = std::move(data)](Worker& worker) {
+        return worker.write_chunk(offset, *data);
+      },
+      [](const std::string&) { return false; });
+}
+
+void StateStore::install_received(Position expected,
+                                  std::function<void(base::Result<Loaded, std::string>)> done) {
+  using Installed = base::Result<Loaded, std::string>;
+  implementation_->push_result<Installed>(
+      std::move(done),
+      [expected = std::move(expected)](Worker& worker) { return worker.install(expected); },
+      [](const std::string& reason) -> Installed { return base::fail(reason); });
+}
+
+}  // namespace state

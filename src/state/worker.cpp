@@ -1,0 +1,233 @@
+#include "state/worker.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "sqlite/files.hpp"
+
+namespace state {
+namespace {
+
+// An append without changes still moves the position.
+std::size_t weight(const Worker::Task& task) {
+  const auto* append = std::get_if<Worker::Append>(&task);
+  return append != nullptr ? 1 + append->changes.size() : 0;
+}
+
+}  // namespace
+
+Worker::Worker(std::filesystem::path directory, std::unique_ptr<Database> database, Post post,
+               OnFailure on_failure)
+    : directory_(std::move(directory)),
+      post_(std::move(post)),
+      on_failure_(std::move(on_failure)),
+      database_(std::move(database)),
+      thread_([this] { run(); }) {}
+
+Worker::~Worker() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Worker::push(Task task) {
+  queued_changes_ += weight(task);
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+// ---- the loop ----
+
+void Worker::run() {
+  std::deque<Task> tasks;
+  while (take_tasks(tasks)) {
+    for (Task& task : tasks) {
+      const std::size_t taken = weight(task);
+      perform(std::move(task));
+      queued_changes_ -= taken;
+    }
+    tasks.clear();
+    or_poison([&] { commit_if_due(); });
+    if (copy_) continue_snapshot();
+  }
+  if (copy_) end_snapshot(base::fail(std::string("the node is stopping")));
+  or_poison([&] { commit(); });
+}
+
+// Waits for work, or until the open transaction or the snapshot wants to go on. False: stop.
+bool Worker::take_tasks(std::deque<Task>& tasks) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [&] { return stopping_ || !queue_.empty(); };
+  if (copy_) {
+    // No wait.
+  } else if (database_ && database_->in_transaction() && poison_.empty()) {
+    wake_.wait_until(lock, commit_deadline_, ready);
+  } else {
+    wake_.wait(lock, ready);
+  }
+  if (stopping_ && queue_.empty()) return false;
+  tasks.swap(queue_);
+  return true;
+}
+
+// The one place that turns a failure of the database into the end of this store.
+template <class Work>
+void Worker::or_poison(Work work) {
+  if (!poison_.empty()) return;
+  try {
+    work();
+  } catch (const std::exception& error) {
+    poison_ = Database::describe(directory_ / "state.db", error);
+    post_([on_failure = on_failure_, text = poison_] { on_failure(text); });
+  }
+}
+
+void Worker::perform(Task task) {
+  std::visit([&](auto&& body) { perform(std::move(body)); }, std::move(task));
+}
+
+void Worker::perform(Append append) {
+  or_poison([&] {
+    if (!database_->in_transaction())
+      commit_deadline_ = std::chrono::steady_clock::now() + commit_delay;
+    open_changes_ += 1 + append.changes.size();
+    database_->append(append.counters, std::move(append.position), append.changes);
+    if (open_changes_ >= changes_per_commit_max) commit();
+  });
+}
+
+void Worker::perform(Job job) {
+  or_poison([&] { job.run(*this); });
+  if (!poison_.empty() && job.failed) job.failed(poison_);
+}
+
+void Worker::commit_if_due() {
+  if (!database_->in_transaction()) return;
+  // A snapshot step needs a committed database; otherwise more may come to share the fsync.
+  if (copy_ || std::chrono::steady_clock::now() >= commit_deadline_) commit();
+}
+
+void Worker::commit() {
+  if (!database_->in_transaction()) return;
+  database_->commit();
+  open_changes_ = 0;
+  if (durable_listener_)
+    post_([listener = durable_listener_, index = database_->position().index] { listener(index); });
+  database_->checkpoint_if_large();
+}
+
+// ---- making a snapshot ----
+
+void Worker::start_snapshot(SnapshotDone done) {
+  if (copy_) {
+    deliver(std::move(done), base::Result<StateStore::SnapshotFile, std::string>(
+                                 base::fail(std::string("a snapshot is already being made"))));
+    return;
+  }
+  snapshot_.close();
+  copy_done_ = std::move(done);
+  commit();
+  try {
+    if (!has_room(std::filesystem::file_size(directory_ / "state.db")))
+      throw std::runtime_error("too little free disk space for a copy of state.db");
+    copy_.emplace(*database_, directory_ / "snapshot.db");
+  } catch (const std::exception& error) {
+    end_snapshot(base::fail(fmt::format("the snapshot failed: {}", error.what())));
+  }
+}
+
+bool Worker::has_room(std::uint64_t bytes) const {
+  const std::uint64_t available = std::filesystem::space(directory_).available;
+  return available >= free_bytes_min && available - free_bytes_min >= bytes;
+}
+
+void Worker::continue_snapshot() {
+  if (!poison_.empty()) {
+    end_snapshot(base::fail(poison_));
+    return;
+  }
+  try {
+    if (!copy_->step()) return;
+    const std::uint64_t bytes = copy_->finish();
+    const std::filesystem::path path = directory_ / "snapshot.db";
+    snapshot_ = sqlite::File(path, O_RDONLY);
+    end_snapshot(StateStore::SnapshotFile{path, database_->position(), bytes});
+  } catch (const std::exception& error) {
+    // The copy's trouble, such as a full disk: the database itself is untouched.
+    end_snapshot(base::fail(fmt::format("the snapshot failed: {}", error.what())));
+  }
+}
+
+void Worker::end_snapshot(base::Result<StateStore::SnapshotFile, std::string> result) {
+  copy_.reset();
+  deliver(std::exchange(copy_done_, nullptr), std::move(result));
+}
+
+base::Result<base::Bytes, std::string> Worker::read_snapshot(std::uint64_t offset,
+                                                             std::size_t size) {
+  if (!snapshot_.is_open()) return base::fail(std::string("there is no snapshot"));
+  try {
+    return snapshot_.read_at(offset, size);
+  } catch (const std::system_error& error) {
+    return base::fail(std::string(error.what()));
+  }
+}
+
+void Worker::delete_snapshot() {
+  if (copy_) end_snapshot(base::fail(std::string("the snapshot was given up")));
+  snapshot_.close();
+  sqlite::remove_database(directory_ / "snapshot.db");
+}
+
+// ---- receiving one ----
+
+bool Worker::begin_receive(std::uint64_t total_bytes) {
+  receiver_.reset();
+  try {
+    if (!has_room(total_bytes)) return false;
+    receiver_.emplace(directory_ / "incoming.db", total_bytes);
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+bool Worker::write_chunk(std::uint64_t offset, base::BytesView data) {
+  if (!receiver_) return false;
+  try {
+    return receiver_->write(offset, data);
+  } catch (const std::system_error&) {  // such as a full disk
+    receiver_.reset();
+    return false;
+  }
+}
+
+base::Result<Loaded, std::string> Worker::install(const Position& expected) {
+  if (!receiver_) return base::fail(std::string("no snapshot is being received"));
+  auto loaded = receiver_->check(expected);
+  if (!loaded) {
+    receiver_.reset();
+    return loaded;
+  }
+  delete_snapshot();  // a copy of what is about to go
+  commit();
+  database_->seal();
+  database_.reset();
+  const std::filesystem::path path = directory_ / "state.db";
+  receiver_->replace(path);
+  receiver_.reset();
+  auto database = Database::open(path);
+  if (!database) throw std::runtime_error(database.error());
+  database_ = std::move(database).value();
+  if (durable_listener_)
+    post_([listener = durable_listener_, index = database_->position().index] { listener(index); });
+  return loaded;
+}
+
+}  // namespace state

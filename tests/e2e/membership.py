@@ -1,0 +1,105 @@
+"""Nodes come and go while writes go on."""
+from cluster import make_networks
+from harness import Cluster, Load, Node, check, check_equal, test, verify_nothing_lost, wait_until
+
+
+def member(node, node_id):
+    """What `node` says of a member, or None."""
+    return next((entry for entry in node.status()['members'] if entry['node_id'] == node_id), None)
+
+
+def is_voter(entry):
+    return entry.get('voter', entry['role'] != 'learner')
+
+
+def load_until_log_is_cut(cluster, load, seconds_max):
+    """Until the leader's log no longer begins at its beginning."""
+    def cut():
+        check(not load.unexpected, f'unexpected answers: {load.unexpected[:3]}')
+        return cluster.leader().status()['snapshot_index'] > 0
+    wait_until('the log has been cut', cut, seconds_max)
+
+
+@test(300)
+def fourth_node_joins_under_load_and_the_leader_leaves(env):
+    """Issue 2, item 4."""
+    cluster = Cluster(env).form().start()
+    ids = make_networks(cluster.leader(), [f'10.{number}.0.0/16' for number in range(50)])
+    load = Load(cluster.nodes, ids, clients=16, seed=env.seed).start()
+    load_until_log_is_cut(cluster, load, 150)
+
+    fourth = Node(env, 4, cluster)
+    env.ipam('cluster', 'join', '--node-id', '4', '--cluster-id', str(cluster.id), '--raft-addr',
+             fourth.address, '--data-dir', fourth.directory, '--initial-members', cluster.members)
+    fourth.start()
+    follower = cluster.follower()
+    cut_at = cluster.leader().status()['snapshot_index']
+    answer = follower.post('/cluster/nodes', {'node_id': 4, 'addr': fourth.address}, expect=204)
+    check_equal(answer.body, b'', 'body of a 204')
+
+    def voter():
+        entry = member(cluster.leader(), 4)
+        return entry is not None and is_voter(entry)
+    wait_until('node 4 has become a voter by itself', voter, 60)
+    fourth.wait_healthy()
+    check(fourth.status()['snapshot_index'] >= cut_at,
+          f'node 4 did not get a snapshot: {fourth.status()}, the log was cut at {cut_at}')
+
+    leader = cluster.leader()
+    rest = [node for node in [*cluster.nodes, fourth] if node is not leader]
+    with rest[0].connected() as client:
+        removed = client.request('DELETE', f'/cluster/nodes/{leader.id}')
+        check_equal(removed.status, 204, repr(removed))
+
+    def others_lead():
+        seen = {node.status()['leader_id'] for node in rest}
+        return len(seen) == 1 and not seen & {0, leader.id}
+    wait_until('the rest has a leader of its own', others_lead)
+    check(member(rest[0], leader.id) is None, 'the removed node is still a member')
+
+    # The clients that still talk to the removed node must find their way, or stop.
+    load.stop()
+    after = Load(rest, ids, clients=8, wanted=500, seed=env.seed, name='after').start().join(60)
+    verify_nothing_lost(rest, [load, after], ids)
+    check_equal(len(rest[0].status()['members']), 3, 'members')
+    env.notes.append(f'{load.count()} + {after.count()} acknowledged, log cut at {cut_at}')
+
+
+@test()
+def membership_changes_that_make_no_sense_are_refused(env):
+    cluster = Cluster(env).form().start()
+    node = cluster.follower()
+    cases = [
+        ('POST', '/cluster/nodes', {'node_id': 4}, 400),
+        ('POST', '/cluster/nodes', {'addr': 'localhost:5'}, 400),
+        ('POST', '/cluster/nodes', {'node_id': 0, 'addr': 'localhost:5'}, 400),
+        ('POST', '/cluster/nodes', {'node_id': 4, 'addr': 'no-port'}, 400),
+        ('POST', '/cluster/nodes', {'node_id': '4', 'addr': 'localhost:5'}, 400),
+        ('POST', '/cluster/nodes', {'node_id': 1, 'addr': 'localhost:5'}, 409),
+        ('POST', '/cluster/nodes', {'node_id': 9, 'addr': cluster.nodes[0].address}, 409),
+        ('DELETE', '/cluster/nodes/9', None, 404),
+        ('DELETE', '/cluster/nodes/none', None, 404),
+    ]
+    before = node.status()['members']
+    with node.connected() as client:
+        for method, path, body, status in cases:
+            answer = client.request(method, path, body)
+            check(answer.status == status or (path.endswith('none') and answer.status == 400),
+                  f'{method} {path} {body}: expected {status}, found {answer!r}')
+    names = [(entry['node_id'], entry['addr']) for entry in before]
+    after = [(entry['node_id'], entry['addr']) for entry in node.status()['members']]
+    check_equal(after, names, 'members')
+
+
+@test()
+def nodes_are_added_and_removed_by_the_command_line(env):
+    cluster = Cluster(env).form().start()
+    leader = cluster.leader()
+    url = f'http://127.0.0.1:{leader.http_port}'
+    env.ipam('cluster', 'add-node', '4', 'localhost:5', '--server', url)
+    check(member(leader, 4) is not None, 'node 4 is no member')
+    check(not is_voter(member(leader, 4)), 'a node that never answered is a voter')
+    env.ipam('cluster', 'remove-node', '4', '--config', leader.config)
+    check(member(leader, 4) is None, 'node 4 is still a member')
+    status = env.ipam('cluster', 'status', '--server', url)
+    check('leader' in status.stdout, status.stdout)

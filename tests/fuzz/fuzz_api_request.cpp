@@ -1,0 +1,93 @@
+// A request built from the input goes through api::route() and is performed on a small state
+// machine. Input: one byte of method, then path, query, content type, up to a newline each; the
+// rest is the body. Properties: no crash, a command survives its codec, every body is valid JSON.
+#include <boost/json/parse.hpp>
+#include <cstdint>
+#include <string>
+
+#include "api/action.hpp"
+#include "base/assert.hpp"
+
+namespace {
+
+std::string take_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  std::string line(rest.substr(0, end));
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return line;
+}
+
+// By a letter, so that the corpus is readable text.
+http::Method method_of(char letter) {
+  switch (letter) {
+    case 'G': return http::Method::get;
+    case 'H': return http::Method::head;
+    case 'P': return http::Method::post;
+    case 'U': return http::Method::put;
+    case 'D': return http::Method::delete_;
+    case 'O': return http::Method::options;
+    default: return http::Method::other;
+  }
+}
+
+struct Perform {
+  ipam::StateMachine& state;
+
+  http::Response operator()(const api::Answer& answer) { return answer.response; }
+  http::Response operator()(const api::Write& write) {
+    const auto decoded = ipam::decode_command(ipam::encode(write.command));
+    ASSERT(decoded && *decoded == write.command);
+    return write.render(state.apply(ipam::Revision(100), 2000, *decoded).outcome);
+  }
+  http::Response operator()(const api::Read& read) { return read.render(state); }
+  http::Response operator()(const api::ReadHistory& read) {
+    if (std::holds_alternative<ipam::AuditQuery>(read.query))
+      return read.render(std::vector<ipam::AuditEntry>(1));
+    std::vector<ipam::Allocation> allocations;
+    state.for_each_allocation(
+        [&](const ipam::Allocation& allocation) { allocations.push_back(allocation); });
+    return read.render(allocations);
+  }
+  http::Response operator()(const api::ReadStatus& read) {
+    api::NodeStatus status;
+    status.cluster_mode = true;
+    status.members.resize(1);
+    return read.render(status);
+  }
+  http::Response operator()(const api::ChangeMembers& change) {
+    ASSERT(change.node_id != 0);
+    return change.render(api::MemberChangeResult::done);
+  }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  http::Request request;
+  request.method = method_of(rest.front());
+  rest.remove_prefix(1);
+  request.path = "/" + take_line(rest);
+  request.query = take_line(rest);
+  std::string content_type = take_line(rest);
+  if (!content_type.empty()) request.headers.push_back({"Content-Type", std::move(content_type)});
+  request.body = std::string(rest);
+
+  ipam::StateMachine state;
+  const ipam::CreateNetwork network{*ipam::parse_prefix("10.0.0.0/24"), "", {}};
+  state.apply(ipam::Revision(1), 1000, {.body = network});
+  const ipam::Allocate allocation{.network = ipam::NetworkId(1), .hostname = {}, .description = {},
+                                  .tags = {}, .ttl_seconds = {}};
+  state.apply(ipam::Revision(2), 1000, {.body = allocation});
+  const api::Action action = api::route(request);
+  const http::Response response = std::visit(Perform{state}, action.body);
+  ASSERT(response.status >= 200 && response.status < 600 && response.status != 500);
+  ASSERT(response.body.empty() == (response.status == 204));
+  if (!response.body.empty()) {
+    boost::system::error_code ec;
+    boost::json::parse(response.body, ec);
+    ASSERT(!ec);
+  }
+  return 0;
+}

@@ -1,0 +1,104 @@
+// What must hold in every run, whatever the faults. One object sees all nodes at once, which no node
+// can; it is told of every step and throws a Violation that names the broken invariant:
+//
+//   election_safety                at most one leader in a term, by a quorum of votes that were cast
+//   vote_once                      a node gives one vote in a term
+//   monotonic_term, monotonic_commit
+//   leader_append_only             a leader neither cuts nor overwrites its log
+//   log_matching                   equal (index, term): equal entry, equal history
+//   leader_completeness            a leader has what was committed in earlier terms
+//   state_machine_safety           the same entries, in order, give the same state
+//   durable_before_acknowledged    votes and acknowledgements speak of what is durable
+//   acknowledged_matches_leader    an acknowledged log equals the leader's up to there
+//   committed_is_durable_on_quorum
+//   configuration_safety           quorums of successive configurations meet; one change at a time
+//   no_acknowledged_loss           what a client was told is written stays
+//   linearizable_reads             a read sees every write and read that ended before it began
+//   durable_log, commit_is_covered (disk.hpp), liveness (cluster.hpp)
+#pragma once
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "disk.hpp"
+#include "network.hpp"
+#include "raft/core/node.hpp"
+
+namespace simulation {
+
+class Invariants {
+ public:
+  // `disk` outlives this object.
+  void watch(raft::NodeId node, const Disk* disk);
+  // `core` is valid until stopped().
+  void started(const raft::RaftCore& core);
+  void stopped(raft::NodeId node);
+
+  // The disk lost entries up to `until`, the node knows it and does not vote without them.
+  void lost_tail(raft::NodeId node, raft::Index until) { view(node).lost_until = until; }
+
+  // After every input to a core. True where the node has just become a leader.
+  bool stepped(const raft::RaftCore& core);
+  // Entries on their way to the disk, before anything else is given to the core.
+  void appended(const raft::RaftCore& core, const std::vector<raft::Entry>& entries);
+  // `before` is the state to which `entry` is about to be applied.
+  void applying(const State& before, const raft::Entry& entry);
+  void applied(const State& after);
+  void installed(const State& state);
+  // A message leaves its node, or comes back to it after the disk is done.
+  void leaving(const raft::Message& message) const;
+  void vote_leaving(const raft::Message& message);
+  void write_acknowledged(const raft::LogPosition& position, const base::SharedBytes& command);
+  // What a read that starts now has to see.
+  raft::Index read_floor() const { return std::max(acknowledged_last_, read_last_); }
+  void read_served(raft::Index floor, raft::Index applied);
+
+  raft::Index committed_last() const { return raft::Index(committed_.size()); }
+  std::uint64_t leader_changes() const { return leaders_.size(); }
+  std::uint64_t configurations_committed() const { return configurations_committed_; }
+
+ private:
+  struct View {
+    const Disk* disk = nullptr;
+    const raft::RaftCore* core = nullptr;
+    raft::Term term;
+    raft::Index commit;
+    bool leader = false;
+    raft::LogPosition last;
+    raft::Index configuration_index;
+    raft::Index lost_until;
+  };
+  struct Version {
+    raft::Term term, previous_term;
+    raft::EntryKind kind{};
+    base::SharedBytes data;
+  };
+  struct Committed {
+    raft::Term term, committed_in;
+    base::SharedBytes data;
+  };
+
+  void became_leader(const raft::RaftCore& core);
+  void check_still_leader(const raft::RaftCore& core, const View& view) const;
+  void check_commit(const raft::RaftCore& core, View& view);
+  void check_durable_on_quorum(const raft::RaftCore& core, const View& view) const;
+  void check_configuration(const raft::RaftCore& core, const raft::Entry& entry, bool is_new) const;
+  View& view(raft::NodeId node) { return views_[node.value()]; }
+  const View& view(raft::NodeId node) const { return views_[node.value()]; }
+
+  std::array<View, nodes_max + 1> views_;
+  std::map<raft::Term, raft::NodeId> leaders_;
+  std::map<std::pair<raft::Term, raft::NodeId>, raft::NodeId> votes_;  // by term and voter
+  std::vector<std::vector<Version>> versions_;                         // by index - 1
+  std::vector<Committed> committed_;                                   // by index - 1
+  std::vector<std::uint64_t> state_hashes_;                            // by index - 1; 0: none yet
+  raft::Index acknowledged_last_;
+  raft::Index read_last_;
+  std::uint64_t configurations_committed_ = 0;
+};
+
+// Whether every quorum of `a` shares a node with every quorum of `b`.
+bool quorums_meet(const raft::Configuration& a, const raft::Configuration& b);
+
+}  // namespace simulation

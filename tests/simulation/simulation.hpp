@@ -1,0 +1,74 @@
+// One simulated run: a cluster under the faults of a seed, its clients, every invariant after every
+// step, and, once the faults are over, the check that it lives. Everything follows from the seed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "faults.hpp"
+#include "workload.hpp"
+
+namespace simulation {
+
+struct SimulationOptions {
+  std::uint64_t seed = 0;
+  Time duration = 600 * second;  // the last tenth without faults
+  Mutant mutant = Mutant::none;
+  std::FILE* trace_out = nullptr;
+  std::vector<bool> skipped_faults;  // by number in the plan
+};
+
+struct Failure {
+  std::string invariant;
+  std::string text;
+  std::string trace_tail;
+  Time at = 0;
+};
+
+struct Outcome {
+  Statistics statistics;
+  Time simulated = 0;
+  std::uint64_t trace_hash = 0;
+  std::uint64_t events = 0;
+  std::optional<Failure> failure;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationOptions& options);
+  Outcome run();
+
+ private:
+  enum class Stage : std::uint8_t { faults, electing, converging, serving, settling, done };
+
+  void loop();
+  void dispatch(const Event& event);
+  bool deferred(const Event& event);
+  void deliver(const Event& event);
+  void begin_quiet();
+  void start_members();
+  void check_liveness();
+  void enter(Stage stage, Time allowed);
+
+  const SimulationOptions options_;
+  World world_;
+  Workload workload_;
+  Cluster cluster_;
+  FaultInjector faults_;
+  Stage stage_ = Stage::faults;
+  Time stage_deadline_ = 0;
+  std::uint64_t events_ = 0;
+};
+
+Outcome simulate(const SimulationOptions& options);
+
+// Leaves out as many faults as it can while the same invariant still breaks; runs at most
+// `runs_max` simulations. Returns the numbers of the faults that remain.
+std::vector<std::size_t> minimise_faults(const SimulationOptions& options,
+                                         const std::string& invariant, std::size_t runs_max);
+// Each as "#number time kind duration".
+std::string describe_faults(std::uint64_t seed, Time duration,
+                            const std::vector<std::size_t>& numbers);
+
+}  // namespace simulation

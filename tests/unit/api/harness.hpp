@@ -1,0 +1,127 @@
+// A whole server without sockets, Raft or disk: performs what api::route() asks for on a real state
+// machine. Stands in for server/ in the tests of api.
+#pragma once
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "api/action.hpp"
+
+namespace api_test {
+
+inline http::Request request(http::Method method, std::string target, std::string body = {},
+                             std::string content_type = "application/json") {
+  http::Request request;
+  request.method = method;
+  const std::size_t mark = target.find('?');
+  if (mark != std::string::npos) request.query = target.substr(mark + 1);
+  request.path = target.substr(0, mark);
+  if (request.path.empty() || request.path[0] != '/') request.path = "/api/v1/" + request.path;
+  if (!body.empty() && !content_type.empty())
+    request.headers.push_back({"Content-Type", content_type});
+  request.body = std::move(body);
+  return request;
+}
+inline http::Request get(std::string target) {
+  return request(http::Method::get, std::move(target));
+}
+inline http::Request post(std::string target, std::string body = {}) {
+  return request(http::Method::post, std::move(target), std::move(body));
+}
+inline http::Request del(std::string target) {
+  return request(http::Method::delete_, std::move(target));
+}
+
+inline std::string header_of(const http::Response& response, std::string_view name) {
+  for (const http::Header& header : response.headers)
+    if (http::equal_ignoring_case(header.name, name)) return header.value;
+  return {};
+}
+
+// Throws where the text is not valid JSON, which fails the test.
+inline boost::json::value parsed(const http::Response& response) {
+  return boost::json::parse(response.body);
+}
+inline std::string text_at(const http::Response& response, std::string_view name) {
+  const boost::json::value body = parsed(response);
+  const boost::json::value& value = body.as_object().at({name.data(), name.size()});
+  return value.is_string() ? std::string(value.as_string()) : boost::json::serialize(value);
+}
+
+class World {
+ public:
+  http::Response perform(const http::Request& request) { return perform(api::route(request)); }
+
+  http::Response perform(const api::Action& action) {
+    return std::visit([this](const auto& body) { return run(body); }, action.body);
+  }
+
+  // What the node would do when a lease is due.
+  void expire_leases() { apply(ipam::Command{.body = ipam::ExpireLeases{}}); }
+
+  ipam::StateMachine state;
+  ipam::TimeMs now = 1705314600000;  // 2024-01-15T10:30:00Z
+  api::NodeStatus status;
+  api::MemberChangeResult member_change_result = api::MemberChangeResult::done;
+  std::vector<api::ChangeMembers> member_changes;
+
+ private:
+  http::Response run(const api::Answer& answer) { return answer.response; }
+  http::Response run(const api::Write& write) {
+    const auto decoded = ipam::decode_command(ipam::encode(write.command));
+    if (!decoded || !(*decoded == write.command)) throw std::runtime_error("codec lost a command");
+    return write.render(apply(*decoded));
+  }
+  http::Response run(const api::Read& read) { return read.render(state); }
+  http::Response run(const api::ReadHistory& read) {
+    return read.render(std::visit([this](const auto& query) { return ask(query); }, read.query));
+  }
+  http::Response run(const api::ReadStatus& read) { return read.render(status); }
+  http::Response run(const api::ChangeMembers& change) {
+    member_changes.push_back(change);
+    return change.render(member_change_result);
+  }
+
+  ipam::Outcome apply(const ipam::Command& command) {
+    ++revision_;
+    ipam::Applied applied = state.apply(revision_, now, command);
+    for (const ipam::Change& change : applied.changes) {
+      if (const auto* put = std::get_if<ipam::AllocationPut>(&change))
+        allocations_[put->allocation.id] = put->allocation;
+      if (const auto* appended = std::get_if<ipam::AuditAppended>(&change))
+        audit_.push_back(appended->entry);
+    }
+    return applied.outcome;
+  }
+
+  ipam::HistoryAnswer ask(const ipam::AuditQuery& query) {
+    std::vector<ipam::AuditEntry> newest(audit_.rbegin(), audit_.rend());
+    newest.resize(std::min<std::size_t>(newest.size(), query.limit));
+    return newest;
+  }
+  ipam::HistoryAnswer ask(const ipam::AllocationsQuery& query) {
+    std::vector<ipam::Allocation> found;
+    for (const auto& [id, allocation] : allocations_)
+      if (!query.network_id || allocation.network_id == *query.network_id)
+        found.push_back(allocation);
+    return found;
+  }
+  ipam::HistoryAnswer ask(const ipam::AllocationQuery& query) {
+    std::vector<ipam::Allocation> found;
+    const auto at = allocations_.find(query.id);
+    if (at != allocations_.end()) found.push_back(at->second);
+    return found;
+  }
+
+  ipam::Revision revision_;
+  std::map<ipam::AllocationId, ipam::Allocation> allocations_;  // of every status, like state.db
+  std::vector<ipam::AuditEntry> audit_;
+};
+
+}  // namespace api_test

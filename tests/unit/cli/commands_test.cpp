@@ -1,0 +1,390 @@
+// Every command against prepared answers: the requests that it sends and what it prints, in all
+// three formats.
+#include <doctest/doctest.h>
+
+#include "world.hpp"
+
+namespace {
+
+const std::string network =
+    R"({"id":"net-1","cidr":"192.168.1.0/24","description":"Office, main","tags":["production","x"],)"
+    R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-16T10:30:00Z"})";
+const std::string allocation =
+    R"({"id":"alloc-7","network_id":"net-1","ip":"192.168.1.1","end_ip":null,"hostname":"web-01",)"
+    R"("description":"","tags":[],"status":"allocated","allocated_at":"2024-01-15T10:35:00Z",)"
+    R"("expires_at":"2024-01-15T11:35:00Z","released_at":null})";
+const std::string block =
+    R"({"id":"alloc-8","network_id":"net-1","ip":"192.168.1.1","end_ip":"192.168.1.5","hostname":"",)"
+    R"("description":"","tags":[],"status":"allocated","allocated_at":"2024-01-15T10:35:00Z",)"
+    R"("expires_at":null,"released_at":null})";
+const std::string stats_fields =
+    R"("total_ips":254,"allocated_ips":45,"available_ips":209,"reserved_ips":0,)"
+    R"("utilization_percent":17.7,"first_available":"192.168.1.46","last_allocated":"192.168.1.45"})";
+
+struct Answer {
+  int status;
+  std::string body;
+};
+
+struct Row {
+  std::vector<std::string> args;
+  std::vector<Answer> answers;
+  std::vector<std::string> requests;
+  std::string out;
+};
+
+void check(const Row& row) {
+  World world;
+  CAPTURE(row.args);
+  for (const Answer& answer : row.answers) world.answer(answer.status, answer.body);
+  CHECK(world.run(row.args) == 0);
+  CHECK(world.err == "");
+  CHECK(world.requests == row.requests);
+  CHECK(world.out == row.out);
+}
+
+// Fails with this code and line, after exactly these requests.
+void check_failure(const Row& row, int code) {
+  World world;
+  CAPTURE(row.args);
+  for (const Answer& answer : row.answers) world.answer(answer.status, answer.body);
+  CHECK(world.run(row.args) == code);
+  CHECK(world.err == "Error: " + row.out + "\n");
+  CHECK(world.requests == row.requests);
+  CHECK(world.out == "");
+}
+
+const std::string network_csv =
+    "ID,CIDR,Description,Tags,Created,Updated\r\n"
+    "net-1,192.168.1.0/24,\"Office, main\",\"production,x\",2024-01-15T10:30:00Z,"
+    "2024-01-16T10:30:00Z\r\n";
+const std::string allocation_csv_header =
+    "ID,IP,End IP,Network,Hostname,Status,Expires,Description,Tags,Allocated,Released\r\n";
+
+}  // namespace
+
+TEST_CASE("network add") {
+  const std::string request =
+      R"(POST /api/v1/networks {"cidr":"192.168.1.0/24","description":"Office, main",)"
+      R"("tags":["production","x"]})";
+  const std::vector<std::string> args = {"network", "add", "192.168.1.0/24",
+                                         "-d",      "Office, main", "-t", "production, x"};
+  const auto with = [&args](std::vector<std::string> more) {
+    more.insert(more.begin(), args.begin(), args.end());
+    return more;
+  };
+  check({args, {{201, network}}, {request},
+         "Network added successfully\nID: net-1\nCIDR: 192.168.1.0/24\n"
+         "Description: Office, main\nTags: production,x\n"});
+  check({with({"--output", "json"}), {{201, network}}, {request}, network + "\n"});
+  check({with({"--output", "csv"}), {{201, network}}, {request}, network_csv});
+  check({{"network", "add", "::/0", "--output", "json", "--description", "", "--tags", ""},
+         {{201, "{}\n"}},
+         {R"(POST /api/v1/networks {"cidr":"::/0","description":"","tags":[]})"},
+         "{}\n"});
+  check_failure({{"network", "add", "x"},
+                 {{400, R"({"error":"invalid CIDR: x"})"}},
+                 {R"(POST /api/v1/networks {"cidr":"x"})"},
+                 "invalid CIDR: x"},
+                1);
+}
+
+TEST_CASE("network list") {
+  const std::vector<std::string> requests = {"GET /api/v1/networks"};
+  check({{"network", "list"},
+         {{200, "[" + network + "]"}},
+         requests,
+         "ID     CIDR            Description   Tags          Created\n"
+         "net-1  192.168.1.0/24  Office, main  production,x  2024-01-15T10:30:00Z\n"});
+  check({{"network", "list", "--output", "json"}, {{200, "[" + network + "]"}}, requests,
+         "[" + network + "]\n"});
+  check({{"network", "list", "--output", "csv"}, {{200, "[" + network + "]"}}, requests,
+         network_csv});
+  check({{"network", "list"}, {{200, "[]"}}, requests, "No networks found\n"});
+  check({{"network", "list", "--output", "json"}, {{200, "[]"}}, requests, "[]\n"});
+  check({{"network", "list", "--output", "csv"}, {{200, "[]"}}, requests,
+         "ID,CIDR,Description,Tags,Created,Updated\r\n"});
+}
+
+TEST_CASE("network delete takes an id or a CIDR") {
+  check({{"network", "delete", "net-1"}, {{204, ""}}, {"DELETE /api/v1/networks/net-1"},
+         "Network deleted successfully\n"});
+  check({{"network", "delete", "net-1", "--output", "json"}, {{204, ""}},
+         {"DELETE /api/v1/networks/net-1"}, ""});
+  const std::string find = "GET /api/v1/networks?cidr=192.168.1.0%2F24";
+  check({{"network", "delete", "192.168.1.0/24"}, {{200, "[" + network + "]"}, {204, ""}},
+         {find, "DELETE /api/v1/networks/net-1"}, "Network deleted successfully\n"});
+  check_failure({{"network", "delete", "192.168.1.0/24"}, {{200, "[]"}}, {find},
+                 "network not found: 192.168.1.0/24"}, 1);
+  // A server that does not know the filter must not make the wrong network go.
+  check_failure({{"network", "delete", "10.0.0.0/8"}, {{200, "[" + network + "]"}},
+                 {"GET /api/v1/networks?cidr=10.0.0.0%2F8"}, "network not found: 10.0.0.0/8"}, 1);
+  check_failure({{"network", "delete", "net-9"}, {{404, R"({"error":"network not found"})"}},
+                 {"DELETE /api/v1/networks/net-9"}, "network not found"}, 1);
+  check_failure({{"network", "delete", "net-1"},
+                 {{409, R"({"error":"cannot delete network with active allocations"})"}},
+                 {"DELETE /api/v1/networks/net-1"},
+                 "cannot delete network with active allocations"}, 1);
+  World world;
+  CHECK(world.run({"network", "delete", "10.0.0.0/99"}) == 1);
+  CHECK(world.err.starts_with("Error: invalid CIDR"));
+}
+
+TEST_CASE("allocate one address") {
+  const std::string request =
+      R"(POST /api/v1/allocations {"network_id":"net-1","hostname":"web-01","description":"d",)"
+      R"("count":1,"ttl":3600,"tags":["a","b"]})";
+  const std::vector<std::string> short_args = {"allocate", "-n", "net-1", "-k", "1", "-d", "d",
+                                               "-H", "web-01", "-t", "a,b", "-T", "3600"};
+  const std::vector<std::string> long_args = {
+      "allocate",   "--network-id", "net-1",  "--count", "1",   "--description", "d",
+      "--hostname", "web-01",       "--tags", "a,b",     "--ttl", "3600"};
+  const std::string text =
+      "IP allocated successfully\nIP: 192.168.1.1\nID: alloc-7\nNetwork: net-1\n"
+      "Hostname: web-01\nExpires: 2024-01-15T11:35:00Z\n";
+  check({short_args, {{201, allocation}}, {request}, text});
+  check({long_args, {{201, allocation}}, {request}, text});
+  const std::string by_cidr = R"(POST /api/v1/allocations {"cidr":"192.168.1.0/24"})";
+  check({{"allocate", "-c", "192.168.1.0/24", "--output", "json"}, {{201, allocation}}, {by_cidr},
+         allocation + "\n"});
+  check({{"allocate", "--cidr", "192.168.1.0/24", "--output", "csv"}, {{201, allocation}},
+         {by_cidr},
+         allocation_csv_header + "alloc-7,192.168.1.1,,net-1,web-01,allocated,"
+                                 "2024-01-15T11:35:00Z,,,2024-01-15T10:35:00Z,\r\n"});
+  check({{"allocate", "-n", "192.168.1.0/24", "--output", "json"},
+         {{200, "[" + network + "]"}, {201, allocation}},
+         {"GET /api/v1/networks?cidr=192.168.1.0%2F24",
+          R"(POST /api/v1/allocations {"network_id":"net-1"})"},
+         allocation + "\n"});
+}
+
+TEST_CASE("allocate a block") {
+  check({{"allocate", "-n", "net-1", "-k", "5"}, {{201, block}},
+         {R"(POST /api/v1/allocations {"network_id":"net-1","count":5})"},
+         "IP range allocated successfully\nIP range: 192.168.1.1 - 192.168.1.5\nID: alloc-8\n"
+         "Network: net-1\n"});
+}
+
+TEST_CASE("allocate reports what the server refuses") {
+  const std::string request = R"(POST /api/v1/allocations {"network_id":"net-1"})";
+  for (const std::string reason : {"network not found", "no available IP addresses in 10.0.0.0/24"})
+    check_failure({{"allocate", "-n", "net-1"}, {{409, R"({"error":")" + reason + R"("})"}},
+                   {request}, reason}, 1);
+}
+
+TEST_CASE("wrong usage of allocate never reaches a server") {
+  const std::pair<std::vector<std::string>, std::string> rows[] = {
+      {{}, "'ipam allocate' needs --network-id or --cidr"},
+      {{"-n", "net-1", "-c", "10.0.0.0/8"}, "--network-id and --cidr do not go together"},
+      {{"-n", "net-1", "-k", "0"}, "count must be at least 1"},
+      {{"-n", "net-1", "-k", "-1"}, "count must be at least 1"},
+      {{"-n", "net-1", "--count=-99999999999999999999"}, "count must be at least 1"},
+      {{"-n", "net-1", "-k", "x"},
+       "--count must be a whole number from 1 to 9007199254740992, not 'x'"},
+      {{"-n", "net-1", "-k", ""},
+       "--count must be a whole number from 1 to 9007199254740992, not ''"},
+      {{"-n", "net-1", "-T", "0"},
+       "--ttl must be a whole number from 1 to 9007199254740992, not '0'"},
+      {{"-n", ""}, "--network-id must not be empty"},
+      {{"-c", ""}, "--cidr must not be empty"},
+      {{"-n", "net-1", "extra"},
+       "unexpected argument 'extra' for 'ipam allocate' (see 'ipam allocate --help')"},
+  };
+  for (auto [args, message] : rows) {
+    args.insert(args.begin(), "allocate");
+    check_failure({args, {}, {}, message}, 2);
+  }
+}
+
+TEST_CASE("release finds the allocation by its address") {
+  const std::string find = "GET /api/v1/allocations?ip=192.168.1.1";
+  const std::string post = "POST /api/v1/allocations/alloc-7/release";
+  check({{"release", "192.168.1.1"}, {{200, "[" + allocation + "]"}, {204, ""}}, {find, post},
+         "IP released successfully\nIP: 192.168.1.1\nID: alloc-7\n"});
+  check({{"release", "192.168.1.1", "--output", "json"},
+         {{200, "[" + allocation + "]"}, {204, ""}}, {find, post}, ""});
+  check({{"release", "192.168.1.1", "-n", "net-1"}, {{200, "[" + allocation + "]"}, {204, ""}},
+         {find + "&network_id=net-1", post},
+         "IP released successfully\nIP: 192.168.1.1\nID: alloc-7\n"});
+  check({{"release", "192.168.1.1"}, {{200, "[" + block + "]"}, {204, ""}},
+         {find, "POST /api/v1/allocations/alloc-8/release"},
+         "IP released successfully\nIP range: 192.168.1.1 - 192.168.1.5\nID: alloc-8\n"});
+}
+
+TEST_CASE("release refuses what is not held, held twice, or inside a block") {
+  const std::string find = "GET /api/v1/allocations?ip=192.168.1.1";
+  check_failure({{"release", "192.168.1.1"}, {{200, "[]"}}, {find},
+                 "no active allocation holds IP 192.168.1.1"}, 1);
+  std::string other = allocation;
+  other.replace(other.find("net-1"), 5, "net-2");
+  check_failure({{"release", "192.168.1.1"}, {{200, "[" + allocation + "," + other + "]"}}, {find},
+                 "IP 192.168.1.1 is allocated in several networks (net-1, net-2): name one with -n"},
+                1);
+  check_failure({{"release", "192.168.1.3"}, {{200, "[" + block + "]"}},
+                 {"GET /api/v1/allocations?ip=192.168.1.3"},
+                 "IP 192.168.1.3 is inside the block 192.168.1.1 - 192.168.1.5 (alloc-8): release "
+                 "its first address 192.168.1.1, which releases the whole block"}, 1);
+  check_failure({{"release", "not-an-ip"}, {}, {}, "invalid IP address 'not-an-ip'"}, 1);
+  check_failure({{"release", "192.168.1.1", "-n", ""}, {}, {}, "--network-id must not be empty"}, 2);
+  check_failure({{"release"}, {}, {}, "'ipam release' needs IP (see 'ipam release --help')"}, 2);
+  // Records that do not hold it, should the server not know the filter, are never released.
+  std::string released = allocation;
+  released.replace(released.find("\"allocated\""), 11, "\"released\"");
+  check_failure({{"release", "192.168.1.9"}, {{200, "[" + allocation + "," + block + "]"}},
+                 {"GET /api/v1/allocations?ip=192.168.1.9"},
+                 "no active allocation holds IP 192.168.1.9"}, 1);
+  check_failure({{"release", "192.168.1.1"}, {{200, "[" + released + "]"}}, {find},
+                 "no active allocation holds IP 192.168.1.1"}, 1);
+}
+
+TEST_CASE("release asks with the canonical address") {
+  check_failure({{"release", "2001:DB8:0::1"}, {{200, "[]"}},
+                 {"GET /api/v1/allocations?ip=2001%3Adb8%3A%3A1"},
+                 "no active allocation holds IP 2001:db8::1"}, 1);
+}
+
+TEST_CASE("list") {
+  const std::string body = "[" + allocation + "," + block + "]";
+  check({{"list"}, {{200, body}}, {"GET /api/v1/allocations"},
+         "ID       IP                         Network  Hostname  Status     Expires\n"
+         "alloc-7  192.168.1.1                net-1    web-01    allocated  "
+         "2024-01-15T11:35:00Z\n"
+         "alloc-8  192.168.1.1 - 192.168.1.5  net-1              allocated\n"});
+  check({{"list", "--output", "json"}, {{200, body}}, {"GET /api/v1/allocations"}, body + "\n"});
+  check({{"list", "-n", "net-1", "-a", "--output", "csv"}, {{200, body}},
+         {"GET /api/v1/allocations?network_id=net-1&all=true"},
+         allocation_csv_header +
+             "alloc-7,192.168.1.1,,net-1,web-01,allocated,2024-01-15T11:35:00Z,,,"
+             "2024-01-15T10:35:00Z,\r\n"
+             "alloc-8,192.168.1.1,192.168.1.5,net-1,,allocated,,,,2024-01-15T10:35:00Z,\r\n"});
+  check({{"list", "--all", "--network-id", "net-2"}, {{200, "[]"}},
+         {"GET /api/v1/allocations?network_id=net-2&all=true"}, "No allocations found\n"});
+  check({{"list", "--output", "json"}, {{200, "[]"}}, {"GET /api/v1/allocations"}, "[]\n"});
+  check({{"list", "--output", "csv"}, {{200, "[]"}}, {"GET /api/v1/allocations"},
+         allocation_csv_header});
+}
+
+TEST_CASE("stats") {
+  const std::string one = R"({"network_id":"net-1",)" + stats_fields;
+  const std::string all = R"([{"network_id":"net-1","cidr":"192.168.1.0/24",)" + stats_fields + "]";
+  const std::string table =
+      "Network         Total IPs  Allocated  Available  Reserved  Utilization\n"
+      "192.168.1.0/24        254         45        209         0        17.7%\n";
+  const std::string csv =
+      "Network,Total IPs,Allocated,Available,Reserved,Utilization,Network ID\r\n"
+      "192.168.1.0/24,254,45,209,0,17.7%,net-1\r\n";
+  check({{"stats"}, {{200, all}}, {"GET /api/v1/stats"}, table});
+  check({{"stats", "--output", "json"}, {{200, all}}, {"GET /api/v1/stats"}, all + "\n"});
+  check({{"stats", "--output", "csv"}, {{200, all}}, {"GET /api/v1/stats"}, csv});
+  check({{"stats"}, {{200, "[]"}}, {"GET /api/v1/stats"}, "No networks found\n"});
+  const std::vector<std::string> requests = {"GET /api/v1/networks/net-1/stats",
+                                             "GET /api/v1/networks/net-1"};
+  check({{"stats", "-n", "net-1"}, {{200, one}, {200, network}}, requests, table});
+  check({{"stats", "--network-id", "net-1", "--output", "csv"}, {{200, one}, {200, network}},
+         requests, csv});
+  check({{"stats", "-n", "net-1", "--output", "json"}, {{200, one}},
+         {"GET /api/v1/networks/net-1/stats"}, one + "\n"});
+  check_failure({{"stats", "-n", "net-9"}, {{404, R"({"error":"network not found"})"}},
+                 {"GET /api/v1/networks/net-9/stats"}, "network not found"}, 1);
+  check_failure({{"stats", "-n", ""}, {}, {}, "--network-id must not be empty"}, 2);
+}
+
+TEST_CASE("stats shows counts over 2^53 and whole percentages") {
+  World world;
+  world.answer(200, R"([{"network_id":"net-1","cidr":"::/64","total_ips":"18446744073709551615",)"
+                    R"("allocated_ips":0,"available_ips":"18446744073709551615","reserved_ips":0,)"
+                    R"("utilization_percent":0}])");
+  CHECK(world.run({"stats"}) == 0);
+  CHECK(world.out.find("::/64    18446744073709551615") != std::string::npos);
+  CHECK(world.out.find(" 0.0%\n") != std::string::npos);
+}
+
+TEST_CASE("audit") {
+  const std::string body =
+      R"([{"id":"audit-9","timestamp":"2024-01-15T10:30:00Z","action":"network_created",)"
+      R"("resource":"net-123","details":"Created network 192.168.1.0/24","user":"system"}])";
+  check({{"audit"}, {{200, body}}, {"GET /api/v1/audit?limit=100"},
+         "Time                  Action           Resource  Details                 User\n"
+         "2024-01-15T10:30:00Z  network_created  net-123   Created network 192.1…  system\n"});
+  check({{"audit", "--limit", "5", "--output", "json"}, {{200, body}},
+         {"GET /api/v1/audit?limit=5"}, body + "\n"});
+  check({{"audit", "--output", "csv"}, {{200, body}}, {"GET /api/v1/audit?limit=100"},
+         "ID,Time,Action,Resource,Details,User\r\n"
+         "audit-9,2024-01-15T10:30:00Z,network_created,net-123,Created network 192.168.1.0/24,"
+         "system\r\n"});
+  check({{"audit"}, {{200, "[]"}}, {"GET /api/v1/audit?limit=100"}, "No audit entries found\n"});
+  for (const std::string bad : {"0", "-1", "x", ""})
+    check_failure({{"audit", "--limit", bad}, {}, {},
+                   "--limit must be a whole number from 1 to 1000000000, not '" + bad + "'"}, 2);
+}
+
+TEST_CASE("cluster status") {
+  const std::string body =
+      R"({"node_id":1,"cluster_id":100,"role":"leader","raft_state":"StateLeader","has_leader":true,)"
+      R"("leader_id":1,"term":1,"commit_index":42,"applied_index":42,"last_log_index":42,)"
+      R"("snapshot_index":0,"members":[)"
+      R"({"node_id":1,"addr":"n1:5001","role":"leader","voter":true,"match_index":42,"lag":0,)"
+      R"("last_heard_ms":0},{"node_id":2,"addr":"n2:5002","role":"follower","voter":false,)"
+      R"("match_index":null,"lag":null,"last_heard_ms":null}]})";
+  const std::vector<std::string> args = {"cluster", "status", "--server", "h:1"};
+  const std::vector<std::string> requests = {"GET /api/v1/cluster/status"};
+  const auto with = [&args](const std::string& format) {
+    std::vector<std::string> more = args;
+    more.insert(more.end(), {"--output", format});
+    return more;
+  };
+  check({args, {{200, body}}, requests,
+         "Node:           1\nCluster:        100\nRole:           leader\n"
+         "Raft state:     StateLeader\nLeader:         1\nTerm:           1\n"
+         "Commit index:   42\nApplied index:  42\nLast log index: 42\nSnapshot index: 0\n\n"
+         "Node  Address  Role      Voter  Match  Lag  Last heard\n"
+         "1     n1:5001  leader    yes       42    0    0 ms ago\n"
+         "2     n2:5002  follower  no         -    -           -\n"});
+  check({with("json"), {{200, body}}, requests, body + "\n"});
+  check({with("csv"), {{200, body}}, requests,
+         "Node,Address,Role,Voter,Match,Lag,Last heard ms\r\n"
+         "1,n1:5001,leader,yes,42,0,0\r\n2,n2:5002,follower,no,,,\r\n"});
+  check_failure({args, {{404, R"({"error":"not in cluster mode"})"}}, requests,
+                 "not in cluster mode"}, 1);
+  World world;
+  world.answer(200, R"({"node_id":2,"leader_id":0})");
+  CHECK(world.run(args) == 0);
+  CHECK(world.out.find("Leader:         none\n") != std::string::npos);
+}
+
+TEST_CASE("cluster add-node and remove-node") {
+  const std::string add = R"(POST /api/v1/cluster/nodes {"node_id":4,"addr":"n4:5004"})";
+  check({{"cluster", "add-node", "4", "n4:5004", "--server", "h:1"}, {{204, ""}}, {add},
+         "Node 4 added successfully\n"});
+  check({{"cluster", "add-node", "4", "n4:5004", "--server", "h:1", "--output", "json"},
+         {{204, ""}}, {add}, ""});
+  check_failure({{"cluster", "add-node", "4", "n4:5004", "--server", "h:1"},
+                 {{503, R"({"error":"no leader"})"}}, {add}, "no leader"}, 1);
+  check({{"cluster", "remove-node", "4", "--server", "h:1"}, {{204, ""}},
+         {"DELETE /api/v1/cluster/nodes/4"}, "Node 4 removed successfully\n"});
+  check_failure({{"cluster", "remove-node", "4", "--server", "h:1"},
+                 {{409, R"({"error":"would lose the quorum"})"}},
+                 {"DELETE /api/v1/cluster/nodes/4"}, "would lose the quorum"}, 1);
+  const std::string range = "ID must be a whole number from 1 to 9223372036854775807, not ";
+  for (const std::string id : {"0", "x", "9223372036854775808"}) {
+    check_failure({{"cluster", "add-node", id, "n:1"}, {}, {}, range + "'" + id + "'"}, 2);
+    check_failure({{"cluster", "remove-node", id}, {}, {}, range + "'" + id + "'"}, 2);
+  }
+  check_failure({{"cluster", "add-node", "4", "n4"}, {}, {},
+                 "ADDR 'n4' has no port: it must be host:port"}, 2);
+  check_failure({{"cluster", "add-node", "4"}, {}, {},
+                 "'ipam cluster add-node' needs ADDR (see 'ipam cluster add-node --help')"}, 2);
+}
+
+TEST_CASE("tables fit a terminal of 80 columns") {
+  World world;
+  std::string wide = network;
+  wide.replace(wide.find("Office, main"), 12, std::string(200, 'd'));
+  world.answer(200, "[" + wide + "]");
+  CHECK(world.run({"network", "list"}) == 0);
+  std::istringstream lines(world.out);
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 80 + 2 * 2);  // "…" is 3
+  world.answer(200, "[" + wide + "]");
+  CHECK(world.run({"network", "list"}, 0) == 0);
+  CHECK(world.out.find(std::string(200, 'd')) != std::string::npos);
+}

@@ -1,0 +1,136 @@
+#include <doctest/doctest.h>
+
+#include "base/random.hpp"
+#include "ipam/command.hpp"
+
+namespace {
+
+using namespace ipam;
+
+std::string random_text(base::Random& random) {
+  std::string text(random.below(random.chance(5) ? 300 : 12), '\0');
+  for (char& c : text) c = static_cast<char>(random.next());
+  return text;
+}
+
+std::vector<std::string> random_tags(base::Random& random) {
+  std::vector<std::string> tags(random.below(4));
+  for (auto& tag : tags) tag = random_text(random);
+  return tags;
+}
+
+Prefix random_prefix(base::Random& random) {
+  Prefix prefix;
+  prefix.base.family = random.chance(50) ? Family::ipv4 : Family::ipv6;
+  const int bits = bits_of(prefix.base.family);
+  prefix.length = static_cast<int>(random.below(static_cast<std::uint64_t>(bits) + 1));
+  prefix.base.value = static_cast<U128>(random.next()) << 64 | random.next();
+  prefix.base.value &= prefix.mask();
+  return prefix;
+}
+
+std::uint64_t random_number(base::Random& random) { return random.next() >> random.below(64); }
+
+Command random_command(base::Random& random) {
+  Command command;
+  command.actor = random_text(random);
+  switch (random.below(6)) {
+    case 0:
+      command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random)};
+      break;
+    case 1: command.body = DeleteNetwork{NetworkId(random_number(random))}; break;
+    case 2: {
+      Allocate allocate;
+      if (random.chance(50))
+        allocate.network = random_prefix(random);
+      else
+        allocate.network = NetworkId(random_number(random));
+      allocate.count = random_number(random);
+      allocate.hostname = random_text(random);
+      allocate.description = random_text(random);
+      allocate.tags = random_tags(random);
+      if (random.chance(50)) allocate.ttl_seconds = random_number(random);
+      command.body = std::move(allocate);
+      break;
+    }
+    case 3: command.body = Release{AllocationId(random_number(random))}; break;
+    case 4: command.body = ExpireLeases{}; break;
+    default:
+      command.body = RecordEvent{random_text(random), random_text(random), random_text(random)};
+  }
+  return command;
+}
+
+}  // namespace
+
+TEST_CASE("a command decodes to what was encoded, and nothing shorter or longer does") {
+  const std::uint64_t seed = 7;
+  CAPTURE(seed);
+  base::Random random(seed);
+  for (int round = 0; round < 20'000; ++round) {
+    CAPTURE(round);
+    const Command command = random_command(random);
+    const base::Bytes bytes = encode(command);
+    const auto decoded = decode_command(bytes);
+    REQUIRE(decoded);
+    CHECK(*decoded == command);
+    if (round >= 1000) continue;
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+      CHECK_FALSE(decode_command(base::BytesView(bytes).substr(0, cut)));
+    CHECK_FALSE(decode_command(bytes + '\0'));
+  }
+}
+
+TEST_CASE("changed bytes decode to a command that encodes to just these bytes, or not at all") {
+  const std::uint64_t seed = 8;
+  CAPTURE(seed);
+  base::Random random(seed);
+  int accepted = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    CAPTURE(round);
+    base::Bytes bytes = encode(random_command(random));
+    bytes[random.below(bytes.size())] = static_cast<char>(random.next());
+    const auto decoded = decode_command(bytes);
+    if (!decoded) continue;
+    ++accepted;
+    CHECK(encode(*decoded) == bytes);
+  }
+  CHECK(accepted > 0);
+}
+
+TEST_CASE("the format of version 1 stays as it is") {
+  Command create;
+  create.body = CreateNetwork{*parse_prefix("10.0.0.0/24"), "d", {"t"}};
+  CHECK(encode(create) == base::Bytes("\x01\x01\x06system\x04\x18\x00\x00\x00\x0a\x01"
+                                      "d\x01\x01t",
+                                      20));
+  Command release;
+  release.actor = "";
+  release.body = Release{AllocationId(300)};
+  CHECK(encode(release) == base::Bytes("\x01\x04\x00\xac\x02", 5));
+  Command allocate;
+  allocate.actor = "a";
+  Allocate body;
+  body.network = NetworkId(2);
+  body.count = 3;
+  body.hostname = "h";
+  body.ttl_seconds = 60;
+  allocate.body = body;
+  CHECK(encode(allocate) == base::Bytes("\x01\x03\x01"
+                                        "a\x00\x02\x03\x01h\x00\x00\x01\x3c",
+                                        13));
+}
+
+TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no command") {
+  CHECK_FALSE(decode_command(""));
+  CHECK_FALSE(decode_command(base::BytesView("\x02\x05\x00", 3)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x00\x00", 3)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x07\x00", 3)));
+  CHECK(decode_command(base::BytesView("\x01\x05\x00", 3)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 11)));
+  CHECK(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x00", 11)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x05\x18\x00\x00\x00\x0a\x00\x00", 11)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x81\x00", 5)));  // 1 in two bytes
+  // A count of tags that could not follow.
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x7f", 11)));
+}

@@ -1,0 +1,402 @@
+// Random commands against a state machine that is too simple to be wrong: it keeps no free space and
+// no nesting, and answers every question by looking at all addresses of small networks.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "base/random.hpp"
+#include "ipam/state_machine.hpp"
+
+namespace {
+
+using namespace ipam;
+
+class NaivePlan {
+ public:
+  std::map<NetworkId, Prefix> networks;
+  std::map<AllocationId, Allocation> allocations;
+
+  const Prefix* find(const Prefix& prefix) const {
+    for (const auto& [id, other] : networks)
+      if (other == prefix) return &other;
+    return nullptr;
+  }
+
+  std::optional<NetworkId> most_specific(const Address& address, int length_max = 128) const {
+    std::optional<NetworkId> best;
+    for (const auto& [id, prefix] : networks)
+      if (prefix.contains(address) && prefix.length <= length_max &&
+          (!best || prefix.length > networks.at(*best).length))
+        best = id;
+    return best;
+  }
+
+  // The network that a new one would take addresses from has handed out some of them.
+  bool parent_holds_some_of(const Prefix& prefix) const {
+    const auto parent = most_specific(prefix.base, prefix.length - 1);
+    if (!parent) return false;
+    for (const auto& [id, allocation] : allocations)
+      if (allocation.network_id == *parent && allocation.last >= prefix.base &&
+          allocation.first <= prefix.last())
+        return true;
+    return false;
+  }
+
+  std::set<U128> held_in(NetworkId id) const {
+    std::set<U128> held;
+    for (const auto& [other, allocation] : allocations)
+      if (allocation.network_id == id)
+        for (U128 v = allocation.first.value; v <= allocation.last.value; ++v) held.insert(v);
+    return held;
+  }
+
+  std::set<U128> free_in(NetworkId id) const {
+    const Prefix& prefix = networks.at(id);
+    const UsableRange usable = usable_range(prefix);
+    const std::set<U128> held = held_in(id);
+    std::vector<Prefix> within;
+    for (const auto& [other, child] : networks)
+      if (child.length > prefix.length && prefix.contains(child)) within.push_back(child);
+    std::set<U128> free;
+    for (U128 v = usable.first.value; v <= usable.last.value; ++v) {
+      const Address address{prefix.base.family, v};
+      const bool is_delegated = std::any_of(within.begin(), within.end(), [&](const Prefix& child) {
+        return child.contains(address);
+      });
+      if (!is_delegated && held.count(v) == 0) free.insert(v);
+    }
+    return free;
+  }
+
+  std::optional<U128> first_fit(NetworkId id, U128 count) const {
+    U128 run = 0, previous = 0;
+    for (const U128 v : free_in(id)) {
+      run = run > 0 && v == previous + 1 ? run + 1 : 1;
+      if (run == count) return v - (count - 1);
+      previous = v;
+    }
+    return std::nullopt;
+  }
+};
+
+// What state.db keeps of the change stream.
+struct Stored {
+  std::map<NetworkId, Network> networks;
+  std::map<AllocationId, Allocation> active;
+  std::uint64_t audits = 0;
+
+  void follow(const std::vector<Change>& changes) {
+    for (const auto& change : changes) {
+      if (const auto* put = std::get_if<NetworkPut>(&change)) {
+        networks[put->network.id] = put->network;
+      } else if (const auto* deleted = std::get_if<NetworkDeleted>(&change)) {
+        REQUIRE(networks.erase(deleted->id) == 1);
+      } else if (const auto* allocation = std::get_if<AllocationPut>(&change)) {
+        active.erase(allocation->allocation.id);
+        if (allocation->allocation.status == AllocationStatus::allocated)
+          active[allocation->allocation.id] = allocation->allocation;
+      } else {
+        REQUIRE(std::get<AuditAppended>(change).entry.id == AuditId(++audits));
+      }
+    }
+  }
+};
+
+template <class T>
+void shuffle(std::vector<T>& items, base::Random& random) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
+}
+
+StateMachine loaded_from(const Stored& stored, const Counters& counters, base::Random& random) {
+  StateMachine machine;
+  machine.load_counters(counters);
+  std::vector<Network> networks;
+  for (const auto& [id, network] : stored.networks) networks.push_back(network);
+  std::vector<Allocation> allocations;
+  for (const auto& [id, allocation] : stored.active) allocations.push_back(allocation);
+  shuffle(networks, random);
+  shuffle(allocations, random);
+  for (auto& network : networks) machine.load_network(std::move(network));
+  for (auto& allocation : allocations) machine.load_allocation(std::move(allocation));
+  return machine;
+}
+
+bool equal(const NetworkStats& a, const NetworkStats& b) {
+  return a.total == b.total && a.allocated == b.allocated && a.available == b.available &&
+         a.reserved == b.reserved && a.first_available == b.first_available &&
+         a.last_allocated == b.last_allocated;
+}
+
+// Prefixes of 1 to 256 addresses, so close to one another that they nest in every way.
+Prefix random_prefix(base::Random& random) {
+  Prefix prefix;
+  const bool is_ipv4 = random.chance(60);
+  prefix.base = is_ipv4 ? *parse_address("10.0.0.0") : *parse_address("2001:db8::");
+  prefix.base.value += random.below(512);
+  prefix.length = bits_of(prefix.base.family) - static_cast<int>(random.below(9));
+  prefix.base.value &= prefix.mask();
+  return prefix;
+}
+
+class Comparison {
+ public:
+  explicit Comparison(std::uint64_t seed) : random_(seed) {}
+
+  void step() {
+    now_ += static_cast<TimeMs>(random_.below(2000));
+    const std::uint64_t choice = random_.below(100);
+    if (choice < 15)
+      create();
+    else if (choice < 20)
+      delete_network();
+    else if (choice < 65)
+      allocate();
+    else if (choice < 90)
+      release();
+    else
+      expire();
+  }
+
+  void check_all() {
+    REQUIRE(machine_.network_count() == naive_.networks.size());
+    REQUIRE(machine_.allocation_count() == naive_.allocations.size());
+    for (const auto& [id, prefix] : naive_.networks) check_stats(id, prefix);
+    for (const auto& [id, allocation] : naive_.allocations) {
+      REQUIRE(machine_.allocation(id) != nullptr);
+      REQUIRE(*machine_.allocation(id) == allocation);
+    }
+    std::optional<TimeMs> next;
+    for (const auto& [id, allocation] : naive_.allocations)
+      if (allocation.expires_at && (!next || *allocation.expires_at < *next))
+        next = allocation.expires_at;
+    REQUIRE(machine_.next_expiry() == next);
+    for (int i = 0; i < 20; ++i) check_address(random_prefix(random_).base);
+  }
+
+  void check_loading() {
+    StateMachine loaded = loaded_from(stored_, machine_.counters(), random_);
+    REQUIRE(loaded.digest() == machine_.digest());
+    for (const auto& [id, prefix] : naive_.networks)
+      REQUIRE(equal(loaded.stats(id), machine_.stats(id)));
+    REQUIRE(loaded.next_expiry() == machine_.next_expiry());
+    // The rest of the run is decided by the loaded one beside the first.
+    twin_ = std::move(loaded);
+  }
+
+ private:
+  Outcome apply(CommandBody body) {
+    Command command;
+    command.body = std::move(body);
+    const auto decoded = decode_command(encode(command));
+    REQUIRE(decoded);
+    ++revision_;
+    const Applied applied = machine_.apply(Revision(revision_), now_, command);
+    REQUIRE(applied == twin_.apply(Revision(revision_), now_, *decoded));
+    if (std::holds_alternative<Error>(applied.outcome)) REQUIRE(applied.changes.empty());
+    stored_.follow(applied.changes);
+    return applied.outcome;
+  }
+
+  static std::optional<ErrorCode> error_of(const Outcome& outcome) {
+    const auto* error = std::get_if<Error>(&outcome);
+    return error != nullptr ? std::optional(error->code) : std::nullopt;
+  }
+
+  NetworkId some_network() {
+    if (naive_.networks.empty() || random_.chance(3)) return NetworkId(random_.below(500));
+    return std::next(naive_.networks.begin(),
+                     static_cast<long>(random_.below(naive_.networks.size())))->first;
+  }
+
+  void create() {
+    const Prefix prefix = random_prefix(random_);
+    CAPTURE(to_string(prefix));
+    const bool exists = naive_.find(prefix) != nullptr;
+    const bool is_held = naive_.parent_holds_some_of(prefix);
+    const Outcome outcome = apply(CreateNetwork{prefix, "", {}});
+    if (exists) {
+      REQUIRE(error_of(outcome) == ErrorCode::network_exists);
+    } else if (is_held) {
+      REQUIRE(error_of(outcome) == ErrorCode::child_holds_allocations);
+    } else {
+      REQUIRE(std::holds_alternative<Network>(outcome));
+      naive_.networks[std::get<Network>(outcome).id] = prefix;
+    }
+  }
+
+  void delete_network() {
+    const NetworkId id = some_network();
+    const Outcome outcome = apply(DeleteNetwork{id});
+    if (naive_.networks.count(id) == 0) {
+      REQUIRE(error_of(outcome) == ErrorCode::network_not_found);
+    } else if (!naive_.held_in(id).empty()) {
+      REQUIRE(error_of(outcome) == ErrorCode::network_has_allocations);
+    } else {
+      REQUIRE_FALSE(error_of(outcome));
+      naive_.networks.erase(id);
+    }
+  }
+
+  void allocate() {
+    const NetworkId id = some_network();
+    Allocate command;
+    command.network = id;
+    command.count = random_.chance(70) ? 1 : random_.between(1, 40);
+    if (random_.chance(30)) command.ttl_seconds = random_.between(1, 60);
+    const bool exists = naive_.networks.count(id) != 0;
+    if (exists && random_.chance(50)) command.network = naive_.networks.at(id);
+    CAPTURE(to_string(id));
+    CAPTURE(command.count);
+    const Outcome outcome = apply(command);
+    if (!exists) {
+      REQUIRE(error_of(outcome) == ErrorCode::network_not_found);
+      return;
+    }
+    const auto first = naive_.first_fit(id, command.count);
+    if (!first) {
+      REQUIRE(error_of(outcome) == ErrorCode::network_full);
+      return;
+    }
+    REQUIRE(std::holds_alternative<Allocation>(outcome));
+    const Allocation& allocation = std::get<Allocation>(outcome);
+    REQUIRE((allocation.first.value == *first));
+    REQUIRE((allocation.last.value == *first + (command.count - 1)));
+    REQUIRE(allocation.expires_at.has_value() == command.ttl_seconds.has_value());
+    REQUIRE(naive_.allocations.emplace(allocation.id, allocation).second);
+  }
+
+  void release() {
+    const std::uint64_t next = machine_.counters().next_allocation;
+    AllocationId id(random_.below(next + 3));
+    if (!naive_.allocations.empty() && random_.chance(90))
+      id = std::next(naive_.allocations.begin(),
+                     static_cast<long>(random_.below(naive_.allocations.size())))->first;
+    const Outcome outcome = apply(Release{id});
+    if (naive_.allocations.erase(id) == 1)
+      REQUIRE_FALSE(error_of(outcome));
+    else if (id.value() == 0 || id.value() >= next)
+      REQUIRE(error_of(outcome) == ErrorCode::allocation_not_found);
+    else
+      REQUIRE(error_of(outcome) == ErrorCode::already_released);
+  }
+
+  void expire() {
+    REQUIRE_FALSE(error_of(apply(ExpireLeases{})));
+    std::erase_if(naive_.allocations, [&](const auto& entry) {
+      return entry.second.expires_at && *entry.second.expires_at <= now_;
+    });
+  }
+
+  void check_stats(NetworkId id, const Prefix& prefix) {
+    CAPTURE(to_string(prefix));
+    const std::set<U128> held = naive_.held_in(id);
+    const std::set<U128> free = naive_.free_in(id);
+    const NetworkStats stats = machine_.stats(id);
+    REQUIRE((stats.total == usable_range(prefix).count));
+    REQUIRE((stats.allocated == held.size()));
+    REQUIRE((stats.available == free.size()));
+    REQUIRE((stats.total == stats.allocated + stats.available + stats.reserved));
+    REQUIRE(stats.first_available.has_value() == !free.empty());
+    if (!free.empty()) REQUIRE((stats.first_available->value == *free.begin()));
+    REQUIRE(stats.last_allocated.has_value() == !held.empty());
+    if (!held.empty()) REQUIRE((stats.last_allocated->value == *held.rbegin()));
+    REQUIRE(machine_.network(prefix) == machine_.network(id));
+  }
+
+  void check_address(const Address& address) {
+    CAPTURE(to_string(address));
+    const Network* network = machine_.network_of(address);
+    const auto expected = naive_.most_specific(address);
+    REQUIRE((network != nullptr) == expected.has_value());
+    if (expected) REQUIRE(network->id == *expected);
+    std::vector<AllocationId> holders, expected_holders;
+    for (const Allocation* allocation : machine_.allocations_holding(address))
+      holders.push_back(allocation->id);
+    for (const auto& [id, allocation] : naive_.allocations)
+      if (allocation.first <= address && address <= allocation.last)
+        expected_holders.push_back(id);
+    REQUIRE(holders == expected_holders);
+  }
+
+  base::Random random_;
+  NaivePlan naive_;
+  StateMachine machine_;
+  StateMachine twin_;
+  Stored stored_;
+  std::uint64_t revision_ = 0;
+  TimeMs now_ = 1'000'000;
+};
+
+}  // namespace
+
+TEST_CASE("random commands are decided as a naive model decides them, by every machine alike") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Comparison comparison(seed);
+    for (int round = 0; round < 1500; ++round) {
+      CAPTURE(round);
+      comparison.step();
+      if (round % 25 == 0) comparison.check_all();
+      if (round % 250 == 249) comparison.check_loading();
+    }
+  }
+}
+
+TEST_CASE("two machines that applied the same commands have the same digest, others have not") {
+  const auto run = [](std::uint64_t seed, int commands) {
+    base::Random random(seed);
+    StateMachine machine;
+    for (int i = 1; i <= commands; ++i) {
+      Command command;
+      if (i % 10 == 1)
+        command.body = CreateNetwork{random_prefix(random), "", {}};
+      else
+        command.body = Allocate{NetworkId(random.between(1, 3)), 1, "", "", {}, {}};
+      machine.apply(Revision(static_cast<std::uint64_t>(i)), i, command);
+    }
+    return machine.digest();
+  };
+  CHECK(run(1, 500) == run(1, 500));
+  CHECK(run(1, 500) != run(1, 499));
+  CHECK(run(1, 500) != run(2, 500));
+}
+
+TEST_CASE("the digest sees every field of an allocation and of a network") {
+  Network network;
+  network.id = NetworkId(1);
+  network.prefix = *parse_prefix("10.0.0.0/24");
+  Allocation allocation;
+  allocation.id = AllocationId(1);
+  allocation.network_id = NetworkId(1);
+  allocation.first = allocation.last = *parse_address("10.0.0.7");
+  std::set<std::uint64_t> digests;
+  const auto add = [&](auto change) {
+    Network n = network;
+    Allocation a = allocation;
+    change(n, a);
+    StateMachine machine;
+    machine.load_network(n);
+    machine.load_allocation(a);
+    CHECK(digests.insert(machine.digest()).second);
+  };
+  add([](Network&, Allocation&) {});
+  add([](Network& n, Allocation&) { n.description = "d"; });
+  add([](Network& n, Allocation&) { n.tags = {"t"}; });
+  add([](Network& n, Allocation&) { n.tags = {"", "t"}; });
+  add([](Network& n, Allocation&) { n.created_at = 1; });
+  add([](Network& n, Allocation&) { n.updated_at = 1; });
+  add([](Network& n, Allocation&) { n.revision = Revision(1); });
+  add([](Network& n, Allocation&) { n.prefix.length = 25; });
+  add([](Network&, Allocation& a) { a.id = AllocationId(2); });
+  add([](Network&, Allocation& a) { a.last.value += 1; });
+  add([](Network&, Allocation& a) { a.hostname = "h"; });
+  add([](Network&, Allocation& a) { a.description = "h"; });
+  add([](Network&, Allocation& a) { a.tags = {"h"}; });
+  add([](Network&, Allocation& a) { a.allocated_at = 1; });
+  add([](Network&, Allocation& a) { a.expires_at = 0; });
+  add([](Network&, Allocation& a) { a.expires_at = 1; });
+  add([](Network&, Allocation& a) { a.revision = Revision(1); });
+}

@@ -1,0 +1,108 @@
+#include "helpers.hpp"
+
+using namespace state_test;
+
+namespace {
+
+void fill(const fs::path& directory) {
+  Loop loop;
+  auto store = open(directory, loop);
+  Node node(5, store->take_loaded());
+  for (int i = 0; i < 500; ++i) node.apply_random(*store);
+}
+
+void check_refusal(const fs::path& directory, std::string_view what, std::string_view remedy) {
+  const std::string text = refusal(directory);
+  CAPTURE(text);
+  CHECK(contains(text, (directory / "state.db").string() + ": "));
+  CHECK(contains(text, what));
+  CHECK(contains(text, remedy));
+}
+
+constexpr std::string_view move_away = "Move the data directory away";
+
+}  // namespace
+
+TEST_CASE("a state.db that is empty, foreign, of another version or in use is refused") {
+  TemporaryDirectory directory;
+  const fs::path file = directory.path() / "state.db";
+  write_file(file, "");
+  check_refusal(directory.path(), "is empty", move_away);
+  write_file(file, std::string(8192, 'z'));
+  check_refusal(directory.path(), "has been overwritten", move_away);
+  fs::remove(file);
+  sqlite::Connection(file, sqlite::OpenMode::create).execute("CREATE TABLE t(x)");
+  check_refusal(directory.path(), "no state database of ipam", "Move it away");
+  fs::remove(file);
+  fill(directory.path());
+  sql(directory.path(), "PRAGMA user_version=2");
+  check_refusal(directory.path(), "has format version 2, this program knows version 1", "newer");
+  sql(directory.path(), "PRAGMA user_version=1");
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  check_refusal(directory.path(), "is in use by another process", "Stop that one");
+}
+
+TEST_CASE("a write-ahead log without its state.db is not taken for a new directory") {
+  TemporaryDirectory directory;
+  write_file(directory.path() / "state.db-wal", "frames");
+  check_refusal(directory.path(), "is missing, but its write-ahead log is there", move_away);
+}
+
+TEST_CASE("a truncated or overwritten state.db is refused, wherever the damage is") {
+  TemporaryDirectory original;
+  fill(original.path());
+  const std::string whole = read_file(original.path() / "state.db");
+  REQUIRE(whole.size() > 10 * 4096);
+  const auto check_damaged = [&](const std::string& bytes) {
+    TemporaryDirectory directory;
+    write_file(directory.path() / "state.db", bytes);
+    check_refusal(directory.path(), "", move_away);
+  };
+  for (const std::size_t size : {std::size_t{100}, std::size_t{4096}, whole.size() / 2,
+                                 whole.size() - 4096})
+    check_damaged(whole.substr(0, size));
+  for (std::size_t page = 0; page < whole.size() / 4096; ++page) {
+    CAPTURE(page);
+    std::string bytes = whole;
+    bytes.replace(page * 4096, 4096, std::string(4096, '\x5a'));
+    check_damaged(bytes);
+  }
+}
+
+TEST_CASE("content that no node can have written is refused") {
+  const auto refused = [](const std::string& text, std::string_view what) {
+    TemporaryDirectory directory;
+    fill(directory.path());
+    sql(directory.path(), text);
+    check_refusal(directory.path(), what, move_away);
+  };
+  refused("UPDATE meta SET applied_index=7", "checksum of its meta row");
+  refused("UPDATE meta SET now=7", "checksum of its meta row");
+  refused("DELETE FROM meta", "meta row is missing");
+  refused("UPDATE networks SET cidr='10.0.0.1/8'", "of table networks: its cidr cannot be read");
+  refused("UPDATE networks SET tags='[oops]'", "of table networks: its tags cannot be read");
+  refused("UPDATE allocations SET ip='1.2.3' WHERE status=1", "its ip cannot be read");
+  refused("UPDATE allocations SET end_ip='x' WHERE status=1", "its end_ip cannot be read");
+  refused("UPDATE allocations SET ip='192.0.2.1', end_ip=NULL WHERE status=1",
+          "is damaged (alloc-");
+  refused("DELETE FROM networks", "its network does not exist");
+  refused("INSERT INTO audit VALUES(100000,0,'','','','',0)", "beyond its counter");
+  refused("UPDATE networks SET id=100000 WHERE id=(SELECT max(id) FROM networks)",
+          "beyond its counter");
+  refused("DROP TABLE audit", "no such table");
+}
+
+TEST_CASE("a row that turns unreadable while the store runs stops it") {
+  TemporaryDirectory directory;
+  fill(directory.path());
+  sql(directory.path(), "UPDATE allocations SET ip='nonsense' WHERE status<>1");
+  Loop loop;
+  std::string failure;
+  auto store = open(directory.path(), loop, [&](const std::string& text) { failure = text; });
+  const auto answer = loop.get<base::Result<ipam::HistoryAnswer, std::string>>(
+      [&](auto done) { store->query(ipam::AllocationsQuery{}, done); });
+  CHECK_FALSE(answer.ok());
+  loop.run_pending();
+  CHECK(contains(failure, "its ip cannot be read"));
+}

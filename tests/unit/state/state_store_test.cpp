@@ -1,0 +1,182 @@
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "helpers.hpp"
+#include "state/tags.hpp"
+
+using namespace state_test;
+
+TEST_CASE("a new store is empty and at position 0") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  const state::Loaded loaded = store->take_loaded();
+  CHECK(loaded.position.index == 0);
+  CHECK(loaded.state_machine.digest() == ipam::StateMachine().digest());
+  CHECK(flush(loop, *store) == 0);
+  CHECK(ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{}).empty());
+}
+
+TEST_CASE("what the change stream wrote gives an equal state machine, closed or killed") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    TemporaryDirectory directory;
+    Loop loop;
+    auto store = open(directory.path(), loop);
+    std::optional<Node> node(std::in_place, seed, store->take_loaded());
+    for (int round = 0; round < 5; ++round) {
+      for (int i = 0; i < 150; ++i) node->apply_random(*store);
+      CHECK(flush(loop, *store) == node->position().index);
+      TemporaryDirectory killed;
+      copy_files(directory.path(), killed.path());  // the store is open: as if it died here
+      Loop other;
+      check_equal(open(killed.path(), other)->take_loaded(), *node);
+      for (int i = 0; i < 20; ++i) node->apply_random(*store);  // without a flush
+      store.reset();
+      store = open(directory.path(), loop);
+      state::Loaded loaded = store->take_loaded();
+      check_equal(loaded, *node);
+      node.emplace(seed * 1000 + static_cast<std::uint64_t>(round), std::move(loaded));
+    }
+  }
+}
+
+TEST_CASE("a kill loses at most the end of the stream, never a part of an entry") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(3, store->take_loaded());
+  std::vector<std::uint64_t> digests{node.machine().digest()};
+  for (int i = 0; i < 400; ++i) {
+    node.apply_random(*store);
+    digests.push_back(node.machine().digest());
+    if (i % 50 == 49) (void)flush(loop, *store);
+    if (i % 20 != 0) continue;
+    TemporaryDirectory killed;
+    copy_files(directory.path(), killed.path());
+    Loop other;
+    const state::Loaded loaded = open(killed.path(), other)->take_loaded();
+    REQUIRE(loaded.position.index < digests.size());
+    CHECK(loaded.state_machine.digest() == digests[loaded.position.index]);
+  }
+}
+
+TEST_CASE("queries see what was appended before them, committed or not") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(1, store->take_loaded());
+  node.apply(*store, ipam::CreateNetwork{*ipam::parse_prefix("10.0.0.0/24"), "", {}});
+  node.apply(*store, ipam::CreateNetwork{*ipam::parse_prefix("2001:db8::/64"), "", {}});
+  const auto allocate = [&](std::uint64_t network, std::uint64_t count) {
+    ipam::Allocate command;
+    command.network = ipam::NetworkId(network);
+    command.count = count;
+    command.hostname = "web";
+    command.tags = {"a", "b"};
+    command.ttl_seconds = 60;
+    return std::get<ipam::Allocation>(node.apply(*store, command).outcome);
+  };
+  const ipam::Allocation one = allocate(1, 1), block = allocate(2, 8), third = allocate(1, 2);
+  node.apply(*store, ipam::Release{one.id});
+
+  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{block.id}) ==
+        std::vector{block});
+  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{ipam::AllocationId(9)}).empty());
+  const auto released = ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{one.id});
+  REQUIRE(released.size() == 1);
+  CHECK(released[0].status == ipam::AllocationStatus::released);
+  CHECK(released[0].first == one.first);
+  CHECK(released[0].released_at.has_value());
+  const auto all = ask<ipam::Allocation>(loop, *store, ipam::AllocationsQuery{});
+  CHECK(all == std::vector{released[0], block, third});
+  const auto first = ask<ipam::Allocation>(loop, *store,
+                                           ipam::AllocationsQuery{ipam::NetworkId(1)});
+  CHECK(first == std::vector{released[0], third});
+
+  const auto audit = ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{3});
+  REQUIRE(audit.size() == 3);
+  CHECK(audit[0].action == "ip_released");
+  CHECK(audit[0].id.value() == audit[1].id.value() + 1);
+  CHECK(audit[0].user == "tester");
+  CHECK(audit[0].revision == ipam::Revision(6));
+  CHECK(ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{~0ull}).size() == 6);
+}
+
+TEST_CASE("commits are reported with rising indexes, by themselves and after a flush") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(5, store->take_loaded());
+  std::vector<std::uint64_t> durable;
+  store->on_durable([&](std::uint64_t index) { durable.push_back(index); });
+  for (int i = 0; i < 10; ++i) node.apply_random(*store);
+  loop.run_until([&] { return !durable.empty() && durable.back() == 10; });  // no flush
+  for (int i = 0; i < 10; ++i) node.apply_random(*store);
+  CHECK(flush(loop, *store) == 20);
+  CHECK(durable.back() == 20);  // before the flush's own callback
+  CHECK(std::is_sorted(durable.begin(), durable.end()));
+  CHECK(store->queued_changes() == 0);
+}
+
+TEST_CASE("a store that cannot write says so once and delivers failures from then on") {
+  TemporaryDirectory directory;
+  {
+    Loop loop;
+    auto store = open(directory.path(), loop);
+    Node node(5, store->take_loaded());
+    for (int i = 0; i < 50; ++i) node.apply_random(*store);
+  }
+  const std::string before = read_file(directory.path() / "state.db");
+  const pid_t child = ::fork();
+  if (child == 0) {  // a limit on the size of files stands for a full disk
+    Loop loop;
+    std::vector<std::string> failures;
+    auto store = state::StateStore::open(
+        directory.path(), loop.post(), [&](const std::string& text) { failures.push_back(text); });
+    if (!store) ::_exit(1);
+    Node node(6, store.value()->take_loaded());
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{150'000, 150'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    bool flushed = false;
+    for (int i = 0; i < 5000; ++i) node.apply_random(*store.value());
+    store.value()->flush([&](std::uint64_t) { flushed = true; });
+    auto query = loop.get<base::Result<ipam::HistoryAnswer, std::string>>(
+        [&](auto done) { store.value()->query(ipam::AuditQuery{}, done); });
+    const auto snapshot = loop.get<base::Result<state::StateStore::SnapshotFile, std::string>>(
+        [&](auto done) { store.value()->make_snapshot(done); });
+    const bool chunk = loop.get<bool>([&](auto done) { store.value()->begin_receive(10, done); });
+    std::fprintf(stderr, "poisoned: %s\n", failures.empty() ? "?" : failures[0].c_str());
+    if (failures.size() != 1 || !contains(failures[0], "state.db: cannot be")) ::_exit(2);
+    if (flushed || query.ok() || snapshot.ok() || chunk) ::_exit(3);
+    if (query.error() != failures[0] || store.value()->queued_changes() != 0) ::_exit(4);
+    store.value().reset();
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(refusal(directory.path()).empty());
+}
+
+TEST_CASE("tags survive as a JSON array whatever bytes they hold") {
+  base::Random random(11);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::string> tags(random.below(4));
+    for (std::string& tag : tags)
+      for (std::uint64_t i = random.below(8); i > 0; --i)
+        tag += random.chance(50) ? static_cast<char>(random.below(256))
+                                 : "\"\\,[]"[random.below(5)];
+    const auto read = state::tags_from_json(state::to_json(tags));
+    REQUIRE(read.has_value());
+    CHECK(*read == tags);
+  }
+  CHECK(state::to_json({"a", "b \"c\""}) == R"(["a","b \"c\""])");
+  for (const char* text : {"", "[", "]", "[\"a\"", "[\"a\",]", "[\"a\"]x", "[a]", "[\"\\x\"]",
+                           "[\"\\u0041\"]", "[\"\\u00\"]", "[\"a\" ,\"b\"]", "[\"\n\"]", "null"})
+    CHECK_FALSE(state::tags_from_json(text).has_value());
+}
