@@ -173,7 +173,7 @@ void RaftCore::handle(NodeId from, const HeartbeatResponse& response) {
   progress->ticks_since_heard = 0;
   progress->on_heartbeat_answered();
   // Something that was sent may be lost: an append without entries makes the follower say so.
-  if (progress->state() == Progress::State::replicate && progress->has_inflight() &&
+  if (progress->state() == Progress::State::replicate && progress->match() < log_.last_index() &&
       progress->next() > log_.last_index())
     send_append(from, *progress, true);
   if (response.read_round > progress->read_round) {

@@ -211,6 +211,12 @@ void Node::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   stop_ticks_left_ = drain_ticks;
   if (failed_) return finish_stop();
+  if (!transport_) {
+    // Nobody to hand over to, and no message that has to leave first.
+    driver_.fail_pending();
+    turn();
+    return finish_stop();
+  }
   const RaftCore& core = driver_.core();
   if (!core.is_leader()) return;
   NodeId successor;

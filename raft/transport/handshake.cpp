@@ -52,8 +52,9 @@ std::optional<std::string> check(const Handshake& self, const Handshake& other) 
     return fmt::format("it belongs to cluster {}, this node to cluster {}", other.cluster_id,
                        self.cluster_id);
   if (other.cluster_epoch != self.cluster_epoch)
-    return fmt::format("it is of cluster epoch {}, this node of epoch {}: one of them was recovered",
-                       other.cluster_epoch, self.cluster_epoch);
+    return fmt::format(
+        "it is of cluster epoch {}, this node of epoch {}: one of them was recovered",
+        other.cluster_epoch, self.cluster_epoch);
   if (other.node_id == self.node_id)
     return fmt::format("it has this node's own id {}", self.node_id.value());
   return std::nullopt;

@@ -76,7 +76,8 @@ asio::error_code Listener::listen_at(const tcp::endpoint& endpoint) {
   const auto acceptor = std::make_shared<tcp::acceptor>(io_);
   acceptor->open(endpoint.protocol(), error);
   if (error) return error;
-  acceptor->set_option(tcp::acceptor::reuse_address(true), error);  // past TIME_WAIT after a restart
+  // A restart must not wait until the connections of the former process have left TIME_WAIT.
+  acceptor->set_option(tcp::acceptor::reuse_address(true), error);
   if (endpoint.address().is_v6())
     acceptor->set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
   acceptor->bind(endpoint, error);

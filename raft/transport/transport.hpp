@@ -46,7 +46,7 @@ class Transport {
 
   // Queues `message` for message.to. False where it was certainly not sent: no connection, unknown
   // peer, full queue, or beyond a limit of codec.hpp. A node that is not among the peers but has
-  // dialled us is dialled back at the address of its handshake, for as long as its connection lasts.
+  // dialled us is dialled back at the address of its handshake, while its connection lasts.
   // REQUIRES: message.from is this node.
   bool send(Message message);
 

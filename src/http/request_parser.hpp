@@ -1,6 +1,6 @@
 // Parses HTTP/1.1 requests out of a byte stream (RFC 9112), strictly: what two readers could read
-// in two ways is refused. Pure and incremental: the caller gives bytes as they come and asks next().
-// Time is linear in the bytes, however they are split; memory is reused from request to request.
+// in two ways is refused. Pure and incremental: the caller gives bytes as they come and asks for
+// the next(). Linear time, however the bytes are split; memory is reused from request to request.
 #pragma once
 
 #include <cstdint>

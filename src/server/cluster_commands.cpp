@@ -189,8 +189,10 @@ int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
   }
   const auto config = make_config(kind, *arguments);
   if (!config) return fail(config.error());
-  if (const auto ready = prepare_directory(config->data_dir); !ready) return fail(ready.error());
   const std::string text = serialize_cluster_config(*config);
+  // The one field that is not checked by itself; JSON holds nothing but UTF-8.
+  if (!parse_cluster_config(text, "")) return fail(usage("--data-dir must be UTF-8"));
+  if (const auto ready = prepare_directory(config->data_dir); !ready) return fail(ready.error());
   const std::string file =
       (std::filesystem::path(config->data_dir) / cluster_config_name).string();
   if (const auto written = write_new_file(file, text); !written)

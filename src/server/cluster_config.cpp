@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "cli/endpoint.hpp"
+#include "cli/output.hpp"
 #include "server/duplicate_keys.hpp"
 
 namespace server {
@@ -30,8 +31,8 @@ using Check = base::Result<base::Ok, std::string>;
 Check check_address(std::string_view key, const std::string& address) {
   const auto endpoint = cli::parse_endpoint(address);
   if (!endpoint) {
-    return base::fail(fmt::format("{}: '{}' {}: it must be host:port", key, address,
-                                  endpoint.error()));
+    return base::fail(fmt::format("{}: '{}' {}: it must be host:port", key,
+                                  cli::printable(address), cli::printable(endpoint.error())));
   }
   return base::Ok{};
 }

@@ -1,5 +1,5 @@
 // Responses: whatever a server sends, the client's parser neither crashes nor exceeds its limits,
-// and it reads the same whole and in parts. The first byte says how to cut, and whether HEAD was asked.
+// and it reads the same whole and in parts. The first byte says how to cut, and whether to HEAD.
 #include <algorithm>
 #include <cstdint>
 #include <string>

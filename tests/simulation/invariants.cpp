@@ -105,8 +105,9 @@ void Invariants::check_commit(const RaftCore& core, View& v) {
                                   core.id().value(), index.value()));
     if (index == committed_last() + 1) {
       const raft::Entry& entry = log.at(index);
-      committed_.push_back({term, core.term(), entry.data});
-      configurations_committed_ += entry.kind == raft::EntryKind::configuration;
+      const bool is_configuration = entry.kind == raft::EntryKind::configuration;
+      committed_.push_back({term, core.term(), is_configuration, entry.data});
+      configurations_committed_ += is_configuration;
     }
     const Committed& committed = committed_[index.value() - 1];
     if (committed.term != term)
@@ -208,6 +209,13 @@ void Invariants::installed(const State& state) {
   if (state.last.index > committed_last() ||
       committed_[state.last.index.value() - 1].term != state.last.term)
     throw Violation("state_machine_safety", "a snapshot holds what is not committed");
+  for (std::size_t at = state.last.index.value(); at > 0; --at) {
+    if (!committed_[at - 1].is_configuration) continue;
+    if (raft::decode_configuration(*committed_[at - 1].data) != state.configuration)
+      throw Violation("configuration_safety", "a snapshot carries a configuration that was not "
+                                              "in force as of it");
+    break;
+  }
   applied(state);
 }
 

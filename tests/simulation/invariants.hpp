@@ -76,6 +76,7 @@ class Invariants {
   };
   struct Committed {
     raft::Term term, committed_in;
+    bool is_configuration = false;
     base::SharedBytes data;
   };
 

@@ -83,7 +83,8 @@ TEST_CASE("decode refuses what is no configuration") {
   base::Bytes many("\x01\x00", 2);
   base::ByteWriter writer(many);
   writer.varint(members_max + 1);
-  for (std::uint64_t id = 1; id <= members_max + 1; ++id) writer.u64(id), writer.u8(1), writer.string("");
+  for (std::uint64_t id = 1; id <= members_max + 1; ++id)
+    writer.u64(id), writer.u8(1), writer.string("");
   CHECK_FALSE(decode_configuration(many).has_value());
   base::Bytes long_address("\x01\x00\x01", 3);
   base::ByteWriter address_writer(long_address);
@@ -117,7 +118,8 @@ TEST_CASE("learners and strangers do not vote") {
   CHECK_FALSE(configuration.is_voter(NodeId{4}));
   CHECK_FALSE(configuration.is_voter(NodeId{5}));
   CHECK(configuration.voter_count() == 3);
-  CHECK_FALSE(has_quorum(configuration, [](NodeId id) { return id.value() == 1 || id.value() == 4; }));
+  CHECK_FALSE(has_quorum(configuration,
+                         [](NodeId id) { return id.value() == 1 || id.value() == 4; }));
   CHECK(has_quorum(configuration, [](NodeId id) { return id.value() <= 2; }));
 }
 

@@ -28,11 +28,12 @@ struct Raw {
   bool ends() {
     bool ended = false;
     std::function<void()> read = [&] {
-      socket.async_read_some(asio::buffer(chunk), [&](const asio::error_code& error, std::size_t n) {
-        answer.append(chunk.data(), n);
+      const auto on_read = [&](const asio::error_code& error, std::size_t size) {
+        answer.append(chunk.data(), size);
         ended = static_cast<bool>(error);
         if (!ended) read();
-      });
+      };
+      socket.async_read_some(asio::buffer(chunk), on_read);
     };
     read();
     const bool done = run_until(io, [&] { return ended; });
@@ -184,17 +185,45 @@ TEST_CASE_FIXTURE(Fixture, "a peer that says something wrong is hung up on") {
   CHECK(one.lost == std::vector<NodeId>{NodeId{2}});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a peer that falls silent is given up, one that is idle is not") {
+TEST_CASE_FIXTURE(Fixture, "a peer that falls silent is given up") {
   TransportLimits limits = fast_limits();
-  limits.inbound_silence_timeout = 200ms;
-  TestNode one(io, logger, 1, 0, limits), idle(io, logger, 3);
-  idle.transport->set_peers({{one.id, one.address}});
-  REQUIRE(connect(io, idle, one));
+  limits.inbound_silence_timeout = 20ms;
+  TestNode one(io, logger, 1, 0, limits);
   Raw raw(io, one);
   raw.write(hello(handshake_of(2)));
   CHECK(raw.ends());
   CHECK(one.lost == std::vector<NodeId>{NodeId{2}});
   CHECK(log.has("ended: timed out"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "an idle connection carries signs of life") {
+  TestNode one(io, logger, 1);
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  one.transport->set_peers(
+      {{NodeId{2}, "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port())}});
+  asio::ip::tcp::socket socket(io);
+  FrameDecoder decoder(1000);
+  std::vector<std::string> payloads;
+  std::array<char, 100> chunk;
+  std::function<void()> read = [&] {
+    socket.async_read_some(asio::buffer(chunk), [&](const asio::error_code& error, std::size_t n) {
+      if (error) return;
+      decoder.feed(base::BytesView(chunk.data(), n));
+      while (const auto payload = decoder.next()) payloads.emplace_back(*payload);
+      read();
+    });
+  };
+  acceptor.async_accept(socket, [&](const asio::error_code& error) {
+    REQUIRE_FALSE(error);
+    asio::write(socket, asio::buffer(hello(handshake_of(2))));
+    read();
+  });
+  REQUIRE(run_until(io, [&] { return payloads.size() == 3; }));
+  CHECK(decode_handshake(payloads[0])->node_id == NodeId{1});
+  CHECK(payloads[1].empty());
+  CHECK(payloads[2].empty());
+  one.transport->close();
+  CHECK(ends_by_itself(io));
 }
 
 TEST_CASE_FIXTURE(Fixture, "connections beyond the limit are refused") {
@@ -218,7 +247,7 @@ TEST_CASE_FIXTURE(Fixture, "connections beyond the limit are refused") {
   REQUIRE(run_until(io, [&] { return one.received.size() == 1; }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an exception from a callback ends that connection only, and is logged") {
+TEST_CASE_FIXTURE(Fixture, "an exception from a callback ends that connection, and is logged") {
   TestNode one(io, logger, 1);
   one.on_message = [](const Message&) { throw std::runtime_error("out of order"); };
   Raw raw(io, one);

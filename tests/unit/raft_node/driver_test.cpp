@@ -1,0 +1,272 @@
+#include <doctest/doctest.h>
+
+#include "drivers.hpp"
+#include "raft/node/envelope.hpp"
+
+using namespace raft;
+using raft::test::TestCluster;
+using raft::test::TestNode;
+
+namespace {
+
+bool read_ok(const TestNode& node, std::uint64_t id) {
+  for (const ReadReply& reply : node.reads)
+    if (reply.id == id) return reply.ok;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a single voter leads at once and applies what it has made durable") {
+  TestCluster cluster({1});
+  cluster.run();
+  REQUIRE(cluster.nodes[1].driver->core().is_leader());
+  cluster.nodes[1].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  CHECK(cluster.nodes[1].state.empty());
+  cluster.release_disk(1);
+  CHECK(cluster.nodes[1].state == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("commands proposed at a follower are appended by the leader and applied everywhere") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  const ProposalId id = cluster.propose(2, "a");
+  cluster.propose(3, "b");
+  cluster.run();
+  cluster.tick();
+  for (auto& [node_id, node] : cluster.nodes) {
+    CAPTURE(node_id);
+    CHECK(node.state == std::vector<std::string>{"a", "b"});
+    CHECK(node.failed.empty());
+  }
+  CHECK(std::ranges::count(cluster.nodes[2].applied, id, &AppliedEntry::id) == 1);
+  CHECK(cluster.nodes[2].driver->pending_proposals() == 0);
+}
+
+TEST_CASE("what gathers while a write is under way is one batch") {
+  TestCluster cluster({1});
+  cluster.run();
+  auto& driver = *cluster.nodes[1].driver;
+  driver.propose({1001, 1}, base::share("first"));
+  Output output = driver.take_output(1);
+  REQUIRE(output.persist);
+  CHECK(output.persist->entries.size() == 1);
+  driver.propose({1001, 2}, base::share("second"));
+  CHECK_FALSE(driver.take_output(1).persist);
+  driver.propose({1001, 3}, base::share("third"));
+  CHECK_FALSE(driver.take_output(1).persist);
+  driver.on_persisted();
+  output = driver.take_output(1);
+  REQUIRE(output.persist);
+  CHECK(output.persist->entries.size() == 2);
+  CHECK(output.applied.size() == 1);
+}
+
+TEST_CASE("a follower acknowledges only what is durable") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.isolate(3);
+  cluster.nodes[2].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  CHECK(cluster.nodes[1].state.empty());
+  cluster.release_disk(2);
+  CHECK(cluster.nodes[1].state.size() == 1);
+}
+
+TEST_CASE("a proposal without a leader waits, and is refused for certain at its deadline") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.isolate(2);
+  cluster.tick(40);  // node 2 no longer knows a leader
+  cluster.propose(2, "lonely");
+  cluster.tick(150);
+  REQUIRE(cluster.nodes[2].failed.size() == 1);
+  CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::refused);
+  cluster.cut.clear();
+  cluster.tick(60);
+  for (auto& [id, node] : cluster.nodes) CHECK(node.state.empty());
+}
+
+TEST_CASE("a proposal that waits for a leader is proposed when there is one") {
+  TestCluster cluster({1, 2, 3});
+  cluster.propose(2, "early");
+  cluster.tick(60);
+  for (auto& [id, node] : cluster.nodes) CHECK(node.state == std::vector<std::string>{"early"});
+}
+
+TEST_CASE("a proposal that was sent off and not heard of again is unknown") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[1].down = true;  // its connection still looks open
+  cluster.propose(2, "lost");
+  cluster.tick(150);
+  REQUIRE(cluster.nodes[2].failed.size() == 1);
+  CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::unknown);
+}
+
+TEST_CASE("a deposed leader's client learns that its overwritten command is refused") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.isolate(1);
+  cluster.propose(1, "overwritten");
+  cluster.run();
+  cluster.tick(60);
+  cluster.propose(2, "kept");
+  cluster.run();
+  cluster.cut.clear();
+  cluster.tick(20);
+  REQUIRE(cluster.nodes[1].failed.size() == 1);
+  CHECK(cluster.nodes[1].failed[0].failure == ProposalFailure::refused);
+  for (auto& [id, node] : cluster.nodes) CHECK(node.state == std::vector<std::string>{"kept"});
+}
+
+TEST_CASE("a leader that is not one any more refuses what is forwarded to it") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[3].driver->receive(
+      {NodeId(2), NodeId(3), Term(), ForwardProposals{{{{1002, 77}, base::share("x")}}}});
+  const Output output = cluster.nodes[3].driver->take_output(1);
+  REQUIRE(output.messages.size() == 1);
+  const auto* refused = std::get_if<ForwardRefused>(&output.messages[0].body);
+  REQUIRE(refused != nullptr);
+  CHECK(refused->ids == std::vector<ProposalId>{{1002, 77}});
+}
+
+TEST_CASE("time stamps never go back while a node leads, whatever its clock does") {
+  TestCluster cluster({1});
+  cluster.run();
+  cluster.propose(1, "a");
+  cluster.run();
+  cluster.wall_ms -= 1'000'000;
+  cluster.propose(1, "b");
+  cluster.run();
+  const auto& applied = cluster.nodes[1].applied;
+  CHECK(applied.back().timestamp_ms >= applied[applied.size() - 2].timestamp_ms);
+}
+
+TEST_CASE("reads are answered on every node, after what was acknowledged before them") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.run();
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    cluster.nodes[id].driver->read(100 + id);
+    cluster.run();
+    CAPTURE(id);
+    CHECK(read_ok(cluster.nodes[id], 100 + id));
+    CHECK(cluster.nodes[id].state.size() == 1);
+  }
+}
+
+TEST_CASE("a read that no leader confirms fails at its deadline") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.isolate(1);
+  cluster.nodes[1].driver->read(1);
+  cluster.tick(150);
+  REQUIRE(cluster.nodes[1].reads.size() == 1);
+  CHECK_FALSE(cluster.nodes[1].reads[0].ok);
+}
+
+TEST_CASE("a read whose question was lost is asked again") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.cut.insert({2, 1});
+  cluster.nodes[2].driver->read(5);
+  cluster.tick(3);
+  cluster.cut.clear();
+  cluster.tick(20);
+  CHECK(read_ok(cluster.nodes[2], 5));
+}
+
+TEST_CASE("a follower that is too far behind gets a snapshot and goes on from there") {
+  TestCluster cluster({1, 2, 3});
+  cluster.nodes.clear();
+  cluster.log_entries_kept = 20;
+  for (std::uint64_t id = 1; id <= 3; ++id) cluster.add(id, test::voters({1, 2, 3}));
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (int i = 0; i < 200; ++i) {
+    cluster.propose(1, "command " + std::to_string(i));
+    cluster.run();
+  }
+  REQUIRE(cluster.nodes[1].driver->core().log().compacted().index > Index(100));
+  cluster.cut.clear();
+  cluster.tick(120);
+  cluster.propose(2, "after");
+  cluster.tick(5);
+  CHECK(cluster.nodes[3].state.size() == 201);
+  CHECK(cluster.nodes[3].state == cluster.nodes[1].state);
+  CHECK_FALSE(cluster.nodes[1].driver->core().awaits_snapshot(NodeId(3)));
+}
+
+TEST_CASE("a node that is added at a follower catches up and votes; the leader can be removed") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.run();
+  cluster.add(4, {});
+  cluster.nodes[2].driver->change_members(7, {true, NodeId(4), "node4:5000"});
+  cluster.tick(20);
+  REQUIRE(cluster.nodes[2].changes.size() == 1);
+  CHECK(cluster.nodes[2].changes[0].outcome == MemberChangeOutcome::committed);
+  CHECK(cluster.nodes[4].state == std::vector<std::string>{"a"});
+  CHECK(cluster.nodes[1].driver->core().configuration().is_voter(NodeId(4)));
+  CHECK_FALSE(cluster.nodes[1].driver->core().configuration().joint);
+
+  cluster.nodes[3].driver->change_members(8, {false, NodeId(1), ""});
+  cluster.tick(60);
+  REQUIRE(cluster.nodes[3].changes.size() == 1);
+  CHECK(cluster.nodes[3].changes[0].outcome == MemberChangeOutcome::committed);
+  CHECK(cluster.nodes[1].removed);
+  cluster.nodes[1].down = true;
+  cluster.propose(4, "b");
+  cluster.tick(60);
+  for (std::uint64_t id = 2; id <= 4; ++id)
+    CHECK(cluster.nodes[id].state == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("changes of members that make no sense are refused with their reason") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  auto& node = cluster.nodes[2];
+  node.driver->change_members(1, {true, NodeId(3), "other:1"});
+  node.driver->change_members(2, {false, NodeId(9), ""});
+  cluster.run();
+  REQUIRE(node.changes.size() == 2);
+  CHECK(node.changes[0].refusal == Refusal::already_member);
+  CHECK(node.changes[1].refusal == Refusal::not_a_member);
+  cluster.nodes[3].down = true;
+  cluster.tick(40);
+  cluster.nodes[1].driver->change_members(3, {false, NodeId(2), ""});
+  cluster.run();
+  REQUIRE(cluster.nodes[1].changes.size() == 1);
+  CHECK(cluster.nodes[1].changes[0].refusal == Refusal::would_lose_quorum);
+}
+
+TEST_CASE("at the end everything pending is answered") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.isolate(1);
+  cluster.propose(1, "a");
+  cluster.nodes[1].driver->read(1);
+  cluster.run();
+  cluster.nodes[1].driver->fail_pending();
+  cluster.run();
+  CHECK(cluster.nodes[1].failed.size() == 1);
+  CHECK(cluster.nodes[1].failed[0].failure == ProposalFailure::unknown);
+  CHECK(cluster.nodes[1].reads.size() == 1);
+}
+
+TEST_CASE("an envelope gives back what was sealed, and refuses what is too short") {
+  const auto sealed = seal({7, 8}, 9, "command");
+  const auto envelope = open_envelope(*sealed);
+  REQUIRE(envelope);
+  CHECK(envelope->id == ProposalId{7, 8});
+  CHECK(envelope->timestamp_ms == 9);
+  CHECK(envelope->command == "command");
+  for (std::size_t size = 0; size < 24; ++size) CHECK_FALSE(open_envelope(sealed->substr(0, size)));
+}

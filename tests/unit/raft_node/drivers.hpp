@@ -1,0 +1,195 @@
+// A cluster of drivers in memory for unit tests: messages are delivered in order, a disk that is
+// instant (or held back), and a state that is the list of what was applied.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "raft/node/driver.hpp"
+
+namespace raft::test {
+
+inline Configuration voters(std::initializer_list<std::uint64_t> ids) {
+  Configuration configuration;
+  for (const auto id : ids) {
+    Member member;
+    member.address = "node" + std::to_string(id) + ":5000";
+    member.voter = true;
+    configuration.members[NodeId(id)] = member;
+  }
+  return configuration;
+}
+
+struct TestNode {
+  std::unique_ptr<Driver> driver;
+  bool disk_held = false;   // on_persisted() is not called until released
+  bool writing = false;
+  bool down = false;
+  std::vector<std::string> state;  // the commands applied
+  LogPosition position;
+  Configuration configuration;
+  std::vector<AppliedEntry> applied;
+  std::vector<ReadReply> reads;
+  std::vector<FailedProposal> failed;
+  std::vector<MemberChangeReply> changes;
+  bool removed = false;
+  std::string received;  // bytes of a snapshot under way
+  std::string made;      // bytes of the snapshot being sent
+};
+
+class TestCluster {
+ public:
+  explicit TestCluster(std::initializer_list<std::uint64_t> ids) {
+    for (const auto id : ids) add(id, voters(ids));
+  }
+
+  TestNode& add(std::uint64_t id, Configuration configuration) {
+    DriverOptions options;
+    options.core.id = NodeId(id);
+    options.core.seed = id;
+    options.origin = 1000 + id;
+    options.log_entries_kept = log_entries_kept;
+    DurableState durable;
+    durable.applied.configuration = configuration;
+    TestNode& node = nodes[id];
+    node.configuration = std::move(configuration);
+    node.driver = std::make_unique<Driver>(options, std::move(durable));
+    return node;
+  }
+
+  // Performs everything there is to do, without letting time pass.
+  void run() {
+    for (bool busy = true; busy;) {
+      busy = false;
+      for (auto& [id, node] : nodes)
+        if (!node.down) busy = perform(node, node.driver->take_output(wall_ms)) || busy;
+      while (!network.empty()) {
+        Message message = std::move(network.front());
+        network.pop_front();
+        const auto to = nodes.find(message.to.value());
+        if (to == nodes.end() || to->second.down) continue;
+        if (cut.contains({message.from.value(), message.to.value()})) continue;
+        to->second.driver->receive(std::move(message));
+        busy = true;
+      }
+    }
+  }
+  void tick(int count = 1) {
+    for (int i = 0; i < count; ++i) {
+      wall_ms += 50;
+      for (auto& [id, node] : nodes)
+        if (!node.down) node.driver->tick(wall_ms);
+      run();
+    }
+  }
+  // Makes `id` the leader.
+  void elect(std::uint64_t id) {
+    run();
+    for (int round = 0; round < 1000; ++round) {
+      for (auto& [other, node] : nodes)
+        if (!node.down && node.driver->core().is_leader() &&
+            node.driver->core().log().last_index() == node.driver->core().commit()) {
+          if (other == id) return;
+          (void)node.driver->transfer_leader(NodeId(id));
+          run();
+        }
+      tick();
+    }
+  }
+  void isolate(std::uint64_t id) {
+    for (auto& [other, node] : nodes) cut.insert({id, other}), cut.insert({other, id});
+  }
+  void release_disk(std::uint64_t id) {
+    TestNode& node = nodes.at(id);
+    node.disk_held = false;
+    if (std::exchange(node.writing, false)) node.driver->on_persisted();
+    run();
+  }
+  ProposalId propose(std::uint64_t id, const std::string& command) {
+    const ProposalId proposal{1000 + id, next_sequence++};
+    nodes.at(id).driver->propose(proposal, base::share(command));
+    return proposal;
+  }
+
+  std::uint64_t log_entries_kept = 10000;
+  std::map<std::uint64_t, TestNode> nodes;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
+  std::deque<Message> network;
+  std::int64_t wall_ms = 1'700'000'000'000;
+  std::uint64_t next_sequence = 1;
+
+ private:
+  bool perform(TestNode& node, Output output) {
+    const bool busy = !output.empty();
+    for (Message& message : output.messages) {
+      if (cut.contains({message.from.value(), message.to.value()}))
+        node.driver->on_not_sent(message);
+      else
+        network.push_back(std::move(message));
+    }
+    if (output.persist) {
+      node.writing = true;
+      if (!node.disk_held) {
+        node.writing = false;
+        node.driver->on_persisted();
+      }
+    }
+    for (AppliedEntry& entry : output.applied) {
+      node.position = entry.position;
+      if (entry.kind == EntryKind::command) node.state.emplace_back(entry.content);
+      if (entry.kind == EntryKind::configuration)
+        node.configuration = *decode_configuration(entry.content);
+      node.applied.push_back(std::move(entry));
+    }
+    node.driver->on_state_durable(node.position.index);
+    node.reads.insert(node.reads.end(), output.reads.begin(), output.reads.end());
+    node.failed.insert(node.failed.end(), output.failed_proposals.begin(),
+                       output.failed_proposals.end());
+    node.changes.insert(node.changes.end(), output.member_changes.begin(),
+                        output.member_changes.end());
+    for (SnapshotWork& work : output.snapshot_work) perform(node, work);
+    if (output.install) install(node, *output.install);
+    node.removed = node.removed || output.removed;
+    return busy;
+  }
+
+  void perform(TestNode& node, SnapshotWork& work) {
+    if (std::holds_alternative<MakeSnapshot>(work)) {
+      base::ByteWriter writer(node.made = {});
+      for (const std::string& command : node.state) writer.string(command);
+      node.made += std::string(3 * snapshot_chunk_bytes / 2, '\0');  // more than one chunk
+      node.driver->on_snapshot_made(SnapshotMeta{node.position, node.configuration},
+                                    node.made.size());
+    } else if (const auto* read = std::get_if<ReadSnapshot>(&work)) {
+      node.driver->on_snapshot_read(read->offset,
+                                    base::share(node.made.substr(read->offset, read->size)));
+    } else if (std::holds_alternative<BeginReceive>(work)) {
+      node.received.clear();
+      node.driver->on_snapshot_begun(true);
+    } else if (const auto* write = std::get_if<WriteChunk>(&work)) {
+      node.received.resize(write->offset);
+      node.received += *write->data;
+      node.driver->on_snapshot_written(true);
+    }
+  }
+
+  void install(TestNode& node, const SnapshotMeta& meta) {
+    node.state.clear();
+    base::ByteReader reader(node.received);
+    while (reader.ok()) {
+      const auto command = reader.string();
+      if (command.empty()) break;
+      node.state.emplace_back(command);
+    }
+    node.position = meta.last;
+    node.configuration = meta.configuration;
+    node.driver->on_snapshot_installed();
+  }
+};
+
+}  // namespace raft::test
