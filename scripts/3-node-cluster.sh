@@ -60,14 +60,13 @@ port_holder() {
   inode=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk -v port=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10; exit }')
   [ -n "$inode" ] || return 1
-  for link in /proc/[0-9]*/fd/*; do
-    if [ "$(readlink "$link" 2>/dev/null)" = "socket:[$inode]" ]; then
-      pid=${link#/proc/}
-      pid=${pid%%/*}
-      echo "$(cat "/proc/$pid/comm" 2>/dev/null || echo process) (pid $pid)"
-      return 0
-    fi
-  done
+  link=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\\[$inode\\]" -print -quit 2>/dev/null || true)
+  if [ -n "$link" ]; then
+    pid=${link#/proc/}
+    pid=${pid%%/*}
+    echo "$(cat "/proc/$pid/comm" 2>/dev/null || echo process) (pid $pid)"
+    return
+  fi
   echo "another process"
 }
 

@@ -1,6 +1,6 @@
 // A replicated counter on raft/ alone: each line on stdin adds to it, an empty line reads it.
 //   mkdir a b c
-//   counter 1 a localhost:7001 localhost:7002 localhost:7003    (and 2 b …, 3 c …, in two more shells)
+//   counter 1 a localhost:7001 localhost:7002 localhost:7003    (2 b …, 3 c … in two more shells)
 // The counter itself is only in memory: a restarted node counts its log again.
 #include <fmt/format.h>
 

@@ -25,12 +25,15 @@ class Log {
   LogPosition last() const;
   // Known from the compacted position up to the last entry; nullopt outside.
   std::optional<Term> term_at(Index index) const;
-  bool matches(const LogPosition& position) const { return term_at(position.index) == position.term; }
+  bool matches(const LogPosition& position) const {
+    return term_at(position.index) == position.term;
+  }
   // Raft §5.4.1: whether a log that ends there is at least as up to date as this one.
   bool up_to_date(const LogPosition& other_last) const;
   // REQUIRES: first_index() <= index <= last_index().
   const Entry& at(Index index) const;
-  // The largest index up to `limit` whose term is at most `term`; the compacted index where none is.
+  // The largest index up to `limit` whose term is at most `term`; the compacted index where none
+  // is.
   Index last_index_with_term_at_most(Term term, Index limit) const;
   // Entries from `from` on: at most `bytes_max` of data, but at least one where there is one.
   std::vector<Entry> slice(Index from, Index last, std::size_t bytes_max) const;

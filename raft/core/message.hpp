@@ -109,7 +109,8 @@ struct SnapshotChunk {
   std::uint32_t crc = 0;  // CRC32C of data
   base::SharedBytes data;
 };
-// The receiver holds all bytes below `next_offset`; it says so after each chunk, also a repeated one.
+// The receiver holds all bytes below `next_offset`; it says so after each chunk, also a repeated
+// one.
 struct SnapshotChunkResponse {
   LogPosition last;  // names the snapshot
   std::uint64_t next_offset = 0;

@@ -99,7 +99,8 @@ class RaftCore {
 
   // ---- completions ----
   void on_persisted(const PersistToken& token);
-  // The bytes of the snapshot that Ready::snapshots_wanted asked for were delivered, or could not be.
+  // The bytes of the snapshot that Ready::snapshots_wanted asked for were delivered, or could not
+  // be.
   void on_snapshot_sent(NodeId peer, Index index, bool arrived);
   // Forgets the log up to `index`. REQUIRES: it has been applied, durably.
   void compact(Index index);

@@ -34,8 +34,8 @@ class Progress {
   void on_sent(Index last, std::size_t bytes);
   // The follower's log equals ours up to `index`. True where that is news.
   bool on_accepted(Index index);
-  // previous.index `rejected` did not match there; `agreement` is our guess, from its hint, of where
-  // the logs agree. False where the answer is stale.
+  // previous.index `rejected` did not match there; `agreement` is our guess, from its hint, of
+  // where the logs agree. False where the answer is stale.
   bool on_rejected(Index rejected, Index agreement);
   // A heartbeat came back: a probe may be repeated, and a full window lets one message through, so
   // that lost messages do not stop replication for good.

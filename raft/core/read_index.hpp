@@ -21,7 +21,9 @@ class ReadQueue {
     Index index;
   };
 
-  void add(NodeId requester, std::uint64_t context) { open_.push_back({requester, context, 0, {}}); }
+  void add(NodeId requester, std::uint64_t context) {
+    open_.push_back({requester, context, 0, {}});
+  }
   std::size_t size() const { return open_.size() + sent_.size(); }
   bool has_open() const { return !open_.empty(); }
   // Reads that came since the last call begin a round, with this commit index. The round's number

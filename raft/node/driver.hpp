@@ -1,8 +1,7 @@
 // The host loop of RaftCore as a pure object: it orders what a Ready asks for (write, then answer),
-// stamps and forwards proposals, groups reads, streams snapshots, cuts the log, and gives up on what
-// takes too long. raft/node/node is the coroutine shell that performs its Output; the simulator
-// performs it on simulated disks.
-// Pure; on a node it lives on the io thread.
+// stamps and forwards proposals, groups reads, streams snapshots, cuts the log, and gives up on
+// what takes too long. raft/node/node is the coroutine shell that performs its Output; the
+// simulator performs it on simulated disks. Pure; on a node it lives on the io thread.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +71,8 @@ struct Output {
 
   bool empty() const {
     return !persist && messages.empty() && applied.empty() && reads.empty() &&
-           failed_proposals.empty() && member_changes.empty() && snapshot_work.empty() && !install &&
-           !became_leader && !removed;
+           failed_proposals.empty() && member_changes.empty() && snapshot_work.empty() &&
+           !install && !became_leader && !removed;
   }
 };
 
@@ -102,7 +101,8 @@ class Driver {
   void on_snapshot_begun(bool ok) { receiver_.on_begun(ok); }
   void on_snapshot_written(bool ok) { receiver_.on_written(ok); }
   void on_snapshot_installed();
-  // No client will be answered by this process any more; everything pending fails in the next Output.
+  // No client will be answered by this process any more; everything pending fails in the next
+  // Output.
   void fail_pending();
 
   // ---- output ----

@@ -1,5 +1,5 @@
-// Changes of the members asked for at this node, until they are committed: retried while there is no
-// leader or it is not ready, forwarded where this node follows. Pure; owned by the driver.
+// Changes of the members asked for at this node, until they are committed: retried while there is
+// no leader or it is not ready, forwarded where this node follows. Pure; owned by the driver.
 #pragma once
 
 #include <cstdint>

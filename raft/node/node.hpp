@@ -1,6 +1,6 @@
-// One Raft node at work: the shell around Driver. It gives the driver messages, ticks and proposals,
-// and performs its Output with the transport, the storage thread and the host's state machine.
-// Everything here runs on the io thread. Owned by the process; outlives io.run().
+// One Raft node at work: the shell around Driver. It gives the driver messages, ticks and
+// proposals, and performs its Output with the transport, the storage thread and the host's state
+// machine. Everything here runs on the io thread. Owned by the process; outlives io.run().
 #pragma once
 
 #include <asio/io_context.hpp>

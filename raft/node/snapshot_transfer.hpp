@@ -30,7 +30,8 @@ struct WriteChunk {
   std::uint64_t offset = 0;
   base::SharedBytes data;
 };
-using SnapshotWork = std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk>;
+using SnapshotWork =
+    std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk>;
 
 // On a leader: one transfer at a time, to one follower after the other.
 class SnapshotSender {

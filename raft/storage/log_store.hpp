@@ -50,7 +50,8 @@ struct PersistBatch {
 struct LoadedLog {
   Identity identity;
   HardState hard_state;
-  LogPosition compacted;       // never beyond hard_state.commit; the log begins after it; {0,0} for a whole log
+  // The log begins after it; {0,0} for a whole log. Never beyond hard_state.commit.
+  LogPosition compacted;
   std::vector<Entry> entries;  // each one's checksum has been verified
   // The side file knows of later entries than the database has: acknowledged entries are lost.
   // The node must not vote until it has been caught up. Stays so across restarts until the log has

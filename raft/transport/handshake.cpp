@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "raft/core/configuration.hpp"
 
@@ -9,6 +11,11 @@ namespace raft {
 namespace {
 
 constexpr std::uint64_t magic = 0x6572'6977'7466'6172;  // "raftwire"
+
+// It goes into log lines: no line breaks, no escape sequences.
+bool printable(base::BytesView text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
 
 }  // namespace
 
@@ -39,7 +46,7 @@ std::optional<Handshake> decode_handshake(base::BytesView bytes) {
   handshake.incarnation = reader.u64();
   handshake.address = reader.string();
   if (!reader.ok() || !handshake.node_id || handshake.address.size() > address_bytes_max ||
-      handshake.protocol_min > handshake.protocol_max)
+      !printable(handshake.address) || handshake.protocol_min > handshake.protocol_max)
     return std::nullopt;
   return handshake;
 }

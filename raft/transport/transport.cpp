@@ -41,7 +41,12 @@ void Transport::Implementation::make_listener() {
   hooks.on_connect = [weak = weak_from_this()](const Handshake& other) {
     const auto owner = weak.lock();
     if (!owner || owner->closed) return;
-    if (!owner->known.contains(other.node_id)) owner->dial(other.node_id, other.address, false);
+    const auto found = owner->known.find(other.node_id);
+    const bool reachable =
+        found != owner->known.end() &&
+        (found->second.configured || (!found->second.peer->closed() &&
+                                      found->second.peer->address() == other.address));
+    if (!reachable) owner->dial(other.node_id, other.address, false);
   };
   hooks.on_message = [weak = weak_from_this()](Message message) {
     const auto owner = weak.lock();

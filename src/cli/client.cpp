@@ -72,8 +72,9 @@ CommandError Client::refused(const http::Response& response) const {
       if (!text.empty()) return failed(printable(text));
     }
   }
-  return failed(fmt::format("{} answered {} {}", server_, response.status,
-                            http::reason_phrase(response.status)));
+  const std::string_view phrase = http::reason_phrase(response.status);  // may be empty
+  return failed(fmt::format("{} answered {}{}{}", server_, response.status,
+                            phrase.empty() ? "" : " ", phrase));
 }
 
 CommandError Client::not_ipam() const {

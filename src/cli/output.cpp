@@ -89,7 +89,13 @@ std::string scalar_text(const boost::json::value& value) {
 
 std::string render_table(const std::vector<Column>& columns, const boost::json::array& rows,
                          std::size_t width) {
-  const std::vector<const Column*> shown = shown_columns(columns, Shown::csv_only);
+  std::vector<const Column*> shown = shown_columns(columns, Shown::csv_only);
+  std::erase_if(shown, [&rows](const Column* column) {
+    return column->hidden_if_empty &&
+           std::all_of(rows.begin(), rows.end(), [column](const boost::json::value& row) {
+             return column->text(row.as_object()).empty();
+           });
+  });
   std::vector<std::vector<std::string>> table(1);
   for (const Column* column : shown) table.front().push_back(column->title);
   for (const boost::json::value& row : rows) {

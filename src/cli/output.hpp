@@ -22,6 +22,7 @@ struct Column {
   Shown shown = Shown::always;
   bool shrinks = false;  // is cut with "…" where the table is too wide
   bool right_aligned = false;
+  bool hidden_if_empty = false;  // from a table where no row has it
 };
 
 // Columns aligned under their titles, two blanks between them. Shrinking columns give way until the

@@ -1,4 +1,4 @@
-// Which addresses of one network are free. Kept as the runs of free addresses in an AVL tree that is
+// Which addresses of one network are free: the runs of free addresses in an AVL tree that is
 // augmented with the longest run below each node: "the first k in a row" takes O(log runs) however
 // full the network is, and free space costs nothing whatever its size. Nodes live in one vector and
 // name one another by index. Pure; owned by a network of the address plan.

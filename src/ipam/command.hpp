@@ -1,5 +1,5 @@
-// What can be asked of the state machine. A command is an entry of the Raft log: encoded once by the
-// node that the client reached, decided by every node when it is applied. Pure.
+// What can be asked of the state machine. A command is an entry of the Raft log: encoded once by
+// the node that the client reached, decided by every node when it is applied. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// One command on its way through the state machine: what it may change, and the changes that it made
-// so far. Each decide() checks everything first and changes only what is then certain to succeed, so
-// an Error leaves nothing to undo. Pure; lives for the length of one StateMachine::apply().
+// One command on its way through the state machine: what it may change, and the changes that it
+// made so far. Each decide() checks everything first and changes only what is then certain to
+// succeed, so an Error leaves nothing to undo. Pure; lives for the length of one
+// StateMachine::apply().
 #pragma once
 
 #include <string>

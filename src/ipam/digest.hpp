@@ -1,5 +1,5 @@
-// A 64-bit digest of records in a fixed order, equal on every machine. It finds nodes that have come
-// apart; it is no protection against somebody who wants two states to look alike. Pure.
+// A 64-bit digest of records in a fixed order, equal on every machine. It finds nodes that have
+// come apart; it is no protection against somebody who wants two states to look alike. Pure.
 #pragma once
 
 #include <cstdint>

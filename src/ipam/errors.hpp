@@ -13,7 +13,7 @@ enum class ErrorCode : std::uint8_t {
   network_exists,             // 409 duplicate CIDR
   network_full,               // 409 "no available IP addresses in 10.0.0.0/24"
   network_has_allocations,    // 409 "cannot delete network with active allocations"
-  child_holds_allocations,    // 409 the new network would cover addresses that its parent handed out
+  child_holds_allocations,    // 409 the new network would cover what its parent handed out
   already_released,           // 409
   invalid_argument,           // 400 what the API could not check on its own
 };

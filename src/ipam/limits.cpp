@@ -39,7 +39,8 @@ struct BodyCheck {
     if (const auto* prefix = std::get_if<Prefix>(&command.network))
       if (auto error = check_prefix(*prefix)) return error;
     if (command.count == 0) return invalid("count must be at least 1");
-    if (command.ttl_seconds && (*command.ttl_seconds == 0 || *command.ttl_seconds > ttl_seconds_max))
+    const std::uint64_t ttl = command.ttl_seconds.value_or(1);
+    if (ttl == 0 || ttl > ttl_seconds_max)
       return invalid(fmt::format("ttl must be from 1 to {} seconds", ttl_seconds_max));
     if (auto error = check_text("hostname", command.hostname, hostname_bytes_max)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))

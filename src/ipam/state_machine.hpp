@@ -52,8 +52,8 @@ class StateMachine {
   const Counters& counters() const;
 
   // ---- loading from state.db; any order of networks before any order of active allocations ----
-  // Rows that contradict one another (an address held twice, a network that does not exist, …) are
-  // a broken file: load_network and load_allocation throw std::runtime_error with the reason.
+  // Rows that contradict one another (an address held twice, a network that does not exist) are a
+  // broken file: load_network and load_allocation throw std::runtime_error with the reason.
   void load_counters(const Counters& counters);
   void load_network(Network network);
   void load_allocation(Allocation allocation);

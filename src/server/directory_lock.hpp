@@ -32,7 +32,8 @@ class DirectoryLock {
   const int descriptor_;
 };
 
-// The URL of the server that holds the directory; nullopt where none does, or it does not serve yet.
+// The URL of the server that holds the directory; nullopt where none does, or it does not serve
+// yet.
 std::optional<std::string> server_url_of(const std::filesystem::path& directory);
 
 }  // namespace server

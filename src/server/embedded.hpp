@@ -10,8 +10,8 @@
 
 namespace server {
 
-// Waits up to ten seconds for another `ipam` that holds the directory. Where a server comes up in it
-// meanwhile, the result is a connection to that server.
+// Waits up to ten seconds for another `ipam` that holds the directory. Where a server comes up in
+// it meanwhile, the result is a connection to that server.
 base::Result<std::unique_ptr<cli::Connection>, std::string> open_embedded(
     const std::string& data_dir);
 

@@ -43,8 +43,8 @@ base::Result<std::unique_ptr<raft::LogStore>, Error> open_log(const NodeSpec& sp
   if (!raft::LogStore::exists(spec.data_dir)) {
     if (std::filesystem::exists(spec.data_dir / "state.db"))
       return base::fail(fmt::format(
-          "{0}/raft.db is missing, though {0}/state.db is there: without its log and vote this node "
-          "must not go on; restore the directory from a backup, or move it away and join anew",
+          "{0}/raft.db is missing, though {0}/state.db is there: without its log and vote this "
+          "node must not go on; restore the directory from a backup, or move it away and join anew",
           spec.data_dir.string()));
     raft::Identity identity;
     identity.cluster_id = spec.cluster_id;

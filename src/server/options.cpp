@@ -139,7 +139,7 @@ Step read_data_dir(const cli::Arguments& arguments, const cli::Environment& envi
   }
   options.config_file = choose_config_file(arguments, environment);
   auto config = read_cluster_config(options.config_file);
-  if (!config) return base::fail(cli::failed(config.error()));
+  if (!config) return base::fail(usage(config.error()));
   options.data_dir = data_directory(*config, options.config_file);
   options.cluster = std::move(*config);
   return base::Ok{};

@@ -31,8 +31,8 @@ struct ServerOptions {
   std::uint64_t log_entries_kept = 10000;
 };
 
-// `args` is what follows `server`. Reads cluster.json in cluster mode. Errors: wrong usage names
-// the flag or the variable (exit code 2), a broken cluster.json the file and the key (exit code 1).
+// `args` is what follows `server`. Reads cluster.json in cluster mode. An error names the flag
+// or the variable, or the file and its key; all are wrong usage (exit code 2).
 base::Result<ServerOptions, cli::CommandError> parse_server_options(
     const std::vector<std::string>& args, const cli::Environment& environment);
 

@@ -121,8 +121,8 @@ class Process {
 
   std::string held_by_another() const {
     const auto url = server_url_of(options_.data_dir);
-    return fmt::format("the data directory {} is in use by another ipam{}; stop it first, or choose "
-                       "another directory",
+    return fmt::format("the data directory {} is in use by another ipam{}; stop it first, or "
+                       "choose another directory",
                        options_.data_dir, url ? " that serves " + *url : std::string());
   }
 

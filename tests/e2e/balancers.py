@@ -152,4 +152,5 @@ def docker_entrypoint_forms_a_node(env):
     start('alone', **node)
     start('alone', **node)  # again, on the data that is there
     shutil.rmtree(env.path('data'))
+    os.makedirs(env.path('data/lost+found'))  # as a volume with a file system of its own has it
     start('member', **node, IPAM_INITIAL_MEMBERS='1:' + node['IPAM_RAFT_ADDR'])

@@ -69,7 +69,9 @@ def cluster_script_detached(env):
 @test(1200)
 def cluster_script_in_the_foreground(env):
     variables = settings(env)
-    process = env.start('script', [SCRIPT], env=variables, start_new_session=True)
+    # Whoever runs the tests in the background has SIGINT ignored, and a shell inherits that.
+    process = env.start('script', ['env', '--default-signal=INT', SCRIPT], env=variables,
+                        start_new_session=True)
     wait_until('the cluster is up', lambda: 'Ctrl-C' in process.log() or not process.alive(), 900)
     check(process.alive(), process.log())
     os.killpg(process.popen.pid, signal.SIGINT)  # Ctrl-C reaches the whole group

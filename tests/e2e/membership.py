@@ -74,7 +74,7 @@ def membership_changes_that_make_no_sense_are_refused(env):
         ('POST', '/cluster/nodes', {'addr': 'localhost:5'}, 400),
         ('POST', '/cluster/nodes', {'node_id': 0, 'addr': 'localhost:5'}, 400),
         ('POST', '/cluster/nodes', {'node_id': 4, 'addr': 'no-port'}, 400),
-        ('POST', '/cluster/nodes', {'node_id': '4', 'addr': 'localhost:5'}, 400),
+        ('POST', '/cluster/nodes', {'node_id': 'four', 'addr': 'localhost:5'}, 400),
         ('POST', '/cluster/nodes', {'node_id': 1, 'addr': 'localhost:5'}, 409),
         ('POST', '/cluster/nodes', {'node_id': 9, 'addr': cluster.nodes[0].address}, 409),
         ('DELETE', '/cluster/nodes/9', None, 404),
@@ -101,5 +101,8 @@ def nodes_are_added_and_removed_by_the_command_line(env):
     check(not is_voter(member(leader, 4)), 'a node that never answered is a voter')
     env.ipam('cluster', 'remove-node', '4', '--config', leader.config)
     check(member(leader, 4) is None, 'node 4 is still a member')
+    actions = {entry['action'] for entry in leader.get('/audit').json()}
+    for action in ('leader_elected', 'node_added', 'node_removed'):
+        check(action in actions, f'no {action} in the audit: {actions}')
     status = env.ipam('cluster', 'status', '--server', url)
     check('leader' in status.stdout, status.stdout)

@@ -1,5 +1,5 @@
-// Addresses and prefixes as text: what is parsed is valid, and printing it gives text that parses to
-// the same value and is its own canonical form.
+// Addresses and prefixes as text: what is parsed is valid, and printing it gives text that parses
+// to the same value and is its own canonical form.
 #include <cstdint>
 #include <string_view>
 

@@ -144,6 +144,14 @@ void FaultInjector::rejoin_or_add(base::Random& random, Host& leader) {
   host->start();
 }
 
+// A node that lost entries does not vote for a while: the others must be able to go on without it.
+bool FaultInjector::may_lose_tail(NodeId id) {
+  Host* const leader = cluster_.leader();
+  if (leader == nullptr || (tail_loser_ && tail_loser_ != id)) return false;
+  const raft::Configuration& configuration = leader->core().configuration();
+  return !configuration.joint && configuration.voter_count() >= 3;
+}
+
 void FaultInjector::begin(std::size_t number) {
   const Fault& fault = plan_[number];
   base::Random random(fault.salt);
@@ -189,9 +197,7 @@ void FaultInjector::begin(std::size_t number) {
         if (random.chance(60)) cluster_.host(other).on_disconnected(id);
       break;
     case FaultKind::lose_tail:
-      if (host.core().configuration().voter_count() < 3 || host.core().configuration().joint ||
-          (tail_loser_ && tail_loser_ != id))
-        break;
+      if (!may_lose_tail(id)) break;
       tail_loser_ = id;
       host.lose_tail_entries = 1 + random.below(5);
       crash(id, fault.duration);

@@ -58,6 +58,7 @@ class FaultInjector {
   void cut_both(raft::NodeId a, raft::NodeId b);
   void partition(FaultKind kind, base::Random& random);
   void change_members(FaultKind kind, base::Random& random);
+  bool may_lose_tail(raft::NodeId id);
   void rejoin_or_add(base::Random& random, Host& leader);
 
   World& world_;

@@ -106,7 +106,7 @@ void Host::crash() {
 void Host::stop() {
   world_.invariants.stopped(id());
   core_.reset();
-  received_snapshot_.reset();
+  received_snapshots_.clear();
   writes_.clear();
   writes_scheduled_ = writes_running_ = 0;
   turn_scheduled_ = false;
@@ -163,7 +163,7 @@ void Host::receive(InFlight in_flight) {
   const Message& message = in_flight.message;
   world_.trace.message(world_.now, TraceKind::delivered, message);
   if (const auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
-    received_snapshot_ = in_flight.snapshot;
+    received_snapshots_.push_back(in_flight.snapshot);
     if (world_.random.below(1000) >= world_.network.quality.loss_permille)
       world_.events.push(world_.now + world_.network.delay(), EventKind::snapshot_reported,
                          message.from, id().value(), install->meta.last.index.value());
@@ -176,15 +176,19 @@ void Host::perform(raft::Ready ready) {
   world_.invariants.appended(*core_, ready.entries);
   for (Message& message : ready.messages) send(std::move(message));
   if (ready.snapshot) {
-    if (!received_snapshot_ || received_snapshot_->meta() != *ready.snapshot)
+    const auto received =
+        std::find_if(received_snapshots_.begin(), received_snapshots_.end(),
+                     [&](const auto& one) { return one->meta() == *ready.snapshot; });
+    if (received == received_snapshots_.end())
       throw Violation("snapshot_is_here", "the core installs a snapshot whose bytes did not come");
-    state_ = *received_snapshot_;
+    state_ = **received;
     ++world_.statistics.snapshots;
     world_.trace.record(world_.now, TraceKind::installed, id(), state_.last.index.value(),
                         state_.last.term.value());
     world_.invariants.installed(state_);
     waiting_writes_.erase(waiting_writes_.begin(), waiting_writes_.upper_bound(state_.last.index));
   }
+  received_snapshots_.clear();
   persist(ready);
   if (options_.mutant == Mutant::apply_out_of_order && ready.committed.size() > 1)
     std::swap(ready.committed.front(), ready.committed.back());

@@ -128,7 +128,8 @@ class Host {
   // Lost by a crash.
   std::optional<raft::RaftCore> core_;
   State state_;
-  std::shared_ptr<const State> received_snapshot_;
+  // Those that the core was told of since its last Ready.
+  std::vector<std::shared_ptr<const State>> received_snapshots_;
   std::deque<PendingWrite> writes_;
   std::size_t writes_scheduled_ = 0, writes_running_ = 0;
   Time last_write_done_ = 0;

@@ -7,19 +7,22 @@
 namespace {
 
 const std::string network =
-    R"({"id":"net-1","cidr":"192.168.1.0/24","description":"Office, main","tags":["production","x"],)"
-    R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-16T10:30:00Z"})";
+    R"({"id":"net-1","cidr":"192.168.1.0/24","description":"Office, main",)"
+    R"("tags":["production","x"],"created_at":"2024-01-15T10:30:00Z",)"
+    R"("updated_at":"2024-01-16T10:30:00Z"})";
 const std::string allocation =
     R"({"id":"alloc-7","network_id":"net-1","ip":"192.168.1.1","end_ip":null,"hostname":"web-01",)"
     R"("description":"","tags":[],"status":"allocated","allocated_at":"2024-01-15T10:35:00Z",)"
     R"("expires_at":"2024-01-15T11:35:00Z","released_at":null})";
 const std::string block =
-    R"({"id":"alloc-8","network_id":"net-1","ip":"192.168.1.1","end_ip":"192.168.1.5","hostname":"",)"
-    R"("description":"","tags":[],"status":"allocated","allocated_at":"2024-01-15T10:35:00Z",)"
+    R"({"id":"alloc-8","network_id":"net-1","ip":"192.168.1.1","end_ip":"192.168.1.5",)"
+    R"("hostname":"","description":"","tags":[],"status":"allocated",)"
+    R"("allocated_at":"2024-01-15T10:35:00Z",)"
     R"("expires_at":null,"released_at":null})";
 const std::string stats_fields =
     R"("total_ips":254,"allocated_ips":45,"available_ips":209,"reserved_ips":0,)"
-    R"("utilization_percent":17.7,"first_available":"192.168.1.46","last_allocated":"192.168.1.45"})";
+    R"("utilization_percent":17.7,"first_available":"192.168.1.46",)"
+    R"("last_allocated":"192.168.1.45"})";
 
 struct Answer {
   int status;
@@ -218,14 +221,15 @@ TEST_CASE("release refuses what is not held, held twice, or inside a block") {
   std::string other = allocation;
   other.replace(other.find("net-1"), 5, "net-2");
   check_failure({{"release", "192.168.1.1"}, {{200, "[" + allocation + "," + other + "]"}}, {find},
-                 "IP 192.168.1.1 is allocated in several networks (net-1, net-2): name one with -n"},
-                1);
+                 "IP 192.168.1.1 is allocated in several networks (net-1, net-2): name one with "
+                 "-n"}, 1);
   check_failure({{"release", "192.168.1.3"}, {{200, "[" + block + "]"}},
                  {"GET /api/v1/allocations?ip=192.168.1.3"},
                  "IP 192.168.1.3 is inside the block 192.168.1.1 - 192.168.1.5 (alloc-8): release "
                  "its first address 192.168.1.1, which releases the whole block"}, 1);
   check_failure({{"release", "not-an-ip"}, {}, {}, "invalid IP address 'not-an-ip'"}, 1);
-  check_failure({{"release", "192.168.1.1", "-n", ""}, {}, {}, "--network-id must not be empty"}, 2);
+  check_failure({{"release", "192.168.1.1", "-n", ""}, {}, {},
+                 "--network-id must not be empty"}, 2);
   check_failure({{"release"}, {}, {}, "'ipam release' needs IP (see 'ipam release --help')"}, 2);
   // Records that do not hold it, should the server not know the filter, are never released.
   std::string released = allocation;
@@ -304,8 +308,8 @@ TEST_CASE("audit") {
       R"([{"id":"audit-9","timestamp":"2024-01-15T10:30:00Z","action":"network_created",)"
       R"("resource":"net-123","details":"Created network 192.168.1.0/24","user":"system"}])";
   check({{"audit"}, {{200, body}}, {"GET /api/v1/audit?limit=100"},
-         "Time                  Action           Resource  Details                 User\n"
-         "2024-01-15T10:30:00Z  network_created  net-123   Created network 192.1…  system\n"});
+         "Time                  Action           Resource  Details                  User\n"
+         "2024-01-15T10:30:00Z  network_created  net-123   Created network 192.16…  system\n"});
   check({{"audit", "--limit", "5", "--output", "json"}, {{200, body}},
          {"GET /api/v1/audit?limit=5"}, body + "\n"});
   check({{"audit", "--output", "csv"}, {{200, body}}, {"GET /api/v1/audit?limit=100"},
@@ -320,8 +324,9 @@ TEST_CASE("audit") {
 
 TEST_CASE("cluster status") {
   const std::string body =
-      R"({"node_id":1,"cluster_id":100,"role":"leader","raft_state":"StateLeader","has_leader":true,)"
-      R"("leader_id":1,"term":1,"commit_index":42,"applied_index":42,"last_log_index":42,)"
+      R"({"node_id":1,"cluster_id":100,"role":"leader","raft_state":"StateLeader",)"
+      R"("has_leader":true,"leader_id":1,"term":1,"commit_index":42,"applied_index":42,)"
+      R"("last_log_index":42,)"
       R"("snapshot_index":0,"members":[)"
       R"({"node_id":1,"addr":"n1:5001","role":"leader","voter":true,"match_index":42,"lag":0,)"
       R"("last_heard_ms":0},{"node_id":2,"addr":"n2:5002","role":"follower","voter":false,)"
@@ -383,7 +388,8 @@ TEST_CASE("tables fit a terminal of 80 columns") {
   world.answer(200, "[" + wide + "]");
   CHECK(world.run({"network", "list"}) == 0);
   std::istringstream lines(world.out);
-  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 80 + 2 * 2);  // "…" is 3
+  for (std::string line; std::getline(lines, line);)
+    CHECK(line.size() <= 80 + 2 * 2);  // bytes: "…" has three
   world.answer(200, "[" + wide + "]");
   CHECK(world.run({"network", "list"}, 0) == 0);
   CHECK(world.out.find(std::string(200, 'd')) != std::string::npos);

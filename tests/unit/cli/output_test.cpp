@@ -16,7 +16,8 @@ TEST_CASE("a table aligns its columns") {
   const std::vector<Column> columns = {{"ID", field("id")},
                                        {"Count", field("n"), Shown::always, false, true},
                                        {"Text", field("t")}};
-  CHECK(render_table(columns, rows(R"([{"id":"net-1","n":5,"t":"é"},{"id":"n","n":1234567}])"), 80) ==
+  const boost::json::array two = rows(R"([{"id":"net-1","n":5,"t":"é"},{"id":"n","n":1234567}])");
+  CHECK(render_table(columns, two, 80) ==
         "ID       Count  Text\n"
         "net-1        5  é\n"
         "n      1234567\n");
@@ -31,7 +32,7 @@ TEST_CASE("shrinking columns give way until the table fits") {
                            std::string(40, 'y') + R"("}])";
   const std::string fitted = render_table(columns, rows(wide), 60);
   const std::string line = fitted.substr(fitted.find('\n') + 1);
-  CHECK(line == "12345  " + std::string(25, 'x') + "…  " + std::string(24, 'y') + "…\n");
+  CHECK(line == "12345  " + std::string(24, 'x') + "…  " + std::string(25, 'y') + "…\n");
   SUBCASE("width 0 is no limit") {
     CHECK(render_table(columns, rows(wide), 0).find(std::string(50, 'x')) != std::string::npos);
   }
@@ -43,6 +44,14 @@ TEST_CASE("shrinking columns give way until the table fits") {
     const std::string accents = R"([{"id":"1","a":"éééééééééééé","b":""}])";
     CHECK(render_table(columns, rows(accents), 12).find("1   ééééééé…\n") != std::string::npos);
   }
+}
+
+TEST_CASE("a column that may be hidden is shown once a row has it") {
+  const std::vector<Column> columns = {
+      {"A", field("a")}, {"B", field("b"), Shown::always, false, false, true}};
+  CHECK(render_table(columns, rows(R"([{"a":1},{"a":2,"b":""}])"), 80) == "A\n1\n2\n");
+  CHECK(render_table(columns, rows(R"([{"a":1},{"a":2,"b":3}])"), 80) == "A  B\n1\n2  3\n");
+  CHECK(render_csv(columns, rows(R"([{"a":1}])")) == "A,B\r\n1,\r\n");
 }
 
 TEST_CASE("csv quotes as RFC 4180 says and knows columns that tables leave out") {

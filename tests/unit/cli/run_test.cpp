@@ -13,11 +13,10 @@ const std::vector<std::string> own_commands = {
     "stats",          "audit",            "cluster status",     "cluster add-node",
     "cluster remove-node"};
 
-std::vector<std::string> words_of(const std::string& line) { return cli::split_list([&line] {
-  std::string commas = line;
-  for (char& c : commas) c = c == ' ' ? ',' : c;
-  return commas;
-}()); }
+std::vector<std::string> words_of(std::string line) {
+  for (char& c : line) c = c == ' ' ? ',' : c;
+  return cli::split_list(line);
+}
 
 }  // namespace
 
@@ -79,7 +78,8 @@ TEST_CASE("each command explains itself with usage, options and an example") {
 TEST_CASE("an unknown command is wrong usage that suggests the nearest") {
   World world;
   CHECK(world.run({"alocate"}) == 2);
-  CHECK(world.err == "Error: unknown command 'alocate'; did you mean 'allocate'? (see 'ipam --help')\n");
+  CHECK(world.err ==
+        "Error: unknown command 'alocate'; did you mean 'allocate'? (see 'ipam --help')\n");
   CHECK(world.run({"network", "lst"}) == 2);
   CHECK(contains(world.err, "did you mean 'network list'?"));
   CHECK(world.run({"frobnicate"}) == 2);
@@ -142,7 +142,8 @@ TEST_CASE("a server that cannot be reached gives exit code 3 and a hint") {
 
 TEST_CASE("a write without an answer says that it may have happened") {
   World world;
-  const cli::ConnectionError lost{cli::ConnectionError::Kind::no_answer, "no answer from X: closed"};
+  const cli::ConnectionError lost{cli::ConnectionError::Kind::no_answer,
+                                  "no answer from X: closed"};
   world.answers.push_back(base::fail(lost));
   CHECK(world.run({"list"}) == 1);
   CHECK(world.err == "Error: no answer from X: closed\n");
@@ -157,7 +158,8 @@ TEST_CASE("problems are printed by their error, detail or title, others by their
       {503, R"({"title":"t","detail":"no leader"})", "no leader"},
       {504, R"({"title":"Outcome unknown"})", "Outcome unknown"},
       {401, R"({"error":"\u001b[2Jtoken"})", "?[2Jtoken"},
-      {502, "<html>bad gateway</html>", "http://h:1 answered 502 Bad Gateway"},
+      {403, "<html>forbidden</html>", "http://h:1 answered 403 Forbidden"},
+      {599, "", "http://h:1 answered 599"},
       {302, "", "http://h:1 answered 302 Found"},
       {500, "[]", "http://h:1 answered 500 Internal Server Error"},
   };

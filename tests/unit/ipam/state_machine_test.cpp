@@ -82,8 +82,8 @@ std::string stats_of(const Plan& plan, NetworkId id) {
 
 TEST_CASE("a new network is stored, stamped and audited") {
   Plan plan;
-  const Outcome outcome =
-      plan.apply(CreateNetwork{*parse_prefix("192.168.1.0/24"), "Office network", {"a", "b"}}, "ann");
+  const CreateNetwork command{*parse_prefix("192.168.1.0/24"), "Office network", {"a", "b"}};
+  const Outcome outcome = plan.apply(command, "ann");
   REQUIRE(std::holds_alternative<Network>(outcome));
   const Network& network = std::get<Network>(outcome);
   CHECK(to_string(network.id) == "net-1");
@@ -362,7 +362,8 @@ TEST_CASE("limits are checked again when a command is applied") {
     CHECK(plan.machine.digest() == before);
   };
   const Prefix prefix = *parse_prefix("10.1.0.0/24");
-  refused(CreateNetwork{prefix, std::string(1025, 'd'), {}}, "description is longer than 1024 bytes");
+  refused(CreateNetwork{prefix, std::string(1025, 'd'), {}},
+          "description is longer than 1024 bytes");
   refused(CreateNetwork{prefix, "", std::vector<std::string>(65)}, "more than 64 tags");
   refused(CreateNetwork{prefix, "", {std::string(129, 't')}}, "a tag is longer than 128 bytes");
   refused(CreateNetwork{{{Family::ipv4, 1}, 8}, "", {}},

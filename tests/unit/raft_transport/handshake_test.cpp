@@ -52,6 +52,9 @@ TEST_CASE("what is no handshake is refused") {
   bad = good;
   bad[28] = 0;  // node id
   CHECK_FALSE(decode_handshake(bad).has_value());
+  bad = good;
+  bad.back() = '\n';  // would forge a line of the log
+  CHECK_FALSE(decode_handshake(bad).has_value());
 }
 
 TEST_CASE("check names what keeps two nodes apart") {

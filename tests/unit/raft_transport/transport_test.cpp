@@ -205,6 +205,15 @@ TEST_CASE_FIXTURE(Fixture, "an unknown dialer is answered at the address of its 
   CHECK(ends_by_itself(io));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a learned peer that moves is dialled at its new address") {
+  TestNode one(io, logger, 1), two(io, logger, 2), moved(io, logger, 2);
+  two.transport->set_peers({{one.id, one.address}});
+  REQUIRE(connect(io, one, two));
+  moved.transport->set_peers({{one.id, one.address}});  // and replaces the older connection
+  two.transport->close();
+  REQUIRE(connect(io, one, moved));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a learned peer retires when idle and is dialled again when needed") {
   TransportLimits limits = fast_limits();
   limits.learned_idle_timeout = 1ms;

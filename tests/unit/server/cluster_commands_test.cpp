@@ -213,11 +213,12 @@ TEST_CASE("a broken list of members names the part that is broken") {
 }
 
 TEST_CASE("init and join explain themselves") {
-  for (const auto& [command, words] : {std::pair{server::cluster_init, "ipam cluster init"},
-                                       std::pair{server::cluster_join, "ipam cluster join"}}) {
+  const std::pair<Command, std::string> commands[] = {
+      {server::cluster_init, "ipam cluster init"}, {server::cluster_join, "ipam cluster join"}};
+  for (const auto& [command, words] : commands) {
     const Outcome outcome = run(command, {"--help"});
     CHECK(outcome.code == 0);
-    CHECK(outcome.out.find(std::string("Usage:\n  ") + words) != std::string::npos);
+    CHECK(outcome.out.find("Usage:\n  " + words) != std::string::npos);
     CHECK(outcome.out.find("--initial-members LIST") != std::string::npos);
     CHECK(outcome.out.find("Examples:\n") != std::string::npos);
   }

@@ -174,13 +174,13 @@ TEST_CASE("a cluster.json that is missing or broken is a failure, not wrong usag
   const std::string file = directory / "cluster.json";
   const auto missing = parse({"--cluster", "--config", file});
   REQUIRE_FALSE(missing);
-  CHECK(missing.error().code == cli::ExitCode::failed);
+  CHECK(missing.error().code == cli::ExitCode::usage);
   CHECK(missing.error().message ==
         file + ": no such file; write one with `ipam cluster init` or `ipam cluster join`");
   write_file(file, "{\"node_id\":0}");
   const auto broken = parse({"--cluster", "--config", file});
   REQUIRE_FALSE(broken);
-  CHECK(broken.error().code == cli::ExitCode::failed);
+  CHECK(broken.error().code == cli::ExitCode::usage);
   CHECK(broken.error().message == file + ": cluster_id: is missing");
 }
 
