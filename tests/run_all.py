@@ -162,8 +162,7 @@ def sanitized(run):
     """AddressSanitizer and UBSan over all unit tests and the simulation; the fuzzers' build too."""
     build = 'build-asan'
     if not configure(run, build, ['-Db_sanitize=address,undefined', '-Dfuzz=true',
-                                  '-Dcpp_args=-fsanitize=fuzzer-no-link -g1 '
-                                  '-fno-omit-frame-pointer']):
+                                  '-Dcpp_args=-g1 -fno-omit-frame-pointer']):
         return False
     tests = introspect(build, '--tests')
     fuzzers = [target for target in introspect(build, '--targets')

@@ -254,7 +254,8 @@ void finish(Worker& worker, const Arguments& arguments, Totals& totals) {
     ++totals.violations;
     ++totals.seeds;
     totals.failed_seeds.push_back(worker.seed);
-    fmt::print(stderr, "\nVIOLATION of assertion by seed {}: the process ended\nreplay: {} --trace\n",
+    fmt::print(stderr,
+               "\nVIOLATION of assertion by seed {}: the process ended\nreplay: {} --trace\n",
                worker.seed, replay_command(arguments, worker.seed));
     worker.seed = 0;
   }
@@ -312,8 +313,8 @@ int main(int count, char** words) {
     fmt::print("seeds with five crashes, five elections, two membership changes and a snapshot: "
                "{:.1f}%\n",
                100.0 * static_cast<double>(totals.rich_seeds) / static_cast<double>(totals.seeds));
-  fmt::print("seeds={} simulated_hours={:.2f} wall_s={:.2f} speedup={:.0f}x elections={} crashes={} "
-             "membership_changes={} snapshots={} reads={} writes={} violations={}\n",
+  fmt::print("seeds={} simulated_hours={:.2f} wall_s={:.2f} speedup={:.0f}x elections={} "
+             "crashes={} membership_changes={} snapshots={} reads={} writes={} violations={}\n",
              totals.seeds, simulated / 3600, wall, simulated / wall, s.elections, s.crashes,
              s.membership_changes, s.snapshots, s.reads, s.writes, totals.violations);
   return totals.violations == 0 ? 0 : 1;

@@ -15,13 +15,13 @@
 //   compact 1 5        node 1 forgets its log up to 5
 //   crash 1, restart 1 what was not persisted is lost
 //   partition 1 | 2 3  messages between the sides are lost; "heal" ends it
-//   expect leader 1, expect term 2 5, expect commit 2 5, expect log 2 1/1 2/1, expect applied 2 a b,
-//   expect members 2 1v 2v, expect role 1 follower
+//   expect leader 1, expect term 2 5, expect commit 2 5, expect log 2 1/1 2/1,
+//   expect applied 2 a b, expect members 2 1v 2v, expect role 1 follower
 //   quiet, loud        whether messages are printed
 //   # a comment        is kept
 //
-// Every line is printed, and under it, indented, what it caused. The script file holds exactly that
-// output: lines that begin with two blanks are expected, all others are the script.
+// Every line is printed, and under it, indented, what it caused. The script file holds exactly
+// that output: lines that begin with two blanks are expected, all others are the script.
 #pragma once
 
 #include <string>

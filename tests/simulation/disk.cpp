@@ -27,10 +27,10 @@ void Disk::write(const Batch& batch) {
   if (!batch.entries.empty()) {
     const Index first = batch.entries.front().index;
     if (first > last_index() + 1 || first <= state_->last.index)
-      throw Violation("durable_log", fmt::format("entries from {} on are written to a log that ends "
-                                                 "at {}, with state as of {}",
-                                                 first.value(), last_index().value(),
-                                                 state_->last.index.value()));
+      throw Violation("durable_log",
+                      fmt::format("entries from {} on are written to a log that ends at {}, with "
+                                  "state as of {}",
+                                  first.value(), last_index().value(), state_->last.index.value()));
     entries_.resize(first - compacted_.index - 1);
     for (const raft::Entry& entry : batch.entries) {
       if (entry.index != last_index() + 1)
@@ -54,9 +54,10 @@ void Disk::write(const Batch& batch) {
 
 void Disk::write_state(std::shared_ptr<const State> state) {
   if (state->last.index < compacted_.index || state->last.index > last_index())
-    throw Violation("durable_log", fmt::format("applied up to {}, but the log is durable from {} to {}",
-                                               state->last.index.value(), compacted_.index.value(),
-                                               last_index().value()));
+    throw Violation("durable_log",
+                    fmt::format("applied up to {}, but the log is durable from {} to {}",
+                                state->last.index.value(), compacted_.index.value(),
+                                last_index().value()));
   state_ = std::move(state);
 }
 

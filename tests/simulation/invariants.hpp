@@ -1,7 +1,7 @@
-// What must hold in every run, whatever the faults. One object sees all nodes at once, which no node
-// can; it is told of every step and throws a Violation that names the broken invariant:
+// What must hold in every run, whatever the faults. One object sees all nodes at once, which no
+// node can; it is told of every step and throws a Violation that names the broken invariant:
 //
-//   election_safety                at most one leader in a term, by a quorum of votes that were cast
+//   election_safety                one leader in a term, by a quorum of votes
 //   vote_once                      a node gives one vote in a term
 //   monotonic_term, monotonic_commit
 //   leader_append_only             a leader neither cuts nor overwrites its log

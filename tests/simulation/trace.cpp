@@ -139,7 +139,8 @@ std::string format(const TraceRecord& r) {
     case TraceKind::fault_ended: return at + fmt::format("fault #{} ends", r.a);
     case TraceKind::proposed:
       return at + fmt::format("{} proposes {}/{} count={}", r.node, r.a, r.b, r.c);
-    case TraceKind::acknowledged: return at + fmt::format("{} answers write {}/{}", r.node, r.a, r.b);
+    case TraceKind::acknowledged:
+      return at + fmt::format("{} answers write {}/{}", r.node, r.a, r.b);
     case TraceKind::read_started:
       return at + fmt::format("{} read {} begins, must see {}", r.node, r.a, r.b);
     case TraceKind::read_served:

@@ -195,7 +195,7 @@ TEST_CASE("append_entries rejects a gap and says where the logs may agree (Raft 
   CHECK(node.core().log().last_index() == Index(2));
 }
 
-TEST_CASE("a stale append cuts nothing and acknowledges only what it proved (raft-scenarios 9, 10)") {
+TEST_CASE("a stale append cuts nothing and acknowledges what it proved (raft-scenarios 9, 10)") {
   Node node(2, with_log(3, {1, 1, 1, 1}));
   AppendEntries request;
   request.previous = {Index(1), Term(1)};

@@ -21,7 +21,7 @@ Configuration voters(std::initializer_list<std::uint64_t> ids) {
 
 }  // namespace
 
-TEST_CASE("a configuration counts from the moment it is appended and goes with its entry (Raft §6)") {
+TEST_CASE("a configuration counts once it is appended and goes with its entry (Raft §6)") {
   Membership membership(Index(0), voters({1, 2, 3}));
   membership.append(Index(5), voters({1, 2, 3, 4}));
   membership.append(Index(8), voters({1, 2}));
