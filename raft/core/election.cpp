@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 #include "raft/core/node.hpp"
 
 namespace raft {
@@ -12,7 +13,12 @@ void RaftCore::reset_election_timer() {
       random_.between(options_.election_timeout_ticks, 2 * options_.election_timeout_ticks - 1));
 }
 
-bool RaftCore::may_vote() const { return !suspended_until_; }
+// A node that knows of no configuration was never a voter, or its disk was wiped and it does not
+// know how it voted and what it acknowledged: members of long ago could otherwise elect one
+// another.
+bool RaftCore::may_vote() const {
+  return !suspended_until_ && !membership_.current().members.empty();
+}
 
 // Stickiness (thesis §4.2.3): a node that hears from a leader helps nobody to replace it.
 bool RaftCore::hears_leader() const {
@@ -92,7 +98,8 @@ void RaftCore::count_votes() {
     const auto it = votes.find(voter);
     return it == votes.end() ? unknown : it->second;
   };
-  const Configuration& configuration = membership_.current();
+  Configuration configuration = membership_.current();
+  if (MUTANT(joint_needs_one_half)) configuration.joint = false;
   if (has_quorum(configuration, [&](NodeId voter) { return answer(voter, false); })) {
     if (pre_candidate != nullptr)
       begin_vote(false);
@@ -105,14 +112,18 @@ void RaftCore::count_votes() {
 }
 
 void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
-  const bool not_voted = vote_ == from || (!vote_ && !leader_);
-  const bool grant = may_vote() && log_.up_to_date(request.last_log) &&
+  if (MUTANT(pre_vote_clears_vote) && request.pre_vote) vote_ = NodeId();
+  const bool not_voted = vote_ == from || (!vote_ && !leader_) || MUTANT(votes_twice);
+  if (MUTANT(learner_refuses_vote) && !membership_.current().is_voter(id())) return;
+  const bool grant = may_vote() &&
+                     (log_.up_to_date(request.last_log) || MUTANT(votes_for_shorter_log)) &&
                      (request.pre_vote ? term > term_ || not_voted : not_voted && !is_leader());
   if (grant && !request.pre_vote) {
     vote_ = from;
     reset_election_timer();
     send_after_persist(from, RequestVoteResponse{false, true});
   } else {
+    if (MUTANT(pre_vote_resets_timer) && grant) reset_election_timer();
     send_with_term(from, grant ? term : term_, RequestVoteResponse{request.pre_vote, grant});
   }
 }
@@ -120,6 +131,10 @@ void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
 void RaftCore::handle(NodeId from, const RequestVoteResponse& response) {
   auto* pre_candidate = std::get_if<PreCandidate>(&role_);
   auto* candidate = std::get_if<Candidate>(&role_);
+  if (MUTANT(pre_vote_counts_as_vote) && candidate != nullptr && response.pre_vote) {
+    candidate->votes.emplace(from, response.granted);
+    return count_votes();
+  }
   if (response.pre_vote ? pre_candidate == nullptr : candidate == nullptr) return;
   auto& votes = response.pre_vote ? pre_candidate->votes : candidate->votes;
   votes.emplace(from, response.granted);
@@ -161,6 +176,7 @@ void RaftCore::heard_from_leader(NodeId leader) {
 void RaftCore::become_leader() {
   ASSERT(std::holds_alternative<Candidate>(role_));
   leader_ = id();
+  if (MUTANT(term_raised_after_winning)) ++term_;
   Leader leader;
   leader.term_start = log_.last_index() + 1;
   for (Index index = commit_ + 1; index <= log_.last_index(); ++index)
@@ -176,7 +192,7 @@ bool RaftCore::accept_term(const Message& message) {
   const auto* vote_response = std::get_if<RequestVoteResponse>(&message.body);
   if (vote != nullptr) tell_if_removed(message.from);
   if (vote != nullptr && !vote->leadership_transfer && message.term > term_ && hears_leader() &&
-      leader_ != message.from)
+      (leader_ != message.from || MUTANT(deposed_leader_is_shunned)))
     return false;
   if (message.term < term_) {
     answer_lower_term(message);
@@ -198,6 +214,7 @@ bool RaftCore::accept_term(const Message& message) {
 // A sender of an earlier term must learn of ours, or it would neither lead nor follow for ever
 // (raft-scenarios.md, 5).
 void RaftCore::answer_lower_term(const Message& message) {
+  if (MUTANT(lower_term_is_ignored)) return;
   if (const auto* vote = std::get_if<RequestVote>(&message.body))
     send(message.from, RequestVoteResponse{vote->pre_vote, false});
   else if (std::holds_alternative<AppendEntries>(message.body) ||

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 
 namespace raft {
 
@@ -94,6 +95,10 @@ std::vector<Entry> Log::take_unwritten() {
 }
 
 bool Log::on_persisted(const PersistToken& token) {
+  if (MUTANT(overwritten_write_counts)) {
+    persisted_ = std::max(persisted_, std::min(token.last.index, last_index()));
+    return true;
+  }
   if (token.truncations != truncations_) return false;
   ASSERT(token.last.index <= last_index());
   persisted_ = std::max(persisted_, token.last.index);

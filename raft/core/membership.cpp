@@ -1,6 +1,7 @@
 #include "raft/core/membership.hpp"
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 
 namespace raft {
 
@@ -17,7 +18,7 @@ Index Membership::index_at(Index index) const {
 }
 
 void Membership::append(Index index, Configuration configuration) {
-  ASSERT(index > current_index());
+  ASSERT(mutants_built || index > current_index());
   history_.push_back({index, std::move(configuration)});
 }
 
@@ -26,7 +27,9 @@ void Membership::truncate_from(Index index) {
 }
 
 void Membership::compact(Index index) {
-  while (history_.size() > 1 && history_[1].index <= index) history_.pop_front();
+  while (history_.size() > 1 &&
+         (history_[1].index <= index || MUTANT(rollback_configuration_compacted)))
+    history_.pop_front();
 }
 
 void Membership::reset(Index index, Configuration configuration) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 #include "raft/core/node.hpp"
 
 namespace raft {
@@ -10,8 +11,9 @@ std::optional<Refusal> RaftCore::refuse_change(const Leader* leader) const {
   if (leader == nullptr) return Refusal::not_leader;
   if (leader->transfer_target) return Refusal::transferring;
   // Erratum of the thesis: no change before an entry of the own term is committed.
-  if (!term_committed()) return Refusal::not_ready;
-  if (membership_.current().joint || membership_.current_index() > commit_)
+  if (!term_committed() && !MUTANT(change_before_term_commit)) return Refusal::not_ready;
+  if (membership_.current().joint ||
+      (membership_.current_index() > commit_ && !MUTANT(change_during_change)))
     return Refusal::change_in_progress;
   return std::nullopt;
 }
@@ -82,6 +84,8 @@ void RaftCore::promote_learners(Leader& leader) {
     const auto it = leader.progress.find(peer);
     if (it == leader.progress.end() || it->second.state() != Progress::State::replicate) continue;
     if (it->second.match() + options_.promotion_lag_max < log_.last_index()) continue;
+    // It has to know that it is a member, or it would not answer votes.
+    if (it->second.match() < membership_.current_index()) continue;
     append_configuration(with_promotion(membership_.current(), peer));
     return;
   }
@@ -106,13 +110,15 @@ void RaftCore::step_down_removed(Leader& leader) {
 }
 
 void RaftCore::tell_departed(Leader& leader) {
-  for (const NodeId peer : leader.departed) send(peer, NotMember{membership_.current_index()});
+  for (const NodeId peer : leader.departed)
+    if (!MUTANT(removed_is_not_told)) send(peer, NotMember{membership_.current_index()});
   leader.departed.clear();
 }
 
 // A node that was removed while it was away does not know: its elections would never end.
 void RaftCore::tell_if_removed(NodeId sender) {
   const Configuration& committed = membership_.at(commit_);
+  if (MUTANT(removed_is_not_told)) return;
   if (committed.members.empty() || committed.contains(sender) ||
       membership_.current().contains(sender))
     return;

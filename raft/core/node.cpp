@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 
 namespace raft {
 
@@ -25,6 +26,7 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
   for (Index index = applied_ + 1; index <= log_.last_index(); ++index) {
     const Entry& entry = log_.at(index);
     if (entry.kind != EntryKind::configuration) continue;
+    if (MUTANT(appended_configuration_forgotten)) continue;
     auto configuration = decode_configuration(*entry.data);
     ASSERT(configuration);  // its checksum was right, so we wrote it
     membership_.append(index, std::move(*configuration));
@@ -113,7 +115,17 @@ bool RaftCore::has_ready() {
   return !messages_.empty() || !messages_after_persist_.empty() || !read_states_.empty() ||
          !snapshots_wanted_.empty() || snapshot_to_install_ || compacted_to_hand_out_ ||
          log_.has_unwritten() || applied_ < ready_to_apply || removed_ ||
-         term_ != hard_state_handed_out_.term || vote_ != hard_state_handed_out_.vote;
+         term_ != hard_state_handed_out_.term ||
+         (vote_ != hard_state_handed_out_.vote &&
+          !(MUTANT(own_vote_not_written) && vote_ == options_.id));
+}
+
+HardState RaftCore::hard_state_to_write([[maybe_unused]] const Ready& ready) const {
+  HardState now{term_, vote_, commit_};
+  if (MUTANT(vote_written_after_term) && term_ != hard_state_handed_out_.term) now.vote = NodeId();
+  if (MUTANT(own_vote_not_written) && vote_ == options_.id) now.vote = NodeId();
+  if (MUTANT(entries_written_before_term) && !ready.entries.empty()) now = hard_state_handed_out_;
+  return now;
 }
 
 Ready RaftCore::take_ready() {
@@ -122,11 +134,11 @@ Ready RaftCore::take_ready() {
   ready.snapshot = std::exchange(snapshot_to_install_, std::nullopt);
   ready.entries = log_.take_unwritten();
   ready.compacted = std::exchange(compacted_to_hand_out_, std::nullopt);
+  const HardState now = hard_state_to_write(ready);
   const bool voted =
-      term_ != hard_state_handed_out_.term || vote_ != hard_state_handed_out_.vote;
+      now.term != hard_state_handed_out_.term || now.vote != hard_state_handed_out_.vote;
   if (voted || ready.snapshot || !ready.entries.empty() || ready.compacted) {
     // The commit index alone is not worth a write; it rides along, covered by the entries.
-    const HardState now{term_, vote_, commit_};
     if (now != hard_state_handed_out_) ready.hard_state = hard_state_handed_out_ = now;
     ready.token = log_.token();
   }

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "raft/core/log.hpp"
 #include "raft/core/membership.hpp"
+#include "raft/core/mutant.hpp"
 #include "raft/core/progress.hpp"
 #include "raft/core/read_index.hpp"
 #include "raft/core/ready.hpp"
@@ -121,7 +122,10 @@ class RaftCore {
   const Log& log() const { return log_; }
   const Configuration& configuration() const { return membership_.current(); }
   Index configuration_index() const { return membership_.current_index(); }
-  const Configuration& configuration_at(Index index) const { return membership_.at(index); }
+  const Configuration& configuration_at(Index index) const {
+    return MUTANT(snapshot_has_latest_configuration) ? membership_.current()
+                                                     : membership_.at(index);
+  }
   // The leader's record of `peer`, which the messages of a snapshot transfer name. 0: none.
   std::uint64_t progress_id(NodeId peer) const;
   // On a leader: `peer` waits for a snapshot to arrive.
@@ -211,6 +215,7 @@ class RaftCore {
   Leader* leader_role() { return std::get_if<Leader>(&role_); }
   const Leader* leader_role() const { return std::get_if<Leader>(&role_); }
   bool term_committed() const;
+  HardState hard_state_to_write(const Ready& ready) const;
   void send(NodeId to, MessageBody body) { send_with_term(to, term_, std::move(body)); }
   void send_with_term(NodeId to, Term term, MessageBody body);
   void send_after_persist(NodeId to, MessageBody body);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 
 namespace raft {
 
@@ -59,7 +60,7 @@ bool Progress::on_rejected(Index rejected, Index agreement) {
     next_ = match_ + 1;
     return true;
   }
-  if (rejected != next_ - 1) return false;
+  if (rejected != next_ - 1 && !MUTANT(rejection_is_never_stale)) return false;
   next_ = std::max(std::min(rejected, agreement + 1), match_ + 1);
   probe_sent_ = false;
   return true;

@@ -1,5 +1,6 @@
 // Linearizable reads without a log entry: ReadIndex, thesis §6.4.
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 #include "raft/core/node.hpp"
 
 namespace raft {
@@ -31,7 +32,8 @@ void RaftCore::handle(NodeId, const ReadIndexResponse& response) {
 // Reads that came in since the last turn share one round of heartbeats. A leader whose term has no
 // committed entry yet does not know the commit index: its reads wait (etcd 7332).
 void RaftCore::begin_read_round(Leader& leader) {
-  if (!leader.reads.has_open() || !term_committed()) return;
+  if (!leader.reads.has_open()) return;
+  if (!term_committed() && !MUTANT(read_before_term_commit)) return;
   leader.reads.begin_round(commit_);
   send_heartbeats(leader);
   answer_reads(leader);  // a single voter is its own quorum
@@ -42,7 +44,9 @@ void RaftCore::answer_reads(Leader& leader) {
     return has_quorum(membership_.current(), [&](NodeId peer) {
       if (peer == id()) return true;
       const auto it = leader.progress.find(peer);
-      return it != leader.progress.end() && it->second.read_round >= round;
+      if (it == leader.progress.end()) return false;
+      if (MUTANT(any_answer_confirms_read) && it->second.heard) return true;
+      return it->second.read_round >= round || MUTANT(read_without_quorum);
     });
   };
   for (const auto& read : leader.reads.take_confirmed(confirmed)) answer_read(read, true);

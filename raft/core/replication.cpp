@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/assert.hpp"
+#include "raft/core/mutant.hpp"
 #include "raft/core/node.hpp"
 
 namespace raft {
@@ -25,7 +26,7 @@ void RaftCore::tick_leader(Leader& leader) {
       return peer == id() || (it != leader.progress.end() && it->second.recently_active);
     });
     for (auto& [peer, progress] : leader.progress) progress.recently_active = false;
-    if (!heard) return become_follower(term_, NodeId());
+    if (!heard && !MUTANT(leads_without_quorum)) return become_follower(term_, NodeId());
   }
   if (leader.transfer_target && ++leader.transfer_ticks >= options_.election_timeout_ticks)
     leader.transfer_target = NodeId();  // aborted: proposals are taken again
@@ -86,7 +87,8 @@ void RaftCore::send_heartbeats(Leader& leader) {
 // The largest index that a quorum holds durably: in a joint configuration, one of each half.
 Index RaftCore::quorum_match(const Leader& leader) const {
   const auto match_of = [&](NodeId peer) {
-    if (peer == id()) return log_.persisted();
+    if (peer == id())
+      return MUTANT(leader_counts_unwritten) ? log_.last_index() : log_.persisted();
     const auto it = leader.progress.find(peer);
     return it == leader.progress.end() ? Index() : it->second.match();
   };
@@ -94,20 +96,22 @@ Index RaftCore::quorum_match(const Leader& leader) const {
     std::array<Index, members_max> matches;
     std::size_t count = 0;
     for (const auto& [peer, member] : membership_.current().members)
-      if (member.*votes) matches[count++] = match_of(peer);
+      if (member.*votes || (MUTANT(learner_counts_for_commit) && member.learner()))
+        matches[count++] = match_of(peer);
     if (count == 0) return Index();
     std::sort(matches.begin(), matches.begin() + count);
     return matches[(count - 1) / 2];
   };
   const Index incoming = half(&Member::voter);
-  if (!membership_.current().joint) return incoming;
+  if (!membership_.current().joint || MUTANT(joint_needs_one_half)) return incoming;
   return std::min(incoming, half(&Member::outgoing));
 }
 
 void RaftCore::advance_commit(Leader& leader) {
   const Index index = quorum_match(leader);
   // Raft §5.4.2: only an entry of the own term is committed by counting.
-  if (index <= commit_ || log_.term_at(index) != term_) return;
+  if (index <= commit_) return;
+  if (log_.term_at(index) != term_ && !MUTANT(commits_earlier_term)) return;
   commit_to(index);
   on_committed_as_leader(leader);
 }
@@ -138,7 +142,8 @@ void RaftCore::on_committed_as_leader(Leader& leader) {
 
 void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
   auto* progress = progress_of(from);
-  if (progress == nullptr || progress->id() != response.progress_id) return;
+  if (progress == nullptr) return;
+  if (progress->id() != response.progress_id && !MUTANT(progress_id_is_ignored)) return;
   progress->recently_active = progress->heard = true;
   progress->ticks_since_heard = 0;
   if (response.rejected) {
@@ -191,6 +196,11 @@ void RaftCore::on_snapshot_sent(NodeId peer, Index index, bool arrived) {
 void RaftCore::handle(NodeId from, const AppendEntries& request) {
   if (is_leader()) return;  // nobody else leads in our term
   heard_from_leader(from);
+  if (MUTANT(compacted_is_conflict) && request.previous.index < log_.compacted().index) {
+    log_.truncate_from(log_.first_index());
+    membership_.truncate_from(log_.first_index());
+    commit_ = applied_ = log_.compacted().index;
+  }
   // What is committed here equals the leader's log, even where it is compacted away.
   if (request.previous.index + request.entries.size() < commit_) {
     send_after_persist(from, AppendEntriesResponse{request.progress_id, false, commit_, {}});
@@ -206,11 +216,16 @@ void RaftCore::handle(NodeId from, const AppendEntries& request) {
 
 // REQUIRES: the log agrees with the leader's at request.previous.
 void RaftCore::accept_entries(const AppendEntries& request) {
+  if (MUTANT(stale_append_truncates) && request.previous.index >= log_.compacted().index) {
+    log_.truncate_from(request.previous.index + 1);
+    membership_.truncate_from(request.previous.index + 1);
+  }
   for (const Entry& entry : request.entries) {
-    if (entry.index <= commit_ || log_.term_at(entry.index) == entry.term) continue;
+    if (entry.index <= log_.compacted().index || log_.term_at(entry.index) == entry.term) continue;
     if (entry.index <= log_.last_index()) {
+      ASSERT(mutants_built || entry.index > commit_);
       log_.truncate_from(entry.index);
-      membership_.truncate_from(entry.index);
+      if (!MUTANT(configuration_not_rolled_back)) membership_.truncate_from(entry.index);
     }
     log_.append(entry);
     if (entry.kind == EntryKind::configuration) {
@@ -220,9 +235,14 @@ void RaftCore::accept_entries(const AppendEntries& request) {
     }
   }
   // Only what this message proved is acknowledged and committed (raft-scenarios.md, 10).
-  const Index proven = request.previous.index + request.entries.size();
+  Index proven = request.previous.index + request.entries.size();
+  if (MUTANT(commits_beyond_message) && request.commit > commit_)
+    commit_to(std::min(request.commit, log_.last_index()));
   if (request.commit > commit_) commit_to(std::max(commit_, std::min(request.commit, proven)));
-  send_after_persist(leader_, AppendEntriesResponse{request.progress_id, false, proven, {}});
+  if (MUTANT(acknowledges_own_last)) proven = log_.last_index();
+  const AppendEntriesResponse response{request.progress_id, false, proven, {}};
+  if (MUTANT(acknowledges_before_write)) return send(leader_, response);
+  send_after_persist(leader_, response);
 }
 
 void RaftCore::handle(NodeId from, const Heartbeat& heartbeat) {
@@ -232,6 +252,9 @@ void RaftCore::handle(NodeId from, const Heartbeat& heartbeat) {
   if (heartbeat.commit > commit_ && heartbeat.commit <= log_.last_index())
     commit_to(heartbeat.commit);
   send(from, HeartbeatResponse{heartbeat.read_round, heartbeat.progress_id});
+  // It holds us to have more than we do: our disk lost it. An idle leader sends nothing else.
+  if (heartbeat.commit > log_.last_index())
+    send(from, AppendEntriesResponse{heartbeat.progress_id, true, heartbeat.commit, log_.last()});
 }
 
 void RaftCore::handle(NodeId from, const InstallSnapshot& request) {

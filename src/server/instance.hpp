@@ -44,10 +44,9 @@ class Instance {
 
  private:
   Instance(asio::io_context& io, std::unique_ptr<DirectoryLock> lock)
-      : io_(io), lock_(std::move(lock)), lease_timer_(io) {}
+      : lock_(std::move(lock)), lease_timer_(io) {}
   void schedule_leases();
 
-  asio::io_context& io_;
   std::unique_ptr<DirectoryLock> lock_;  // destroyed last: the files are closed before
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<raft::Node> node_;

@@ -1,5 +1,7 @@
 #include "cluster.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace simulation {
@@ -55,6 +57,11 @@ bool Cluster::converged() {
     if (other.state().last != core.log().last()) return false;
   }
   return true;
+}
+
+bool Cluster::recovering() const {
+  return std::any_of(hosts_.begin(), hosts_.end(),
+                     [](const auto& host) { return host->recovering(); });
 }
 
 std::string Cluster::describe() const {

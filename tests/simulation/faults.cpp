@@ -134,7 +134,9 @@ void FaultInjector::rejoin_or_add(base::Random& random, Host& leader) {
     if (!leader.core().configuration().contains(id) && leader.add_member(id)) {
       Host& host = cluster_.host(id);
       host.allow_restart();
-      if (!host.running()) host.start();
+      if (host.running()) return;
+      if (random.chance(50)) host.wipe();
+      host.start();
     }
     return;
   }

@@ -103,6 +103,12 @@ void Host::crash() {
   }
 }
 
+void Host::wipe() {
+  ASSERT(!running());
+  disk_ = Disk(State());
+  lost_ = {};
+}
+
 void Host::stop() {
   world_.invariants.stopped(id());
   core_.reset();
@@ -345,7 +351,7 @@ void Host::on_disconnected(NodeId peer) {
 // ---- state machine ----
 
 void Host::apply(const raft::Entry& entry) {
-  world_.invariants.applying(state_, entry);
+  world_.invariants.applying(id(), state_, entry);
   state_.apply(entry);
   world_.trace.record(world_.now, TraceKind::applied, id(), entry.index.value(),
                       entry.term.value(), state_.hash);

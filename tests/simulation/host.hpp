@@ -55,6 +55,7 @@ class Host {
   // Lost acknowledged entries and has not got them back.
   bool recovering() const { return !disk_.up_to_date(lost_); }
   bool was_removed() const { return removed_; }
+  void wipe();  // a new disk: it knows of nothing
   void allow_restart() { removed_ = false; }
   std::uint64_t generation() const { return generation_; }
 

@@ -185,11 +185,15 @@ void Invariants::check_configuration(const RaftCore& core, const raft::Entry& en
                                   core.id().value(), entry.index.value(), index.value()));
 }
 
-void Invariants::applying(const State& before, const raft::Entry& entry) {
+void Invariants::applying(NodeId node, const State& before, const raft::Entry& entry) {
   if (entry.index != before.last.index + 1)
     throw Violation("state_machine_safety", fmt::format("entry {} is applied after {}",
                                                         entry.index.value(),
                                                         before.last.index.value()));
+  if (!view(node).disk->contains({entry.index, entry.term}))
+    throw Violation("applied_is_durable",
+                    fmt::format("node {} applies {}/{} before it is on its disk", node.value(),
+                                entry.index.value(), entry.term.value()));
   if (entry.index > committed_last() || committed_[entry.index.value() - 1].term != entry.term)
     throw Violation("state_machine_safety",
                     fmt::format("entry {}/{} is applied but not committed", entry.index.value(),

@@ -10,7 +10,7 @@
 //   state_machine_safety           the same entries, in order, give the same state
 //   durable_before_acknowledged    votes and acknowledgements speak of what is durable
 //   acknowledged_matches_leader    an acknowledged log equals the leader's up to there
-//   committed_is_durable_on_quorum
+//   committed_is_durable_on_quorum, applied_is_durable
 //   configuration_safety           quorums of successive configurations meet; one change at a time
 //   no_acknowledged_loss           what a client was told is written stays
 //   linearizable_reads             a read sees every write and read that ended before it began
@@ -43,7 +43,7 @@ class Invariants {
   // Entries on their way to the disk, before anything else is given to the core.
   void appended(const raft::RaftCore& core, const std::vector<raft::Entry>& entries);
   // `before` is the state to which `entry` is about to be applied.
-  void applying(const State& before, const raft::Entry& entry);
+  void applying(raft::NodeId node, const State& before, const raft::Entry& entry);
   void applied(const State& after);
   void installed(const State& state);
   // A message leaves its node, or comes back to it after the disk is done.

@@ -141,6 +141,13 @@ TEST_CASE("a candidate whose log is behind gets no vote (Raft §5.4.1)") {
   CHECK(node.take<RequestVoteResponse>(3).at(0).granted);
 }
 
+TEST_CASE("a node that knows of no configuration votes for nobody (rethinkdb 5289)") {
+  Node node(2, DurableState());
+  node.receive(1, 1, RequestVote{{Index(9), Term(1)}, true, false});
+  node.receive(1, 1, RequestVote{{Index(9), Term(1)}, false, false});
+  for (const auto& answer : node.take<RequestVoteResponse>(1)) CHECK_FALSE(answer.granted);
+}
+
 TEST_CASE("a pre-vote changes neither term nor vote (thesis §9.6)") {
   Node node(2, with_log(3, {}));
   node.receive(1, 7, RequestVote{{}, true, false});
@@ -259,6 +266,16 @@ TEST_CASE("a follower that lost what it had acknowledged is caught up by the sam
                AppendEntriesResponse{anew, true, probe.back().previous.index, {Index(1), Term(1)}});
   CHECK(node.take<AppendEntries>(2).back().previous.index == Index(1));
   CHECK(node.take<AppendEntries>(2).back().entries.size() == 2);
+}
+
+TEST_CASE("a follower tells an idle leader that it no longer has what it acknowledged") {
+  Node node(2, with_log(3, {1}));
+  node.receive(1, 1, Heartbeat{Index(3), 0, 5});
+  const auto answer = node.take<AppendEntriesResponse>(1).at(0);
+  CHECK(answer.rejected);
+  CHECK(answer.progress_id == 5);
+  CHECK(answer.index == Index(3));
+  CHECK(answer.hint == LogPosition{Index(1), Term(1)});
 }
 
 TEST_CASE("a member that is added to an idle cluster hears from its leader without a new write") {
