@@ -26,6 +26,9 @@ TSAN_FOLDERS = ('raft_node', 'raft_storage', 'raft_transport', 'state', 'http', 
 # Real processes with the sanitizers in them: those end-to-end tests that reach most of the code.
 ASAN_E2E = ('standalone_cli_without_a_server', 'bad_requests', 'cluster_survives_a_killed_leader')
 
+# All threads of a node together, under load.
+TSAN_E2E = ('standalone_cli_with_a_server', 'cluster_survives_a_killed_leader')
+
 SANITIZER_OPTIONS = {
     'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -204,8 +207,9 @@ def thread_sanitized(run):
 
     targets = sorted({executable_of(build, test) for test in introspect(build, '--tests')
                       if threaded(test)})
-    if targets and compile_targets(run, build, targets):
+    if targets and compile_targets(run, build, targets + ['src/server/ipam']):
         meson_tests(run, 'tsan', build, threaded, slower=15)
+        end_to_end(run, 'tsan e2e', binary=f'{build}/src/server/ipam', among=TSAN_E2E)
 
 
 def end_to_end(run, kind='e2e', binary=None, among=None):
