@@ -49,8 +49,10 @@ void RaftCore::campaign(bool transfer) {
   const bool may_lead =
       membership_.current().is_voter(id()) || membership_.at(commit_).is_voter(id());
   if (!may_lead || !may_vote()) {
-    // Who may not lead forgets a leader that it has not heard from.
+    // Who may not lead forgets a leader that it has not heard from. Its question is for the answer
+    // that it is no member any more (tell_if_removed); a grant would find no candidate.
     leader_ = NodeId();
+    request_votes(term_ + 1, true, false);
     return;
   }
   if (transfer)

@@ -4,6 +4,7 @@
 // On a node it lives on the io thread, inside raft/node's driver.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -116,6 +117,11 @@ class RaftCore {
   bool is_leader() const { return role() == Role::leader; }
   Term term() const { return term_; }
   NodeId leader() const { return leader_; }
+  NodeId vote() const { return vote_; }
+  // Until this node campaigns, unless it hears of a leader.
+  unsigned election_ticks_left() const {
+    return election_deadline_ticks_ - std::min(election_elapsed_ticks_, election_deadline_ticks_);
+  }
   Index commit() const { return commit_; }
   // Handed out in Ready::committed.
   Index applied() const { return applied_; }

@@ -59,6 +59,21 @@ bool Cluster::converged() {
   return true;
 }
 
+bool Cluster::removed_have_stopped() {
+  Host* const lead = leader();
+  if (lead == nullptr) return false;
+  const auto& members = lead->core().configuration();
+  return std::none_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    if (!host->running() || members.contains(host->id())) return false;
+    // Where it knows none of today's members, nobody can tell it.
+    const auto& known = host->core().configuration();
+    return known.contains(host->id()) &&
+           std::ranges::any_of(known.members, [&](const auto& member) {
+             return !member.second.learner() && members.contains(member.first);
+           });
+  });
+}
+
 bool Cluster::recovering() const {
   return std::any_of(hosts_.begin(), hosts_.end(),
                      [](const auto& host) { return host->recovering(); });

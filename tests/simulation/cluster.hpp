@@ -25,6 +25,8 @@ class Cluster {
   Host* add_host();
   // Whether all members run, agree, and have applied all that the leader has.
   bool converged();
+  // Who was a member and is not any more was told so.
+  bool removed_have_stopped();
   // Whether a node lost entries and has not got them back.
   bool recovering() const;
   // A line for each node, for a person.

@@ -1,6 +1,8 @@
 #include "host.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -116,6 +118,8 @@ void Host::stop() {
   writes_.clear();
   writes_scheduled_ = writes_running_ = 0;
   turn_scheduled_ = false;
+  heard_at_tick_.clear();
+  leads_as_of_ = {};
   waiting_writes_.clear();
   waiting_reads_.clear();
   transfers_.clear();
@@ -162,7 +166,26 @@ void Host::turn() {
 void Host::tick() {
   world_.events.push(world_.now + tick_period, EventKind::tick, id(), generation_);
   core_->tick();
+  ++ticks_;
+  check_leads_with_quorum();
   after_input();
+}
+
+// A leader that has not heard from a quorum for two election timeouts does not lead (thesis §6.2).
+void Host::check_leads_with_quorum() {
+  if (!core_->is_leader()) return;
+  const std::pair as_of(core_->term(), core_->configuration_index());
+  if (std::exchange(leads_as_of_, as_of) != as_of) leads_since_tick_ = ticks_;
+  const std::uint64_t grace = 2 * options_.core.election_timeout_ticks + 1;
+  if (ticks_ - leads_since_tick_ <= grace) return;
+  const auto heard = [&](NodeId peer) {
+    const auto at = heard_at_tick_.find(peer);
+    return peer == id() || (at != heard_at_tick_.end() && ticks_ - at->second <= grace);
+  };
+  if (!raft::has_quorum(core_->configuration(), heard))
+    throw Violation("leader_hears_quorum",
+                    fmt::format("node {} leads term {} and hears from no quorum", id().value(),
+                                core_->term().value()));
 }
 
 void Host::receive(InFlight in_flight) {
@@ -174,7 +197,18 @@ void Host::receive(InFlight in_flight) {
       world_.events.push(world_.now + world_.network.delay(), EventKind::snapshot_reported,
                          message.from, id().value(), install->meta.last.index.value());
   }
+  heard_at_tick_[message.from] = ticks_;
+  const auto* request = std::get_if<raft::RequestVote>(&message.body);
+  const auto standing = [&] {
+    return std::tuple(core_->term(), core_->vote(), core_->role(), core_->leader(),
+                      core_->election_ticks_left());
+  };
+  const auto before = standing();
   core_->step(message);
+  // Thesis §9.6: asking changes nothing at the one who is asked.
+  if (request != nullptr && request->pre_vote && standing() != before)
+    throw Violation("pre_vote_changes_nothing",
+                    fmt::format("a pre-vote changes node {}", id().value()));
   after_input();
 }
 

@@ -107,6 +107,7 @@ class Host {
   };
 
   void after_input();
+  void check_leads_with_quorum();
   void perform(raft::Ready ready);
   void persist(raft::Ready& ready);
   void begin_writes();
@@ -135,6 +136,11 @@ class Host {
   std::size_t writes_scheduled_ = 0, writes_running_ = 0;
   Time last_write_done_ = 0;
   bool turn_scheduled_ = false;
+  // By its own ticks: when it heard from whom, and since when it leads the members it has.
+  std::uint64_t ticks_ = 0;
+  std::map<raft::NodeId, std::uint64_t> heard_at_tick_;
+  std::uint64_t leads_since_tick_ = 0;
+  std::pair<raft::Term, raft::Index> leads_as_of_;  // the term and the configuration
   std::multimap<raft::Index, WaitingWrite> waiting_writes_;
   std::map<std::uint64_t, WaitingRead> waiting_reads_;  // by context
   std::map<raft::NodeId, std::uint64_t> transfers_;     // of snapshots, by peer

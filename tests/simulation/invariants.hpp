@@ -14,7 +14,9 @@
 //   configuration_safety           quorums of successive configurations meet; one change at a time
 //   no_acknowledged_loss           what a client was told is written stays
 //   linearizable_reads             a read sees every write and read that ended before it began
-//   durable_log, commit_is_covered (disk.hpp), liveness (cluster.hpp)
+//   leader_hears_quorum            a leader without its quorum steps down (host.hpp)
+//   pre_vote_changes_nothing       at the node that is asked (host.hpp)
+//   durable_log, commit_is_covered (disk.hpp), liveness, removed_nodes_stop (simulation.hpp)
 #pragma once
 
 #include <array>

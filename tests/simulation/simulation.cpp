@@ -181,10 +181,14 @@ void Simulation::check_liveness() {
   if (stage_ == Stage::serving && workload_.final_writes() >= 10 && workload_.final_reads() >= 10) {
     enter(Stage::settling, 20 * second);
   }
-  if (stage_ == Stage::settling && cluster_.converged()) stage_ = Stage::done;
+  if (stage_ == Stage::settling && cluster_.converged() && cluster_.removed_have_stopped())
+    stage_ = Stage::done;
   // A voter that lost entries may be what the election waits for: that takes an operator.
   if (world_.now > stage_deadline_ && stage_ == Stage::electing && cluster_.recovering())
     stage_ = Stage::done;
+  else if (world_.now > stage_deadline_ && stage_ == Stage::settling && cluster_.converged())
+    throw Violation("removed_nodes_stop",
+                    fmt::format("a node that was removed goes on{}", cluster_.describe()));
   else if (world_.now > stage_deadline_)
     throw Violation("liveness", fmt::format("waited in vain for {}{}",
                                             wanted[static_cast<std::size_t>(stage_)],
