@@ -65,6 +65,8 @@ bool Cluster::removed_have_stopped() {
   const auto& members = lead->core().configuration();
   return std::none_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
     if (!host->running() || members.contains(host->id())) return false;
+    // One whose own membership is not committed may yet be added, or was and will be cut back.
+    if (host->core().configuration_index() > host->core().commit()) return false;
     // Where it knows none of today's members, nobody can tell it.
     const auto& known = host->core().configuration();
     return known.contains(host->id()) &&
