@@ -20,16 +20,18 @@ bool is_committed(const RaftCore& core, const MemberChange& change) {
   return it == committed.members.end() && !committed.members.empty();
 }
 
-// The reason may pass by itself.
+// The reason may pass by itself: also a change that is under way, such as the promotion of a node
+// that was just added, takes a few round trips.
 bool is_temporary(Refusal refusal) {
   return refusal == Refusal::not_leader || refusal == Refusal::not_ready ||
-         refusal == Refusal::transferring || refusal == Refusal::overloaded;
+         refusal == Refusal::transferring || refusal == Refusal::overloaded ||
+         refusal == Refusal::change_in_progress;
 }
 
 }  // namespace
 
 void MemberChanges::add(std::uint64_t id, const MemberChange& change) {
-  pending_[id] = {change, Stage::waiting, now_ticks_ + timeout_ticks_, 0};
+  pending_[id] = {change, Stage::waiting, now_ticks_ + timeout_ticks_, 0, Refusal::not_leader};
 }
 
 void MemberChanges::tick() {
@@ -37,8 +39,13 @@ void MemberChanges::tick() {
   for (auto item = pending_.begin(); item != pending_.end();) {
     const auto current = item++;
     if (current->second.deadline_tick > now_ticks_) continue;
-    answer(current, current->second.stage == Stage::waiting ? MemberChangeOutcome::no_leader
-                                                            : MemberChangeOutcome::unknown);
+    const Pending& pending = current->second;
+    if (pending.stage != Stage::waiting)
+      answer(current, MemberChangeOutcome::unknown);
+    else if (pending.last_refusal == Refusal::change_in_progress)
+      answer(current, MemberChangeOutcome::refused, pending.last_refusal);
+    else
+      answer(current, MemberChangeOutcome::no_leader);
   }
 }
 
@@ -59,8 +66,8 @@ void MemberChanges::attempt(Item item, RaftCore& core, std::vector<Message>& out
     const auto result = attempt_change(core, pending.change);
     if (result.ok())
       pending.stage = Stage::appended;
-    else if (!is_temporary(result.error()))
-      answer(item, MemberChangeOutcome::refused, result.error());
+    else
+      on_refused(item, result.error());
     return;
   }
   if (!core.leader()) return;
@@ -77,11 +84,13 @@ void MemberChanges::on_response(const ChangeMembersResponse& response) {
     item->second.stage = Stage::appended;
     return;
   }
-  const auto refusal = static_cast<Refusal>(response.refusal);
-  if (is_temporary(refusal))
-    item->second.stage = Stage::waiting;
-  else
-    answer(item, MemberChangeOutcome::refused, refusal);
+  item->second.stage = Stage::waiting;
+  on_refused(item, static_cast<Refusal>(response.refusal));
+}
+
+void MemberChanges::on_refused(Item item, Refusal refusal) {
+  item->second.last_refusal = refusal;
+  if (!is_temporary(refusal)) answer(item, MemberChangeOutcome::refused, refusal);
 }
 
 void MemberChanges::fail_all() {

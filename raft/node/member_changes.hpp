@@ -50,9 +50,11 @@ class MemberChanges {
     Stage stage = Stage::waiting;
     std::uint64_t deadline_tick = 0;
     std::uint64_t retry_tick = 0;
+    Refusal last_refusal = Refusal::not_leader;
   };
   using Item = std::map<std::uint64_t, Pending>::iterator;
   void answer(Item item, MemberChangeOutcome outcome, Refusal refusal = Refusal::not_leader);
+  void on_refused(Item item, Refusal refusal);
   void attempt(Item item, RaftCore& core, std::vector<Message>& out);
 
   const std::uint64_t timeout_ticks_;

@@ -247,6 +247,20 @@ TEST_CASE("changes of members that make no sense are refused with their reason")
   CHECK(cluster.nodes[1].changes[0].refusal == Refusal::would_lose_quorum);
 }
 
+TEST_CASE("a change waits for one that is under way") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.add(4, {});
+  cluster.nodes[2].driver->change_members(1, {true, NodeId(4), "node4:5000"});
+  cluster.nodes[3].driver->change_members(2, {false, NodeId(2), ""});
+  cluster.tick(40);
+  REQUIRE(cluster.nodes[2].changes.size() == 1);
+  REQUIRE(cluster.nodes[3].changes.size() == 1);
+  CHECK(cluster.nodes[2].changes[0].outcome == MemberChangeOutcome::committed);
+  CHECK(cluster.nodes[3].changes[0].outcome == MemberChangeOutcome::committed);
+  CHECK(cluster.nodes[1].driver->core().configuration().voter_count() == 3);
+}
+
 TEST_CASE("at the end everything pending is answered") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
