@@ -16,9 +16,7 @@ void RaftCore::reset_election_timer() {
 // A node that knows of no configuration was never a voter, or its disk was wiped and it does not
 // know how it voted and what it acknowledged: members of long ago could otherwise elect one
 // another.
-bool RaftCore::may_vote() const {
-  return !suspended_until_ && !membership_.current().members.empty();
-}
+bool RaftCore::may_vote() const { return !membership_.current().members.empty(); }
 
 // Stickiness (thesis §4.2.3): a node that hears from a leader helps nobody to replace it.
 bool RaftCore::hears_leader() const {
@@ -48,7 +46,7 @@ void RaftCore::campaign(bool transfer) {
   // else can be elected to commit it (thesis §4.2.2).
   const bool may_lead =
       membership_.current().is_voter(id()) || membership_.at(commit_).is_voter(id());
-  if (!may_lead || !may_vote()) {
+  if (!may_lead || !may_vote() || !up_to_date(log_.last(), lost_)) {
     // Who may not lead forgets a leader that it has not heard from. Its question is for the answer
     // that it is no member any more (tell_if_removed); a grant would find no candidate.
     leader_ = NodeId();
@@ -117,8 +115,10 @@ void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
   if (MUTANT(pre_vote_clears_vote) && request.pre_vote) vote_ = NodeId();
   const bool not_voted = vote_ == from || (!vote_ && !leader_) || MUTANT(votes_twice);
   if (MUTANT(learner_refuses_vote) && !membership_.current().is_voter(id())) return;
+  const bool as_good =
+      up_to_date(request.last_log, log_.last()) && up_to_date(request.last_log, lost_);
   const bool grant = may_vote() &&
-                     (log_.up_to_date(request.last_log) || MUTANT(votes_for_shorter_log)) &&
+                     (as_good || MUTANT(votes_for_shorter_log)) &&
                      (request.pre_vote ? term > term_ || not_voted : not_voted && !is_leader());
   if (grant && !request.pre_vote) {
     vote_ = from;
@@ -159,6 +159,7 @@ void RaftCore::become_follower(Term term, NodeId leader) {
   if (term > term_) {
     term_ = term;
     vote_ = NodeId();
+    matched_ = Index();
   }
   const bool new_leader = leader != leader_;
   leader_ = leader;

@@ -25,12 +25,6 @@ std::optional<Term> Log::term_at(Index index) const {
   return entries_[index - compacted_.index - 1].term;
 }
 
-bool Log::up_to_date(const LogPosition& other_last) const {
-  const LogPosition own = last();
-  return other_last.term > own.term ||
-         (other_last.term == own.term && other_last.index >= own.index);
-}
-
 const Entry& Log::at(Index index) const {
   ASSERT(index >= first_index() && index <= last_index());
   return entries_[index - compacted_.index - 1];

@@ -28,8 +28,6 @@ class Log {
   bool matches(const LogPosition& position) const {
     return term_at(position.index) == position.term;
   }
-  // Raft §5.4.1: whether a log that ends there is at least as up to date as this one.
-  bool up_to_date(const LogPosition& other_last) const;
   // REQUIRES: first_index() <= index <= last_index().
   const Entry& at(Index index) const;
   // The largest index up to `limit` whose term is at most `term`; the compacted index where none

@@ -44,6 +44,8 @@ void RaftCore::on_configuration_changed() {
   }
   if (leader->transfer_target && !configuration.is_voter(leader->transfer_target))
     leader->transfer_target = NodeId();
+  // Who was missing to a quorum may have left: nobody else would answer these reads.
+  answer_reads(*leader);
 }
 
 base::Result<Index, Refusal> RaftCore::add_member(NodeId member, const std::string& address) {

@@ -17,7 +17,7 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
       log_(durable.compacted, std::move(durable.entries)),
       membership_(durable.applied.last.index, std::move(durable.applied.configuration)),
       applied_(durable.applied.last.index),
-      suspended_until_(durable.suspended_until),
+      lost_(durable.lost),
       hard_state_handed_out_(durable.hard_state) {
   ASSERT(options_.id);
   ASSERT(options_.election_timeout_ticks > options_.heartbeat_ticks);

@@ -43,8 +43,9 @@ struct DurableState {
   // How far the state machine has come, and the configuration as of there. Within the log or at its
   // compacted position.
   SnapshotMeta applied;
-  // Acknowledged entries up to here may be lost: no voting until this much is committed here again.
-  Index suspended_until;
+  // The end of a log that this node may have acknowledged and lost since. It votes as if it still
+  // had that log, and leads only with one as good. {0,0}: nothing is lost.
+  LogPosition lost;
 };
 
 enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
@@ -242,7 +243,9 @@ class RaftCore {
   unsigned election_elapsed_ticks_ = 0;
   unsigned election_deadline_ticks_ = 0;
   bool leader_connection_broken_ = false;
-  Index suspended_until_;
+  LogPosition lost_;  // see DurableState
+  // The log equals that of this term's leader up to here, as its appends to this process proved.
+  Index matched_;
 
   // What the next Ready carries.
   HardState hard_state_handed_out_;

@@ -122,8 +122,6 @@ void RaftCore::commit_to(Index index) {
     for (Index committed = commit_ + 1; committed <= index; ++committed)
       leader->uncommitted_bytes -= log_.at(committed).data->size();
   commit_ = index;
-  if (suspended_until_ && commit_ >= suspended_until_ && log_.term_at(commit_) == term_)
-    suspended_until_ = Index();
 }
 
 void RaftCore::on_committed_as_leader(Leader& leader) {
@@ -203,6 +201,7 @@ void RaftCore::handle(NodeId from, const AppendEntries& request) {
   }
   // What is committed here equals the leader's log, even where it is compacted away.
   if (request.previous.index + request.entries.size() < commit_) {
+    matched_ = std::max(matched_, commit_);
     send_after_persist(from, AppendEntriesResponse{request.progress_id, false, commit_, {}});
     return;
   }
@@ -236,6 +235,7 @@ void RaftCore::accept_entries(const AppendEntries& request) {
   }
   // Only what this message proved is acknowledged and committed (raft-scenarios.md, 10).
   Index proven = request.previous.index + request.entries.size();
+  matched_ = std::max(matched_, proven);
   if (MUTANT(commits_beyond_message) && request.commit > commit_)
     commit_to(std::min(request.commit, log_.last_index()));
   if (request.commit > commit_) commit_to(std::max(commit_, std::min(request.commit, proven)));
@@ -248,13 +248,12 @@ void RaftCore::accept_entries(const AppendEntries& request) {
 void RaftCore::handle(NodeId from, const Heartbeat& heartbeat) {
   if (is_leader()) return;
   heard_from_leader(from);
-  // The leader names no commit beyond what we acknowledged to it.
-  if (heartbeat.commit > commit_ && heartbeat.commit <= log_.last_index())
-    commit_to(heartbeat.commit);
   send(from, HeartbeatResponse{heartbeat.read_round, heartbeat.progress_id});
-  // It holds us to have more than we do: our disk lost it. An idle leader sends nothing else.
-  if (heartbeat.commit > log_.last_index())
-    send(from, AppendEntriesResponse{heartbeat.progress_id, true, heartbeat.commit, log_.last()});
+  if (heartbeat.commit <= commit_) return;
+  if (heartbeat.commit <= matched_) return commit_to(heartbeat.commit);
+  // It goes by what an earlier process acknowledged. The disk may have lost that since: it has to
+  // be proven to this one. An idle leader sends nothing else.
+  send(from, AppendEntriesResponse{heartbeat.progress_id, true, heartbeat.commit, log_.last()});
 }
 
 void RaftCore::handle(NodeId from, const InstallSnapshot& request) {
@@ -270,10 +269,9 @@ void RaftCore::handle(NodeId from, const InstallSnapshot& request) {
       commit_ = applied_ = last.index;
       snapshot_to_install_ = request.meta;
       compacted_to_hand_out_ = std::nullopt;
-      if (suspended_until_ && commit_ >= suspended_until_ && last.term == term_)
-        suspended_until_ = Index();
     }
   }
+  matched_ = std::max(matched_, last.index);
   send_after_persist(from, AppendEntriesResponse{request.progress_id, false, commit_, {}});
 }
 

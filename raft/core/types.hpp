@@ -48,4 +48,9 @@ struct LogPosition {
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 
+// Raft §5.4.1: a log that ends at `last` is at least as up to date as one that ends at `other`.
+inline bool up_to_date(const LogPosition& last, const LogPosition& other) {
+  return last.term > other.term || (last.term == other.term && last.index >= other.index);
+}
+
 }  // namespace raft

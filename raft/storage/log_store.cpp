@@ -347,8 +347,7 @@ void LogStore::Implementation::delete_compacted() {
 }
 
 void LogStore::Implementation::note_durable() {
-  if (regressed_from && last.index >= regressed_from->index && last.term >= regressed_from->term)
-    regressed_from.reset();
+  if (regressed_from && up_to_date(last, *regressed_from)) regressed_from.reset();
   side_file->write({regressed_from.value_or(last), meta.hard_state.term, meta.hard_state.vote});
 }
 

@@ -129,7 +129,7 @@ base::Result<NodeFiles, std::string> open_node_files(const NodeSpec& spec,
   NodeFiles files;
   files.identity = log->identity;
   files.durable = {log->hard_state, log->compacted, std::move(log->entries), std::move(applied),
-                   log->regressed ? log->side_file_last.index : raft::Index()};
+                   log->regressed ? log->side_file_last : raft::LogPosition()};
   files.log_store = std::move(*store);
   files.state_store = std::move(*state);
   files.state_machine = std::move(loaded.state_machine);

@@ -40,10 +40,7 @@ class Disk {
   }
   const raft::LogPosition& compacted() const { return compacted_; }
   // Whether the log is at least as up to date (Raft §5.4.1) as one that ends at `other`.
-  bool up_to_date(const raft::LogPosition& other) const {
-    return last().term > other.term ||
-           (last().term == other.term && last().index >= other.index);
-  }
+  bool up_to_date(const raft::LogPosition& other) const { return raft::up_to_date(last(), other); }
   const State& state() const { return *state_; }
   // Whether the entry is durable here, in the log or in what replaced its beginning.
   bool contains(const raft::LogPosition& position) const;

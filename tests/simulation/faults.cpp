@@ -118,9 +118,6 @@ void FaultInjector::change_members(FaultKind kind, base::Random& random) {
     if (members.size() < members_wanted_max) rejoin_or_add(random, *leader);
     return;
   }
-  // A recovering node does not vote: shrinking the cluster could make it indispensable.
-  for (const auto& [id, member] : members)
-    if (cluster_.host(id).recovering()) return;
   // The smaller the cluster, the less often it shrinks.
   if (members.size() <= 1 || (members.size() <= 3 && random.chance(60))) return;
   auto it = members.begin();

@@ -69,7 +69,7 @@ void Host::start() {
   raft::CoreOptions core = options_.core;
   core.seed = world_.random.next();
   raft::DurableState durable = disk_.load();
-  if (recovering()) durable.suspended_until = lost_.index;
+  if (recovering()) durable.lost = lost_;
   state_ = disk_.state();
   core_.emplace(core, std::move(durable));
   last_write_done_ = world_.now;

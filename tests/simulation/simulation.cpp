@@ -183,10 +183,7 @@ void Simulation::check_liveness() {
   }
   if (stage_ == Stage::settling && cluster_.converged() && cluster_.removed_have_stopped())
     stage_ = Stage::done;
-  // A voter that lost entries may be what the election waits for: that takes an operator.
-  if (world_.now > stage_deadline_ && stage_ == Stage::electing && cluster_.recovering())
-    stage_ = Stage::done;
-  else if (world_.now > stage_deadline_ && stage_ == Stage::settling && cluster_.converged())
+  if (world_.now > stage_deadline_ && stage_ == Stage::settling && cluster_.converged())
     throw Violation("removed_nodes_stop",
                     fmt::format("a node that was removed goes on{}", cluster_.describe()));
   else if (world_.now > stage_deadline_)

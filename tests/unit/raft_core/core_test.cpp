@@ -380,19 +380,56 @@ TEST_CASE("a lost message does not stop replication when the window holds one me
   CHECK(asked);
 }
 
-TEST_CASE("a node whose log lost acknowledged entries does not vote until it has them again") {
+TEST_CASE("a node whose log lost acknowledged entries votes as if it still had them") {
   DurableState durable = with_log(3, {1});
-  durable.suspended_until = Index(3);
+  durable.lost = {Index(3), Term(1)};
   Node node(2, durable);
-  node.receive(3, 2, RequestVote{{Index(9), Term(1)}, false, false});
+  node.receive(3, 2, RequestVote{{Index(2), Term(1)}, false, false});
   CHECK_FALSE(node.take<RequestVoteResponse>(3).at(0).granted);
+  node.receive(1, 3, RequestVote{{Index(3), Term(1)}, false, false});
+  CHECK(node.take<RequestVoteResponse>(1).at(0).granted);
+}
+
+TEST_CASE("a node whose log lost acknowledged entries leads only once it has as good a log") {
+  DurableState durable = with_log(3, {1});
+  durable.lost = {Index(3), Term(1)};
+  Node node(2, durable);
+  node.tick(40);
+  CHECK(node.core().role() == Role::follower);
   AppendEntries request;
   request.previous = {Index(1), Term(1)};
-  request.entries = {entry(2, 1), entry(3, 1), entry(4, 3)};
-  request.commit = Index(4);
+  request.entries = {entry(2, 3)};
   node.receive(1, 3, request);
   node.tick(40);
-  node.sent.clear();
-  node.receive(3, 4, RequestVote{{Index(9), Term(3)}, false, false});
-  CHECK(node.take<RequestVoteResponse>(3).at(0).granted);
+  CHECK(node.core().role() == Role::pre_candidate);
+}
+
+TEST_CASE("a commit in a heartbeat counts only up to what an append proved to this process") {
+  Node node(2, with_log(3, {1, 1, 1}, 2));  // restarted: its disk may hold anything
+  node.receive(1, 2, Heartbeat{Index(3), 0, 7});
+  CHECK(node.core().commit() == Index(0));
+  const auto asked = node.take<AppendEntriesResponse>(1);
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].rejected);
+  CHECK(asked[0].index == Index(3));
+  AppendEntries proof;
+  proof.previous = {Index(3), Term(1)};
+  node.receive(1, 2, proof);
+  node.receive(1, 2, Heartbeat{Index(3), 0, 7});
+  CHECK(node.core().commit() == Index(3));
+}
+
+TEST_CASE("a read is answered when who was missing to its quorum leaves the members") {
+  Node node(1, with_log(2, {}));
+  node.lead();
+  node.acknowledge(2, 1);
+  REQUIRE(node.core().read_index(9));
+  node.turn();
+  CHECK(node.reads.empty());
+  REQUIRE(node.core().remove_member(NodeId(2)).ok());
+  node.turn();
+  node.acknowledge(2, 2);  // both halves have the joint configuration
+  node.turn();
+  REQUIRE(node.reads.size() == 1);
+  CHECK(node.reads[0].ok);
 }

@@ -37,11 +37,11 @@ TEST_CASE("an empty log ends at its compacted position") {
 
 TEST_CASE("a later last term is more up to date than a longer log (Raft §5.4.1)") {
   const Log log = log_of({1, 1, 2});
-  CHECK(log.up_to_date({Index(3), Term(2)}));
-  CHECK(log.up_to_date({Index(4), Term(2)}));
-  CHECK(log.up_to_date({Index(1), Term(3)}));
-  CHECK_FALSE(log.up_to_date({Index(2), Term(2)}));
-  CHECK_FALSE(log.up_to_date({Index(9), Term(1)}));
+  CHECK(up_to_date({Index(3), Term(2)}, log.last()));
+  CHECK(up_to_date({Index(4), Term(2)}, log.last()));
+  CHECK(up_to_date({Index(1), Term(3)}, log.last()));
+  CHECK_FALSE(up_to_date({Index(2), Term(2)}, log.last()));
+  CHECK_FALSE(up_to_date({Index(9), Term(1)}, log.last()));
 }
 
 TEST_CASE("a completion for entries that were overwritten meanwhile does not count") {
