@@ -19,21 +19,33 @@ struct Member {
   std::string address;    // host:port of its raft listener; empty in standalone mode
   bool voter = false;     // votes in the new (or only) configuration
   bool outgoing = false;  // votes in the old configuration of a joint one
-  // A learner that the leader makes a voter when it has caught up.
+  // A learner that the leader makes a voter when it has caught up; of a voter on its way out: it
+  // stays as such a learner.
   bool promote = false;
+  // The data directory whose votes and acknowledgements count; 0: not known yet, any.
+  std::uint64_t incarnation = 0;
+  std::uint32_t command_version = 0;  // the latest that its program knows; 0: not known yet
 
   bool learner() const { return !voter && !outgoing; }
   friend bool operator==(const Member&, const Member&) = default;
 };
 
+// Whether votes and acknowledgements of this process count as those of the member.
+bool is_of(const Member& member, const ProcessInfo& process);
+
 struct Configuration {
   std::map<NodeId, Member> members;
   bool joint = false;  // elections and commits need a majority of both halves
+  // Rises when a quorum was given up (`ipam cluster recover`): members of an earlier epoch are
+  // refused.
+  std::uint64_t epoch = 1;
 
   bool contains(NodeId id) const { return members.contains(id); }
   // Votes in either half.
   bool is_voter(NodeId id) const;
   std::size_t voter_count() const;  // of the new half
+  // The latest version of commands that all members know; 0: not known.
+  std::uint32_t command_version() const;
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
@@ -42,8 +54,9 @@ struct Configuration {
 template <class Predicate>
 bool has_quorum(const Configuration& configuration, Predicate granted);
 
-// Format version 1: u8 version, u8 joint, varint count, then per member in id order: u64 id,
-// u8 flags (1 voter, 2 outgoing, 4 promote), string address.
+// Format version 2: u8 version, u64 epoch, u8 joint, varint count, then per member in id order:
+// u64 id, u8 flags (1 voter, 2 outgoing, 4 promote), u64 incarnation, u32 command version, string
+// address. Version 1 was never released.
 base::Bytes encode(const Configuration& configuration);
 // nullopt where the bytes are no configuration.
 std::optional<Configuration> decode_configuration(base::BytesView bytes);

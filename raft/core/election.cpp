@@ -16,7 +16,13 @@ void RaftCore::reset_election_timer() {
 // A node that knows of no configuration was never a voter, or its disk was wiped and it does not
 // know how it voted and what it acknowledged: members of long ago could otherwise elect one
 // another.
-bool RaftCore::may_vote() const { return !membership_.current().members.empty(); }
+// Nor may one whose data directory is not the one that the members know: it was wiped since.
+bool RaftCore::may_vote() const {
+  const auto& members = membership_.current().members;
+  if (members.empty()) return false;
+  const auto self = members.find(id());
+  return self == members.end() || is_of(self->second, options_.process);
+}
 
 // Stickiness (thesis §4.2.3): a node that hears from a leader helps nobody to replace it.
 bool RaftCore::hears_leader() const {
@@ -85,7 +91,8 @@ void RaftCore::begin_vote(bool transfer) {
 void RaftCore::request_votes(Term term, bool pre_vote, bool transfer) {
   for (const auto& [peer, member] : membership_.current().members) {
     if (peer == id() || member.learner()) continue;
-    Message message{id(), peer, term, RequestVote{log_.last(), pre_vote, transfer}};
+    Message message{id(), peer, term, RequestVote{log_.last(), pre_vote, transfer},
+                    options_.process};
     (pre_vote ? messages_ : messages_after_persist_).push_back(std::move(message));
   }
 }
@@ -130,7 +137,10 @@ void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
   }
 }
 
-void RaftCore::handle(NodeId from, const RequestVoteResponse& response) {
+void RaftCore::handle(NodeId from, const ProcessInfo& voter,
+                      const RequestVoteResponse& response) {
+  const auto member = membership_.current().members.find(from);
+  if (member == membership_.current().members.end() || !is_of(member->second, voter)) return;
   auto* pre_candidate = std::get_if<PreCandidate>(&role_);
   auto* candidate = std::get_if<Candidate>(&role_);
   if (MUTANT(pre_vote_counts_as_vote) && candidate != nullptr && response.pre_vote) {
@@ -149,7 +159,7 @@ void RaftCore::handle(NodeId, const TimeoutNow&) {
 
 void RaftCore::handle(NodeId, const NotMember& message) {
   if (membership_.current().contains(id()) &&
-      membership_.current_index() < message.configuration_index)
+      !up_to_date(membership_.current_position(), message.as_of))
     removed_ = true;
 }
 

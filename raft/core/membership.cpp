@@ -7,34 +7,28 @@ namespace raft {
 
 const Configuration& Membership::at(Index index) const {
   for (auto it = history_.rbegin(); it != history_.rend(); ++it)
-    if (it->index <= index) return it->configuration;
+    if (it->position.index <= index) return it->configuration;
   return history_.front().configuration;
 }
 
-Index Membership::index_at(Index index) const {
-  for (auto it = history_.rbegin(); it != history_.rend(); ++it)
-    if (it->index <= index) return it->index;
-  return history_.front().index;
-}
-
-void Membership::append(Index index, Configuration configuration) {
-  ASSERT(mutants_built || index > current_index());
-  history_.push_back({index, std::move(configuration)});
+void Membership::append(const LogPosition& position, Configuration configuration) {
+  ASSERT(mutants_built || position.index > current_index());
+  history_.push_back({position, std::move(configuration)});
 }
 
 void Membership::truncate_from(Index index) {
-  while (history_.size() > 1 && history_.back().index >= index) history_.pop_back();
+  while (history_.size() > 1 && history_.back().position.index >= index) history_.pop_back();
 }
 
 void Membership::compact(Index index) {
   while (history_.size() > 1 &&
-         (history_[1].index <= index || MUTANT(rollback_configuration_compacted)))
+         (history_[1].position.index <= index || MUTANT(rollback_configuration_compacted)))
     history_.pop_front();
 }
 
-void Membership::reset(Index index, Configuration configuration) {
+void Membership::reset(const LogPosition& position, Configuration configuration) {
   history_.clear();
-  history_.push_back({index, std::move(configuration)});
+  history_.push_back({position, std::move(configuration)});
 }
 
 Configuration with_learner(const Configuration& from, NodeId id, const std::string& address) {
@@ -58,11 +52,19 @@ Configuration begin_joint(const Configuration& from) {
 
 }  // namespace
 
-Configuration with_promotion(const Configuration& from, NodeId id) {
+Configuration with_promotion(const Configuration& from, NodeId id, const ProcessInfo& process) {
   Configuration to = begin_joint(from);
   Member& member = to.members.at(id);
   member.voter = true;
   member.promote = false;
+  member.incarnation = process.incarnation;
+  member.command_version = process.command_version;
+  return to;
+}
+
+Configuration with_demotion(const Configuration& from, NodeId id) {
+  Configuration to = without_voter(from, id);
+  to.members.at(id).promote = true;
   return to;
 }
 
@@ -81,13 +83,13 @@ Configuration without_learner(const Configuration& from, NodeId id) {
 
 Configuration leave_joint(const Configuration& from) {
   ASSERT(from.joint);
-  Configuration to;
-  for (const auto& [id, member] : from.members) {
-    if (member.outgoing && !member.voter) continue;
-    Member kept = member;
-    kept.outgoing = false;
-    to.members.emplace(id, kept);
-  }
+  Configuration to = from;
+  to.joint = false;
+  std::erase_if(to.members, [](const auto& item) {
+    const Member& member = item.second;
+    return member.outgoing && !member.voter && !member.promote;
+  });
+  for (auto& [id, member] : to.members) member.outgoing = false;
   return to;
 }
 

@@ -22,9 +22,14 @@ Index RaftCore::append_configuration(const Configuration& configuration) {
   for (const auto& [peer, member] : membership_.current().members)
     if (peer != id() && !configuration.contains(peer)) leader_role()->departed.push_back(peer);
   append_as_leader(EntryKind::configuration, base::share(encode(configuration)));
-  membership_.append(log_.last_index(), configuration);
+  membership_.append(log_.last(), configuration);
   on_configuration_changed();
   return log_.last_index();
+}
+
+// Unique across terms, for a follower may answer to a leader of the same node.
+std::uint64_t RaftCore::next_progress_id(Leader& leader) const {
+  return (term_.value() << 32) + leader.next_progress_id++;
 }
 
 // Brings the leader's records in line with the members.
@@ -36,9 +41,7 @@ void RaftCore::on_configuration_changed() {
                 [&](const auto& item) { return !configuration.contains(item.first); });
   for (const auto& [peer, member] : configuration.members) {
     if (peer == id() || leader->progress.contains(peer)) continue;
-    // Numbers are unique across terms, for a follower may answer to a leader of the same node.
-    const std::uint64_t progress_id = (term_.value() << 20) + leader->next_progress_id++;
-    Progress progress(progress_id, log_.last_index() + 1, options_.progress);
+    Progress progress(next_progress_id(*leader), log_.last_index() + 1, options_.progress);
     progress.recently_active = true;  // a grace of one election timeout
     leader->progress.emplace(peer, std::move(progress));
   }
@@ -48,13 +51,88 @@ void RaftCore::on_configuration_changed() {
   answer_reads(*leader);
 }
 
-base::Result<Index, Refusal> RaftCore::add_member(NodeId member, const std::string& address) {
-  if (const auto refusal = refuse_change(leader_role())) return base::fail(*refusal);
+// ---- who the members are ----
+
+// A record is of one data directory: what an earlier one acknowledged is not in this one.
+void RaftCore::note_process(NodeId peer, const ProcessInfo& process) {
+  Progress* progress = progress_of(peer);
+  if (progress == nullptr || process.incarnation == 0 || progress->process == process) return;
+  const std::uint64_t before = progress->process.incarnation;
+  if (before != 0 && before != process.incarnation) {
+    leader_role()->progress.erase(peer);
+    on_configuration_changed();
+    progress = progress_of(peer);
+  }
+  progress->process = process;
+}
+
+bool RaftCore::counts(const Leader& leader, NodeId voter) const {
+  const auto member = membership_.current().members.find(voter);
+  if (member == membership_.current().members.end()) return false;
+  if (voter == id()) return true;  // it would not lead otherwise
+  const auto it = leader.progress.find(voter);
+  return it != leader.progress.end() && is_of(member->second, it->second.process);
+}
+
+// Counts, and was heard within an election timeout.
+bool RaftCore::is_present(const Leader& leader, NodeId voter) const {
+  if (voter == id()) return true;
+  const auto it = leader.progress.find(voter);
+  return it != leader.progress.end() && it->second.heard && counts(leader, voter) &&
+         it->second.ticks_since_heard < options_.election_timeout_ticks;
+}
+
+// What a leader changes of the members by itself, one thing at a time.
+void RaftCore::maintain_members(Leader& leader) {
+  if (refuse_change(&leader)) return;
+  if (!identify_members(leader) && !demote_strangers(leader)) promote_learners(leader);
+}
+
+// Writes down who was heard from: whose votes count, and what commands all members know.
+bool RaftCore::identify_members(Leader& leader) {
+  Configuration identified = membership_.current();
+  for (auto& [peer, member] : identified.members) {
+    const auto it = leader.progress.find(peer);
+    const ProcessInfo process = peer == id()                      ? options_.process
+                                : it != leader.progress.end() ? it->second.process
+                                                                  : ProcessInfo();
+    // A voter with another data directory is no matter of writing it down: demote_strangers().
+    if (process.incarnation == 0 || (!member.learner() && !is_of(member, process))) continue;
+    member.incarnation = process.incarnation;
+    member.command_version = process.command_version;
+  }
+  if (identified == membership_.current()) return false;
+  append_configuration(identified);
+  return true;
+}
+
+// A voter came back with another data directory: it knows neither its votes nor what it
+// acknowledged, and is to be caught up like a new member (rethinkdb 5289). The others must be able
+// to commit that without it.
+bool RaftCore::demote_strangers(Leader& leader) {
   const Configuration& current = membership_.current();
-  if (current.contains(member)) return base::fail(Refusal::already_member);
-  for (const auto& [peer, other] : current.members)
-    if (other.address == address) return base::fail(Refusal::already_member);
-  if (current.members.size() >= members_max) return base::fail(Refusal::too_many_members);
+  for (const auto& [peer, member] : current.members) {
+    if (member.learner() || counts(leader, peer)) continue;
+    if (!has_quorum(current, [&](NodeId voter) { return is_present(leader, voter); }))
+      return false;
+    append_configuration(with_demotion(current, peer));
+    return true;
+  }
+  return false;
+}
+
+// ---- changes by the operator ----
+
+base::Result<Index, Refusal> RaftCore::add_member(NodeId member, const std::string& address) {
+  const Configuration& current = membership_.current();
+  // Reasons that do not pass by themselves first.
+  if (leader_role() != nullptr) {
+    if (current.contains(member)) return base::fail(Refusal::already_member);
+    for (const auto& [peer, other] : current.members)
+      if (other.address == address) return base::fail(Refusal::already_member);
+    if (current.members.size() >= members_max) return base::fail(Refusal::too_many_members);
+  }
+  if (const auto refusal = refuse_change(leader_role())) return base::fail(*refusal);
   return append_configuration(with_learner(current, member, address));
 }
 
@@ -68,19 +146,14 @@ base::Result<Index, Refusal> RaftCore::remove_member(NodeId member) {
   // Who remains must be able to go on: a majority of them has to be there now.
   Configuration remaining = current;
   remaining.members.erase(member);
-  const bool quorum = has_quorum(remaining, [&](NodeId peer) {
-    const auto it = leader->progress.find(peer);
-    return peer == id() ||
-           (it != leader->progress.end() && it->second.heard &&
-            it->second.ticks_since_heard < options_.election_timeout_ticks);
-  });
+  const bool quorum =
+      has_quorum(remaining, [&](NodeId peer) { return is_present(*leader, peer); });
   if (!quorum) return base::fail(Refusal::would_lose_quorum);
   return append_configuration(without_voter(current, member));
 }
 
 // A learner that has caught up becomes a voter by itself, one at a time.
 void RaftCore::promote_learners(Leader& leader) {
-  if (refuse_change(&leader)) return;
   for (const auto& [peer, member] : membership_.current().members) {
     if (!member.learner() || !member.promote) continue;
     const auto it = leader.progress.find(peer);
@@ -88,7 +161,7 @@ void RaftCore::promote_learners(Leader& leader) {
     if (it->second.match() + options_.promotion_lag_max < log_.last_index()) continue;
     // It has to know that it is a member, or it would not answer votes.
     if (it->second.match() < membership_.current_index()) continue;
-    append_configuration(with_promotion(membership_.current(), peer));
+    append_configuration(with_promotion(membership_.current(), peer, it->second.process));
     return;
   }
 }
@@ -102,7 +175,8 @@ void RaftCore::step_down_removed(Leader& leader) {
     if (progress.state() == Progress::State::snapshot) continue;
     // What is committed is to be known there: nobody will send it for us afterwards.
     send_append(peer, progress, true);
-    if (!membership_.current().is_voter(peer) || progress.match() < best) continue;
+    if (!membership_.current().is_voter(peer) || !counts(leader, peer)) continue;
+    if (progress.match() < best) continue;
     best = progress.match();
     successor = peer;
   }
@@ -113,7 +187,7 @@ void RaftCore::step_down_removed(Leader& leader) {
 
 void RaftCore::tell_departed(Leader& leader) {
   for (const NodeId peer : leader.departed)
-    if (!MUTANT(removed_is_not_told)) send(peer, NotMember{membership_.current_index()});
+    if (!MUTANT(removed_is_not_told)) send(peer, NotMember{{commit_, *log_.term_at(commit_)}});
   leader.departed.clear();
 }
 
@@ -124,7 +198,7 @@ void RaftCore::tell_if_removed(NodeId sender) {
   if (committed.members.empty() || committed.contains(sender) ||
       membership_.current().contains(sender))
     return;
-  send(sender, NotMember{membership_.index_at(commit_)});
+  send(sender, NotMember{{commit_, *log_.term_at(commit_)}});
 }
 
 base::Result<base::Ok, Refusal> RaftCore::transfer_leader(NodeId target) {
@@ -132,7 +206,8 @@ base::Result<base::Ok, Refusal> RaftCore::transfer_leader(NodeId target) {
   if (leader == nullptr) return base::fail(Refusal::not_leader);
   if (leader->transfer_target) return base::fail(Refusal::transferring);
   const auto it = leader->progress.find(target);
-  if (it == leader->progress.end() || !membership_.current().is_voter(target))
+  if (it == leader->progress.end() || !membership_.current().is_voter(target) ||
+      !counts(*leader, target))
     return base::fail(Refusal::not_a_member);
   leader->transfer_target = target;
   leader->transfer_ticks = 0;

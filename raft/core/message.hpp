@@ -75,9 +75,9 @@ struct ReadIndexResponse {
   bool ok = false;
   Index index;  // where ok
 };
-// "You are no member as of the committed configuration at this index."
+// "You are no member as of this committed entry."
 struct NotMember {
-  Index configuration_index;
+  LogPosition as_of;
 };
 
 // ---- driver's own (raft/node) ----
@@ -141,6 +141,7 @@ struct Message {
   NodeId to;
   Term term;  // the sender's, except in pre-vote requests and grants
   MessageBody body;
+  ProcessInfo sender = {};  // set by the transport of the receiver
 };
 
 }  // namespace raft

@@ -32,6 +32,7 @@
   X(learner_refuses_vote)             /* 27 */                                         \
   X(appended_configuration_forgotten) /* 27 */                                         \
   X(configuration_not_rolled_back)    /* 27 */                                         \
+  X(incarnation_is_ignored)           /* 28 */                                         \
   X(removed_is_not_told)              /* 29 */                                         \
   X(read_before_term_commit)          /* 30 */                                         \
   X(any_answer_confirms_read)         /* 30 */                                         \

@@ -15,7 +15,7 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
       term_(durable.hard_state.term),
       vote_(durable.hard_state.vote),
       log_(durable.compacted, std::move(durable.entries)),
-      membership_(durable.applied.last.index, std::move(durable.applied.configuration)),
+      membership_(durable.applied.last, std::move(durable.applied.configuration)),
       applied_(durable.applied.last.index),
       lost_(durable.lost),
       hard_state_handed_out_(durable.hard_state) {
@@ -29,7 +29,7 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
     if (MUTANT(appended_configuration_forgotten)) continue;
     auto configuration = decode_configuration(*entry.data);
     ASSERT(configuration);  // its checksum was right, so we wrote it
-    membership_.append(index, std::move(*configuration));
+    membership_.append({index, entry.term}, std::move(*configuration));
   }
   membership_.compact(commit_);
   reset_election_timer();
@@ -57,11 +57,14 @@ void RaftCore::step(const Message& message) {
   if (const auto* not_member = std::get_if<NotMember>(&message.body))
     return handle(message.from, *not_member);
   if (!accept_term(message)) return;
+  note_process(message.from, message.sender);
   std::visit(
       [&](const auto& body) {
         using Body = std::decay_t<decltype(body)>;
         if constexpr (std::is_same_v<Body, RequestVote>)
           handle(message.from, message.term, body);
+        else if constexpr (std::is_same_v<Body, RequestVoteResponse>)
+          handle(message.from, message.sender, body);
         else if constexpr (requires { handle(message.from, body); })
           handle(message.from, body);
       },
@@ -99,11 +102,11 @@ bool RaftCore::term_committed() const {
 }
 
 void RaftCore::send_with_term(NodeId to, Term term, MessageBody body) {
-  messages_.push_back({id(), to, term, std::move(body)});
+  messages_.push_back({id(), to, term, std::move(body), options_.process});
 }
 
 void RaftCore::send_after_persist(NodeId to, MessageBody body) {
-  messages_after_persist_.push_back({id(), to, term_, std::move(body)});
+  messages_after_persist_.push_back({id(), to, term_, std::move(body), options_.process});
 }
 
 bool RaftCore::has_ready() {

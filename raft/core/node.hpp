@@ -24,6 +24,7 @@ namespace raft {
 
 struct CoreOptions {
   NodeId id;
+  ProcessInfo process;
   std::uint64_t seed = 0;           // for the randomised election timeout
   unsigned election_timeout_ticks = 10;  // drawn anew from [t, 2t) for each wait
   unsigned heartbeat_ticks = 1;
@@ -171,7 +172,7 @@ class RaftCore {
   void request_votes(Term term, bool pre_vote, bool transfer);
   void count_votes();
   void handle(NodeId from, Term term, const RequestVote& request);
-  void handle(NodeId from, const RequestVoteResponse& response);
+  void handle(NodeId from, const ProcessInfo& voter, const RequestVoteResponse& response);
   void handle(NodeId from, const TimeoutNow&);
   void handle(NodeId from, const NotMember& message);
   bool hears_leader() const;
@@ -205,6 +206,15 @@ class RaftCore {
   std::optional<Refusal> refuse_change(const Leader* leader) const;
   Index append_configuration(const Configuration& configuration);
   void on_configuration_changed();
+  std::uint64_t next_progress_id(Leader& leader) const;
+  void note_process(NodeId peer, const ProcessInfo& process);
+  bool counts(const Leader& leader, NodeId voter) const;
+  bool is_present(const Leader& leader, NodeId voter) const;
+  template <class Predicate>
+  bool has_counting_quorum(const Leader& leader, Predicate granted) const;
+  void maintain_members(Leader& leader);
+  bool identify_members(Leader& leader);
+  bool demote_strangers(Leader& leader);
   void promote_learners(Leader& leader);
   void step_down_removed(Leader& leader);
   void tell_departed(Leader& leader);
@@ -257,5 +267,12 @@ class RaftCore {
   std::optional<LogPosition> compacted_to_hand_out_;
   bool removed_ = false;
 };
+
+// As has_quorum() of the current configuration, without those whose process does not count.
+template <class Predicate>
+bool RaftCore::has_counting_quorum(const Leader& leader, Predicate granted) const {
+  return has_quorum(membership_.current(),
+                    [&](NodeId peer) { return counts(leader, peer) && granted(peer); });
+}
 
 }  // namespace raft

@@ -24,6 +24,7 @@ class Progress {
       : id_(id), next_(next), limits_(limits) {}
 
   std::uint64_t id() const { return id_; }
+  void renumber(std::uint64_t id) { id_ = id; }
   State state() const { return state_; }
   Index match() const { return match_; }  // proven and durable there
   Index next() const { return next_; }    // the next entry to send; always above match()
@@ -49,6 +50,7 @@ class Progress {
   Index commit_sent;
   std::uint64_t ticks_since_heard = 0;
   bool heard = false;
+  ProcessInfo process;  // who it was heard from
 
  private:
   struct Inflight {

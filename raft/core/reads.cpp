@@ -41,7 +41,7 @@ void RaftCore::begin_read_round(Leader& leader) {
 
 void RaftCore::answer_reads(Leader& leader) {
   const auto confirmed = [&](std::uint64_t round) {
-    return has_quorum(membership_.current(), [&](NodeId peer) {
+    return has_counting_quorum(leader, [&](NodeId peer) {
       if (peer == id()) return true;
       const auto it = leader.progress.find(peer);
       if (it == leader.progress.end()) return false;

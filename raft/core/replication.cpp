@@ -21,7 +21,7 @@ void RaftCore::tick_leader(Leader& leader) {
   for (auto& [peer, progress] : leader.progress) ++progress.ticks_since_heard;
   if (++leader.ticks_since_quorum_check >= options_.election_timeout_ticks) {
     leader.ticks_since_quorum_check = 0;
-    const bool heard = has_quorum(membership_.current(), [&](NodeId peer) {
+    const bool heard = has_counting_quorum(leader, [&](NodeId peer) {
       const auto it = leader.progress.find(peer);
       return peer == id() || (it != leader.progress.end() && it->second.recently_active);
     });
@@ -34,6 +34,7 @@ void RaftCore::tick_leader(Leader& leader) {
     leader.ticks_since_heartbeat = 0;
     send_heartbeats(leader);
   }
+  maintain_members(leader);
 }
 
 void RaftCore::append_as_leader(EntryKind kind, base::SharedBytes data) {
@@ -90,7 +91,7 @@ Index RaftCore::quorum_match(const Leader& leader) const {
     if (peer == id())
       return MUTANT(leader_counts_unwritten) ? log_.last_index() : log_.persisted();
     const auto it = leader.progress.find(peer);
-    return it == leader.progress.end() ? Index() : it->second.match();
+    return it == leader.progress.end() || !counts(leader, peer) ? Index() : it->second.match();
   };
   const auto half = [&](bool Member::*votes) {
     std::array<Index, members_max> matches;
@@ -135,7 +136,7 @@ void RaftCore::on_committed_as_leader(Leader& leader) {
       return;
     }
   }
-  promote_learners(leader);
+  maintain_members(leader);
 }
 
 void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
@@ -153,7 +154,11 @@ void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
     }
     const Index agreement =
         log_.last_index_with_term_at_most(response.hint.term, response.hint.index);
-    progress->on_rejected(response.index, agreement);
+    const bool pipelined = progress->state() == Progress::State::replicate;
+    // Everything behind it in the pipeline will be rejected as well, and is sent anew: under a new
+    // number, or each of those answers would have it all sent once more.
+    if (progress->on_rejected(response.index, agreement) && pipelined)
+      progress->renumber(next_progress_id(*leader_role()));
     return;
   }
   if (response.index > log_.last_index()) return;  // not from an entry that we sent
@@ -165,7 +170,7 @@ void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
   // The commit may complete a change of members: `progress` may be gone, or this leader.
   if (news) advance_commit(leader);
   if (!is_leader() || progress_of(from) == nullptr) return;
-  promote_learners(leader);
+  maintain_members(leader);
   check_transfer(leader, from);
 }
 
@@ -230,7 +235,7 @@ void RaftCore::accept_entries(const AppendEntries& request) {
     if (entry.kind == EntryKind::configuration) {
       auto configuration = decode_configuration(*entry.data);
       ASSERT(configuration);  // the leader's core made it and frames are checksummed
-      membership_.append(entry.index, std::move(*configuration));
+      membership_.append({entry.index, entry.term}, std::move(*configuration));
     }
   }
   // Only what this message proved is acknowledged and committed (raft-scenarios.md, 10).
@@ -265,7 +270,7 @@ void RaftCore::handle(NodeId from, const InstallSnapshot& request) {
       commit_to(last.index);  // the log is whole up to there: keep its tail
     } else {
       log_.reset(last);
-      membership_.reset(last.index, request.meta.configuration);
+      membership_.reset(last, request.meta.configuration);
       commit_ = applied_ = last.index;
       snapshot_to_install_ = request.meta;
       compacted_to_hand_out_ = std::nullopt;

@@ -53,4 +53,13 @@ inline bool up_to_date(const LogPosition& last, const LogPosition& other) {
   return last.term > other.term || (last.term == other.term && last.index >= other.index);
 }
 
+// What a process is, beside its node id. The connection's handshake says it, so messages do not
+// carry it on the wire.
+struct ProcessInfo {
+  std::uint64_t incarnation = 0;      // random, one per data directory; 0: not known
+  std::uint32_t command_version = 0;  // the latest version of commands that its program knows
+
+  friend bool operator==(const ProcessInfo&, const ProcessInfo&) = default;
+};
+
 }  // namespace raft

@@ -12,6 +12,11 @@ namespace {
 constexpr unsigned hand_over_ticks = 20;  // how long a stopping leader waits for a successor
 constexpr unsigned drain_ticks = 4;       // and then for its last messages to leave
 
+// A node that waits to be added belongs to no epoch yet.
+std::uint64_t epoch_of(const RaftCore& core) {
+  return core.configuration().members.empty() ? 0 : core.configuration().epoch;
+}
+
 std::int64_t wall_ms() {
   timeval now{};
   gettimeofday(&now, nullptr);
@@ -36,9 +41,9 @@ Node::Node(asio::io_context& io, base::Logger& logger, const NodeOptions& option
   if (options_.address.empty()) return;
   Handshake self;
   self.cluster_id = options_.identity.cluster_id;
-  self.cluster_epoch = options_.identity.cluster_epoch;
   self.node_id = options_.identity.node_id;
-  self.incarnation = options_.identity.incarnation;
+  self.cluster_epoch = epoch_of(driver_.core());
+  self.process = options_.driver.core.process;
   self.address = options_.address;
   TransportEvents events;
   events.on_message = [this](Message message) {
@@ -196,6 +201,7 @@ void Node::update_peers() {
   const RaftCore& core = driver_.core();
   if (!transport_ || core.configuration_index() == peers_as_of_) return;
   peers_as_of_ = core.configuration_index();
+  transport_->set_cluster_epoch(epoch_of(core));
   std::map<NodeId, std::string> addresses;
   if (core.configuration().members.empty()) addresses = options_.known_addresses;
   for (const auto& [id, member] : core.configuration().members) addresses[id] = member.address;

@@ -55,7 +55,7 @@ struct LoadedLog {
   std::vector<Entry> entries;  // each one's checksum has been verified
   // The side file knows of later entries than the database has: acknowledged entries are lost.
   // The node has to vote as if it still had them. Stays so across restarts until the log is as good
-  // as one that ends at side_file_last again. (A lost term or vote is put back from the side file by load().)
+  // as one that ends at side_file_last. (A lost term or vote is put back from there by load().)
   bool regressed = false;
   LogPosition side_file_last;
 };

@@ -219,10 +219,10 @@ void read(ByteReader& in, ReadIndexResponse& body) {
 }
 
 bool write(ByteWriter& out, const NotMember& body) {
-  out.varint(body.configuration_index.value());
+  put(out, body.as_of);
   return true;
 }
-void read(ByteReader& in, NotMember& body) { body.configuration_index = Index{in.varint()}; }
+void read(ByteReader& in, NotMember& body) { body.as_of = get_position(in); }
 
 bool write(ByteWriter& out, const ForwardProposals& body) {
   if (body.proposals.size() > message_elements_max) return false;

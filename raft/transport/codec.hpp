@@ -15,7 +15,7 @@
 //    8 TimeoutNow             nothing
 //    9 ReadIndexRequest       u64 context
 //   10 ReadIndexResponse      u64 context, bool ok, v index
-//   11 NotMember              v configuration_index
+//   11 NotMember              pos as_of
 //   12 ForwardProposals       v count, then each: u64 origin, u64 sequence, str command
 //   13 ForwardRefused         v count, then each: u64 origin, u64 sequence
 //   14 SnapshotChunk          meta, u64 progress_id, v offset, v total_bytes, u32 crc, str data

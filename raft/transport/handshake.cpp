@@ -29,7 +29,8 @@ base::Bytes encode(const Handshake& handshake) {
   writer.u64(handshake.cluster_id);
   writer.u64(handshake.cluster_epoch);
   writer.u64(handshake.node_id.value());
-  writer.u64(handshake.incarnation);
+  writer.u64(handshake.process.incarnation);
+  writer.u32(handshake.process.command_version);
   writer.string(handshake.address);
   return out;
 }
@@ -43,7 +44,8 @@ std::optional<Handshake> decode_handshake(base::BytesView bytes) {
   handshake.cluster_id = reader.u64();
   handshake.cluster_epoch = reader.u64();
   handshake.node_id = NodeId{reader.u64()};
-  handshake.incarnation = reader.u64();
+  handshake.process.incarnation = reader.u64();
+  handshake.process.command_version = reader.u32();
   handshake.address = reader.string();
   if (!reader.ok() || !handshake.node_id || handshake.address.size() > address_bytes_max ||
       !printable(handshake.address) || handshake.protocol_min > handshake.protocol_max)
@@ -58,9 +60,11 @@ std::optional<std::string> check(const Handshake& self, const Handshake& other) 
   if (other.cluster_id != self.cluster_id)
     return fmt::format("it belongs to cluster {}, this node to cluster {}", other.cluster_id,
                        self.cluster_id);
-  if (other.cluster_epoch != self.cluster_epoch)
+  if (other.cluster_epoch != self.cluster_epoch && other.cluster_epoch != 0 &&
+      self.cluster_epoch != 0)
     return fmt::format(
-        "it is of cluster epoch {}, this node of epoch {}: one of them was recovered",
+        "it is of cluster epoch {}, this node of epoch {}: the cluster was recovered without the "
+        "one of the lower epoch, which has to be wiped and added anew",
         other.cluster_epoch, self.cluster_epoch);
   if (other.node_id == self.node_id)
     return fmt::format("it has this node's own id {}", self.node_id.value());

@@ -1,7 +1,7 @@
 // The first frame on a connection, in both directions. Pure.
 // Format, the same in every protocol version: u64 magic, u16 protocol_min, u16 protocol_max,
-// u64 cluster_id, u64 cluster_epoch, u64 node_id, u64 incarnation, string address. A later version
-// may append fields: what follows is ignored.
+// u64 cluster_id, u64 cluster_epoch, u64 node_id, u64 incarnation, u32 command_version, string
+// address. A later version may append fields: what follows is ignored.
 #pragma once
 
 #include <optional>
@@ -17,9 +17,10 @@ struct Handshake {
   std::uint16_t protocol_min = 1;
   std::uint16_t protocol_max = 1;
   std::uint64_t cluster_id = 0;
+  // Of the configuration that the sender knows; 0: none yet.
   std::uint64_t cluster_epoch = 0;
   NodeId node_id;
-  std::uint64_t incarnation = 0;
+  ProcessInfo process;
   // Where the sender's own raft listener can be dialled. A peer that is in no configuration of ours
   // yet (or no more) is answered there.
   std::string address;

@@ -31,8 +31,8 @@ std::string name_of(const tcp::socket& socket) {
 }  // namespace
 
 Listener::Listener(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-                   const Handshake& self, ListenerEvents events)
-    : io_(io), logger_(logger), limits_(limits), self_(self), events_(std::move(events)),
+                   std::shared_ptr<const Handshake> self, ListenerEvents events)
+    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)), events_(std::move(events)),
       accept_pause_(io) {}
 
 base::Result<base::Ok, std::string> Listener::listen(const std::string& address) {
@@ -160,10 +160,10 @@ asio::awaitable<std::string> Listener::shake_hands(Inbound& inbound, FrameDecode
   if (!other) co_return failure;
   // Answered also where it is refused, so that the other side can say why as well.
   base::Bytes answer;
-  append_frame(answer, encode(self_));
+  append_frame(answer, encode(*self_));
   const bool written = co_await connection.write(answer);
   if (!written) co_return "the connection broke during the handshake";
-  if (const auto refusal = check(self_, *other)) co_return *refusal;
+  if (const auto refusal = check(*self_, *other)) co_return *refusal;
   inbound.other = std::move(*other);
   decoder.set_limit(frame_bytes_max);
   co_return std::string();
@@ -209,9 +209,10 @@ std::string Listener::deliver(const Inbound& inbound, FrameDecoder& decoder) {
     if (payload->empty()) continue;  // a sign of life
     std::optional<Message> message = decode(*payload);
     if (!message) return "it sent a malformed message";
-    if (message->from != inbound.other.node_id || message->to != self_.node_id)
+    if (message->from != inbound.other.node_id || message->to != self_->node_id)
       return fmt::format("it sent a message from node {} to node {}", message->from.value(),
                          message->to.value());
+    message->sender = inbound.other.process;
     events_.on_message(std::move(*message));
   }
   return {};

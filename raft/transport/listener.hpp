@@ -36,7 +36,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
  public:
   // `io`, `logger` outlive the coroutines.
   Listener(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-           const Handshake& self, ListenerEvents events);
+           std::shared_ptr<const Handshake> self, ListenerEvents events);
 
   // See Transport::listen. Once.
   base::Result<base::Ok, std::string> listen(const std::string& address);
@@ -74,7 +74,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   asio::io_context& io_;
   base::Logger& logger_;
   const TransportLimits limits_;
-  const Handshake self_;
+  const std::shared_ptr<const Handshake> self_;  // the transport changes it
   const ListenerEvents events_;
   std::vector<Acceptor> acceptors_;
   std::uint16_t port_ = 0;

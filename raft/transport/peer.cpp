@@ -25,9 +25,9 @@ void Peer::Link::close() {
 }
 
 Peer::Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-           const Handshake& self, NodeId id, std::string address)
-    : io_(io), logger_(logger), limits_(limits), self_(self), id_(id),
-      address_(std::move(address)), random_(self.incarnation ^ (id.value() << 32)),
+           std::shared_ptr<const Handshake> self, NodeId id, std::string address)
+    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)), id_(id),
+      address_(std::move(address)), random_(self_->process.incarnation ^ (id.value() << 32)),
       pause_timer_(io), delay_(limits.reconnect_delay_min),
       last_send_(std::chrono::steady_clock::now()) {}
 
@@ -101,14 +101,14 @@ asio::awaitable<std::string> Peer::connect(Connection& connection) {
   if (!failure.empty()) co_return failure;
   connection.expire_after(limits_.handshake_timeout);
   base::Bytes hello;
-  append_frame(hello, encode(self_));
+  append_frame(hello, encode(*self_));
   FrameDecoder decoder(handshake_bytes_max);
   std::optional<Handshake> other;
   const bool written = co_await connection.write(hello);
   failure = "the connection broke during the handshake";
   if (written) other = co_await connection.read_handshake(decoder, failure);
   if (!other) co_return fmt::format("no answer at {}: {}", address_, failure);
-  if (const auto refusal = check(self_, *other))
+  if (const auto refusal = check(*self_, *other))
     co_return fmt::format("refused the node at {}: {}", address_, *refusal);
   if (other->node_id != id_)
     co_return fmt::format("refused the node at {}: it is node {}", address_,

@@ -23,7 +23,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
  public:
   // `io`, `logger` outlive the coroutines.
   Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-       const Handshake& self, NodeId id, std::string address);
+       std::shared_ptr<const Handshake> self, NodeId id, std::string address);
 
   void start();  // once
   void close();
@@ -65,7 +65,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   asio::io_context& io_;
   base::Logger& logger_;
   const TransportLimits limits_;
-  const Handshake self_;
+  const std::shared_ptr<const Handshake> self_;  // the transport changes it
   const NodeId id_;
   const std::string address_;
   base::Random random_;

@@ -10,8 +10,8 @@ namespace raft {
 struct Transport::Implementation : std::enable_shared_from_this<Implementation> {
   Implementation(asio::io_context& io_context, base::Logger& log, const Handshake& handshake,
                  TransportEvents callbacks, const TransportLimits& bounds)
-      : io(io_context), logger(log), self(handshake), events(std::move(callbacks)),
-        limits(bounds) {}
+      : io(io_context), logger(log), self(std::make_shared<Handshake>(handshake)),
+        events(std::move(callbacks)), limits(bounds) {}
 
   struct Known {
     std::shared_ptr<Peer> peer;
@@ -28,7 +28,7 @@ struct Transport::Implementation : std::enable_shared_from_this<Implementation> 
 
   asio::io_context& io;
   base::Logger& logger;
-  const Handshake self;
+  const std::shared_ptr<Handshake> self;  // shared with the connections
   const TransportEvents events;
   const TransportLimits limits;
   std::shared_ptr<Listener> listener;
@@ -76,7 +76,7 @@ void Transport::Implementation::dial(NodeId id, const std::string& address, bool
 
 void Transport::Implementation::set_peers(const std::map<NodeId, std::string>& address_of) {
   if (closed) return;
-  ASSERT(!address_of.contains(self.node_id));
+  ASSERT(!address_of.contains(self->node_id));
   for (auto it = known.begin(); it != known.end();) {
     Known& entry = it->second;
     if (entry.configured && !address_of.contains(it->first)) {
@@ -104,7 +104,7 @@ void Transport::Implementation::set_peers(const std::map<NodeId, std::string>& a
 }
 
 bool Transport::Implementation::send(const Message& message) {
-  ASSERT(message.from == self.node_id);
+  ASSERT(message.from == self->node_id);
   if (closed) return false;
   const auto found = known.find(message.to);
   if (found != known.end() && !found->second.peer->closed())
@@ -140,6 +140,10 @@ std::uint16_t Transport::port() const { return implementation_->listener->port()
 
 void Transport::set_peers(const std::map<NodeId, std::string>& address_of) {
   implementation_->set_peers(address_of);
+}
+
+void Transport::set_cluster_epoch(std::uint64_t epoch) {
+  implementation_->self->cluster_epoch = epoch;
 }
 
 bool Transport::send(Message message) { return implementation_->send(message); }

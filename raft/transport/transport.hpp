@@ -44,6 +44,9 @@ class Transport {
   // Addresses are resolved anew at each dial. Reconnects with a growing, bounded, jittered delay.
   void set_peers(const std::map<NodeId, std::string>& address_of);
 
+  // What handshakes from now on say and compare.
+  void set_cluster_epoch(std::uint64_t epoch);
+
   // Queues `message` for message.to. False where it was certainly not sent: no connection, unknown
   // peer, full queue, or beyond a limit of codec.hpp. A node that is not among the peers but has
   // dialled us is dialled back at the address of its handshake, while its connection lasts.

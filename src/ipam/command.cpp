@@ -7,7 +7,6 @@ namespace ipam {
 namespace {
 
 // Values are written to the log: never reuse one. Kind is 1 + the index in CommandBody.
-constexpr std::uint8_t format_version = 1;
 enum class Kind : std::uint8_t {
   create_network = 1,
   delete_network = 2,
@@ -140,7 +139,7 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
 base::Bytes encode(const Command& command) {
   base::Bytes bytes;
   base::ByteWriter writer(bytes);
-  writer.u8(format_version);
+  writer.u8(command_version_latest);
   writer.u8(static_cast<std::uint8_t>(1 + command.body.index()));
   writer.string(command.actor);
   std::visit(BodyWriter{writer}, command.body);
@@ -149,7 +148,7 @@ base::Bytes encode(const Command& command) {
 
 std::optional<Command> decode_command(base::BytesView bytes) {
   base::ByteReader reader(bytes);
-  if (reader.u8() != format_version) return std::nullopt;
+  if (reader.u8() != command_version_latest) return std::nullopt;
   const auto kind = static_cast<Kind>(reader.u8());
   Command command;
   command.actor = reader.string();

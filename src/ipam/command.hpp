@@ -69,6 +69,10 @@ struct Command {
   friend bool operator==(const Command&, const Command&) = default;
 };
 
+// The latest version that this program knows. A later one is proposed only once every member has
+// said that it knows it (raft::Configuration::command_version).
+inline constexpr std::uint8_t command_version_latest = 1;
+
 // Format version 1: u8 version, u8 kind (1 + index in CommandBody), string actor, then the fields.
 base::Bytes encode(const Command& command);
 // nullopt where the bytes are no command of a version that this program knows.

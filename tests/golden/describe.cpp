@@ -46,7 +46,7 @@ std::string body(const raft::ReadIndexResponse& m) {
                      m.ok ? fmt::format("index={}", m.index.value()) : "refused");
 }
 std::string body(const raft::NotMember& m) {
-  return fmt::format("NotMember as of {}", m.configuration_index.value());
+  return fmt::format("NotMember as of {}", m.as_of.index.value());
 }
 template <class Other>
 std::string body(const Other&) {

@@ -11,7 +11,7 @@ namespace {
 constexpr const char* fault_names[] = {
     "crash",       "crash_many", "pause", "isolate",    "split",         "one_way",
     "bridge",      "leader_spoke", "slow_disk", "bad_network", "clock",  "add_member",
-    "remove_member", "transfer", "disconnect", "lose_tail"};
+    "remove_member", "transfer", "disconnect", "lose_tail", "wipe"};
 static_assert(std::size(fault_names) == fault_kinds);
 
 constexpr std::size_t members_wanted_max = 7;
@@ -47,7 +47,7 @@ std::vector<Fault> plan_faults(std::uint64_t seed, Time until) {
 
 FaultInjector::FaultInjector(World& world, Cluster& cluster, std::vector<Fault> plan)
     : world_(world), cluster_(cluster), plan_(std::move(plan)),
-      usual_quality_(world.network.quality) {}
+      usual_quality_(world.network.quality), founders_(cluster.size()) {}
 
 void FaultInjector::start(const std::vector<bool>& skipped) {
   for (std::size_t number = 0; number < plan_.size(); ++number)
@@ -118,6 +118,8 @@ void FaultInjector::change_members(FaultKind kind, base::Random& random) {
     if (members.size() < members_wanted_max) rejoin_or_add(random, *leader);
     return;
   }
+  // Who remains could be too few, where one of them has lost its disk.
+  if (any_wiped()) return;
   // The smaller the cluster, the less often it shrinks.
   if (members.size() <= 1 || (members.size() <= 3 && random.chance(60))) return;
   auto it = members.begin();
@@ -132,7 +134,7 @@ void FaultInjector::rejoin_or_add(base::Random& random, Host& leader) {
       Host& host = cluster_.host(id);
       host.allow_restart();
       if (host.running()) return;
-      if (random.chance(50)) host.wipe();
+      if (random.chance(50)) host.wipe(false);
       host.start();
     }
     return;
@@ -148,7 +150,40 @@ bool FaultInjector::may_lose_tail(NodeId id) {
   Host* const leader = cluster_.leader();
   if (leader == nullptr || (tail_loser_ && tail_loser_ != id)) return false;
   const raft::Configuration& configuration = leader->core().configuration();
-  return !configuration.joint && configuration.voter_count() >= 3;
+  if (configuration.joint || configuration.voter_count() < 3) return false;
+  return !any_wiped();
+}
+
+// Its data directory is not the one that the members know.
+bool FaultInjector::is_stranger(const raft::Configuration& configuration, NodeId id) {
+  const auto member = configuration.members.find(id);
+  return member != configuration.members.end() &&
+         member->second.incarnation != cluster_.host(id).incarnation();
+}
+
+bool FaultInjector::any_wiped() {
+  Host* const leader = cluster_.leader();
+  if (leader == nullptr) return true;
+  const raft::Configuration& configuration = leader->core().configuration();
+  return std::ranges::any_of(configuration.members, [&](const auto& item) {
+    return item.second.promote || is_stranger(configuration, item.first);
+  });
+}
+
+// A quorum of the others has everything, and knows which data directory is about to go.
+bool FaultInjector::may_wipe(NodeId id) {
+  Host* const leader = cluster_.leader();
+  if (leader == nullptr || leader->core().configuration().joint) return false;
+  const raft::Configuration& configuration = leader->core().configuration();
+  return raft::has_quorum(configuration, [&](NodeId voter) {
+    const Host& host = cluster_.host(voter);
+    if (voter == id || !host.running() || is_stranger(configuration, voter)) return false;
+    const auto& known = host.core().configuration().members;
+    const auto member = known.find(id);
+    return host.disk().last_index() >= world_.invariants.committed_last() &&
+           !host.recovering() && member != known.end() &&
+           member->second.incarnation == cluster_.host(id).incarnation();
+  });
 }
 
 void FaultInjector::begin(std::size_t number) {
@@ -200,6 +235,11 @@ void FaultInjector::begin(std::size_t number) {
       tail_loser_ = id;
       host.lose_tail_entries = 1 + random.below(5);
       crash(id, fault.duration);
+      break;
+    case FaultKind::wipe:
+      if (!may_wipe(id)) break;
+      crash(id, fault.duration);
+      host.wipe(founders_ >= 3 && !any_wiped());
       break;
   }
 }

@@ -27,8 +27,9 @@ enum class FaultKind : std::uint8_t {
   transfer,
   disconnect,
   lose_tail,  // a crash after which acknowledged entries are gone, and the node knows it
+  wipe,       // a crash after which the node is set up anew under its old id
 };
-inline constexpr std::size_t fault_kinds = 16;
+inline constexpr std::size_t fault_kinds = 17;
 const char* name_of(FaultKind kind);
 
 struct Fault {
@@ -59,12 +60,16 @@ class FaultInjector {
   void partition(FaultKind kind, base::Random& random);
   void change_members(FaultKind kind, base::Random& random);
   bool may_lose_tail(raft::NodeId id);
+  bool may_wipe(raft::NodeId id);
+  bool any_wiped();
+  bool is_stranger(const raft::Configuration& configuration, raft::NodeId id);
   void rejoin_or_add(base::Random& random, Host& leader);
 
   World& world_;
   Cluster& cluster_;
   std::vector<Fault> plan_;
   LinkQuality usual_quality_;
+  std::size_t founders_;
   raft::NodeId tail_loser_;  // at most one node loses acknowledged entries
   bool over_ = false;
 };

@@ -57,7 +57,7 @@ Host::Host(World& world, OperationListener& listener, NodeId id, const HostOptio
         own.core.id = id;
         return own;
       }()),
-      disk_(initial), state_(std::move(initial)) {
+      initial_(std::move(initial)), disk_(initial_), state_(initial_) {
   world_.invariants.watch(id, &disk_);
 }
 
@@ -68,6 +68,7 @@ void Host::start() {
   ++generation_;
   raft::CoreOptions core = options_.core;
   core.seed = world_.random.next();
+  core.process = {incarnation(), 1};
   raft::DurableState durable = disk_.load();
   if (recovering()) durable.lost = lost_;
   state_ = disk_.state();
@@ -105,10 +106,12 @@ void Host::crash() {
   }
 }
 
-void Host::wipe() {
+void Host::wipe(bool as_founder) {
   ASSERT(!running());
-  disk_ = Disk(State());
+  world_.invariants.lost_tail(id(), disk_.last_index());
+  disk_ = Disk(as_founder ? initial_ : State());
   lost_ = {};
+  ++wipes_;
 }
 
 void Host::stop() {

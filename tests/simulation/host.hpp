@@ -55,9 +55,11 @@ class Host {
   // Lost acknowledged entries and has not got them back.
   bool recovering() const { return !disk_.up_to_date(lost_); }
   bool was_removed() const { return removed_; }
-  void wipe();  // a new disk: it knows of nothing
+  // A new disk. A founder knows what it knew when it was first started, else it waits to be added.
+  void wipe(bool as_founder);
   void allow_restart() { removed_ = false; }
   std::uint64_t generation() const { return generation_; }
+  std::uint64_t incarnation() const { return id().value() * 1000 + wipes_ + 1; }
 
   // ---- inputs; REQUIRE running() ----
   void tick();
@@ -122,7 +124,9 @@ class Host {
   World& world_;
   OperationListener& listener_;
   const HostOptions options_;
+  const State initial_;
   Disk disk_;
+  std::uint64_t wipes_ = 0;
   std::uint64_t generation_ = 0;
   bool removed_ = false;
   raft::LogPosition lost_;  // the end of the log before its tail was lost; as a side file has it

@@ -63,8 +63,15 @@ void Invariants::became_leader(const RaftCore& core) {
                                                    it->second.value(), core.id().value(),
                                                    core.term().value()));
   const auto voted = [&](NodeId voter) {
-    const auto vote = votes_.find({core.term(), voter});
-    return vote != votes_.end() && vote->second == core.id();
+    const raft::Member& member = core.configuration().members.at(voter);
+    for (auto vote = votes_.lower_bound({core.term(), voter, 0});
+         vote != votes_.end() && std::get<1>(vote->first) == voter &&
+         std::get<0>(vote->first) == core.term();
+         ++vote)
+      if (vote->second == core.id() &&
+          (member.incarnation == 0 || member.incarnation == std::get<2>(vote->first)))
+        return true;
+    return false;
   };
   if (!raft::has_quorum(core.configuration(), voted))
     throw Violation("election_safety", fmt::format("node {} leads term {} without the votes",
@@ -249,7 +256,8 @@ void Invariants::leaving(const raft::Message& message) const {
 void Invariants::vote_leaving(const raft::Message& message) {
   const auto* response = std::get_if<raft::RequestVoteResponse>(&message.body);
   if (response == nullptr || response->pre_vote || !response->granted) return;
-  const auto [it, first] = votes_.emplace(std::pair(message.term, message.from), message.to);
+  const auto [it, first] = votes_.emplace(
+      std::tuple(message.term, message.from, message.sender.incarnation), message.to);
   if (!first && it->second != message.to)
     throw Violation("vote_once", fmt::format("node {} votes for {} and {} in term {}",
                                              message.from.value(), it->second.value(),

@@ -2,7 +2,7 @@
 // node can; it is told of every step and throws a Violation that names the broken invariant:
 //
 //   election_safety                one leader in a term, by a quorum of votes
-//   vote_once                      a node gives one vote in a term
+//   vote_once                      a data directory gives one vote in a term
 //   monotonic_term, monotonic_commit
 //   leader_append_only             a leader neither cuts nor overwrites its log
 //   log_matching                   equal (index, term): equal entry, equal history
@@ -21,6 +21,7 @@
 
 #include <array>
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "disk.hpp"
@@ -92,7 +93,8 @@ class Invariants {
 
   std::array<View, nodes_max + 1> views_;
   std::map<raft::Term, raft::NodeId> leaders_;
-  std::map<std::pair<raft::Term, raft::NodeId>, raft::NodeId> votes_;  // by term and voter
+  // By term, voter and the voter's data directory.
+  std::map<std::tuple<raft::Term, raft::NodeId, std::uint64_t>, raft::NodeId> votes_;
   std::vector<std::vector<Version>> versions_;                         // by index - 1
   std::vector<Committed> committed_;                                   // by index - 1
   std::vector<std::uint64_t> state_hashes_;                            // by index - 1; 0: none yet

@@ -90,7 +90,8 @@ TEST_CASE("canary: every broken host is caught by a named invariant") {
       {Mutant::answer_before_commit, {"no_acknowledged_loss"}},
       {Mutant::wipe_disk,
        {"vote_once", "election_safety", "leader_completeness", "no_acknowledged_loss",
-        "state_machine_safety", "committed_is_durable_on_quorum", "monotonic_term"}},
+        "state_machine_safety", "committed_is_durable_on_quorum", "monotonic_term",
+        "configuration_safety", "liveness"}},
       {Mutant::snapshot_configuration, {"configuration_safety"}},
   };
   CHECK(rows.size() == all_mutants().size());

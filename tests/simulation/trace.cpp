@@ -41,7 +41,9 @@ Details details(const raft::InstallSnapshot& m) {
 }
 Details details(const raft::ReadIndexRequest& m) { return {m.context, 0, 0}; }
 Details details(const raft::ReadIndexResponse& m) { return {m.context, m.index.value(), m.ok}; }
-Details details(const raft::NotMember& m) { return {m.configuration_index.value(), 0, 0}; }
+Details details(const raft::NotMember& m) {
+  return {m.as_of.index.value(), m.as_of.term.value(), 0};
+}
 template <class Other>
 Details details(const Other&) {
   return {};
@@ -71,7 +73,7 @@ std::string format_message(const TraceRecord& r) {
     case 6: text += fmt::format(" last={}/{} progress={}", r.b, r.c, r.d); break;
     case 8: text += fmt::format(" context={}", r.b); break;
     case 9: text += fmt::format(" context={} index={} {}", r.b, r.c, r.d ? "ok" : "refused"); break;
-    case 10: text += fmt::format(" as of {}", r.b); break;
+    case 10: text += fmt::format(" as of {}/{}", r.b, r.c); break;
     default: break;
   }
   return text;

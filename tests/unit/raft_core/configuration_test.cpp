@@ -13,13 +13,16 @@ namespace {
 Configuration random_configuration(base::Random& random) {
   Configuration configuration;
   configuration.joint = random.chance(30);
+  configuration.epoch = 1 + random.below(3);
   const std::uint64_t count = random.below(members_max + 1);
   for (std::uint64_t i = 0; i < count; ++i) {
     Member member;
     member.address = std::string(random.chance(5) ? address_bytes_max : random.below(30), 'a');
     member.voter = random.chance(60);
     member.outgoing = configuration.joint && random.chance(60);
-    member.promote = member.learner() && random.chance(50);
+    member.promote = random.chance(30);
+    member.incarnation = random.chance(50) ? random.next() : 0;
+    member.command_version = static_cast<std::uint32_t>(random.below(5));
     configuration.members[NodeId{random.chance(80) ? 1 + random.below(40) : random.next() | 1}] =
         member;
   }
@@ -59,8 +62,15 @@ TEST_CASE("a configuration survives encoding") {
 TEST_CASE("the encoding of a configuration is what the header says") {
   Configuration configuration;
   configuration.joint = true;
-  configuration.members[NodeId{2}] = Member{.address = "b:1", .voter = true, .outgoing = true};
-  const std::string expected("\x01\x01\x01\x02\0\0\0\0\0\0\0\x03\x03" "b:1", 16);
+  configuration.epoch = 5;
+  Member& member = configuration.members[NodeId{2}];
+  member = {"b:1", true, true, false};
+  member.incarnation = 7;
+  member.command_version = 9;
+  const std::string expected(
+      "\x02\x05\0\0\0\0\0\0\0\x01\x01\x02\0\0\0\0\0\0\0\x03\x07\0\0\0\0\0\0\0\x09\0\0\0\x03"
+      "b:1",
+      36);
   CHECK(encode(configuration) == expected);
 }
 
@@ -72,23 +82,23 @@ TEST_CASE("decode refuses what is no configuration") {
     bytes[at] = value;
     return decode_configuration(bytes);
   };
-  CHECK_FALSE(with(0, 2).has_value());        // version
-  CHECK_FALSE(with(1, 2).has_value());        // joint
-  CHECK_FALSE(with(2, 2).has_value());        // fewer members than follow
-  CHECK_FALSE(with(2, 4).has_value());        // more members than follow
-  CHECK_FALSE(with(3, 0).has_value());        // node id 0
-  CHECK_FALSE(with(3, 2).has_value());        // the same node twice
-  CHECK_FALSE(with(3, 9).has_value());        // not in order of ids
-  CHECK_FALSE(with(11, 8).has_value());       // unknown flag
-  base::Bytes many("\x01\x00", 2);
+  CHECK_FALSE(with(0, 1).has_value());         // version
+  CHECK_FALSE(with(9, 2).has_value());         // joint
+  CHECK_FALSE(with(10, 2).has_value());        // fewer members than follow
+  CHECK_FALSE(with(10, 4).has_value());        // more members than follow
+  CHECK_FALSE(with(11, 0).has_value());        // node id 0
+  CHECK_FALSE(with(11, 2).has_value());        // the same node twice
+  CHECK_FALSE(with(11, 9).has_value());        // not in order of ids
+  CHECK_FALSE(with(19, 8).has_value());        // unknown flag
+  base::Bytes many("\x02\0\0\0\0\0\0\0\0\0", 10);
   base::ByteWriter writer(many);
   writer.varint(members_max + 1);
   for (std::uint64_t id = 1; id <= members_max + 1; ++id)
-    writer.u64(id), writer.u8(1), writer.string("");
+    writer.u64(id), writer.u8(1), writer.u64(0), writer.u32(0), writer.string("");
   CHECK_FALSE(decode_configuration(many).has_value());
-  base::Bytes long_address("\x01\x00\x01", 3);
+  base::Bytes long_address("\x02\0\0\0\0\0\0\0\0\0\x01", 11);
   base::ByteWriter address_writer(long_address);
-  address_writer.u64(1), address_writer.u8(1);
+  address_writer.u64(1), address_writer.u8(1), address_writer.u64(0), address_writer.u32(0);
   address_writer.string(std::string(address_bytes_max + 1, 'a'));
   CHECK_FALSE(decode_configuration(long_address).has_value());
 }

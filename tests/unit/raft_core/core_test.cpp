@@ -19,8 +19,9 @@ Configuration voters(std::uint64_t count) {
 // A core, what it has sent, and a disk that is as quick as the test wants.
 class Node {
  public:
-  Node(std::uint64_t id, DurableState durable) {
+  Node(std::uint64_t id, DurableState durable, const ProcessInfo& process = {}) {
     CoreOptions options;
+    options.process = process;
     options.id = NodeId(id);
     options.seed = 1;
     core_.emplace(options, std::move(durable));
@@ -28,7 +29,7 @@ class Node {
 
   RaftCore& core() { return *core_; }
   void receive(std::uint64_t from, std::uint64_t term, MessageBody body) {
-    core().step({NodeId(from), core().id(), Term(term), std::move(body)});
+    core().step({NodeId(from), core().id(), Term(term), std::move(body), sender});
     turn();
   }
   // Takes what the core wants; with a quick disk, what waits for it leaves at once.
@@ -78,6 +79,7 @@ class Node {
             AppendEntriesResponse{core().progress_id(NodeId(from)), false, Index(index), {}});
   }
 
+  ProcessInfo sender;  // of the messages that are received
   bool quick_disk = true;
   bool removed = false;
   std::vector<Message> sent;
@@ -432,4 +434,77 @@ TEST_CASE("a read is answered when who was missing to its quorum leaves the memb
   node.turn();
   REQUIRE(node.reads.size() == 1);
   CHECK(node.reads[0].ok);
+}
+
+TEST_CASE("a leader writes down whose votes count, once it has heard from them") {
+  Node node(1, with_log(3, {}), {11, 1});
+  node.lead();
+  node.sender = {22, 1};
+  node.acknowledge(2, 1);
+  node.tick();
+  const auto incarnation = [&](std::uint64_t id) {
+    return node.core().configuration().members.at(NodeId(id)).incarnation;
+  };
+  CHECK(incarnation(1) == 11);
+  CHECK(incarnation(2) == 22);
+  CHECK(incarnation(3) == 0);
+  CHECK(node.core().configuration().command_version() == 0);  // one has said nothing yet
+  node.acknowledge(2, 2);
+  node.acknowledge(2, 3);  // the two that node 1 and then node 2 were written down with
+  node.sender = {33, 2};
+  node.acknowledge(3, 3);
+  node.tick();
+  CHECK(incarnation(3) == 33);
+  CHECK(node.core().configuration().command_version() == 1);
+}
+
+TEST_CASE("a vote of another data directory of a voter does not count (rethinkdb 5289)") {
+  DurableState durable = with_log(3, {1});
+  durable.applied.configuration.members[NodeId(2)].incarnation = 22;
+  Node node(1, durable);
+  while (node.core().role() == Role::follower) node.tick();
+  node.sender = {99, 1};
+  node.receive(2, 2, RequestVoteResponse{true, true});
+  CHECK(node.core().role() == Role::pre_candidate);
+  node.sender = {22, 1};
+  node.receive(2, 2, RequestVoteResponse{true, true});
+  CHECK(node.core().role() == Role::candidate);
+}
+
+TEST_CASE("a node whose data directory was wiped neither votes nor campaigns (rethinkdb 5289)") {
+  DurableState durable = with_log(3, {1});
+  durable.applied.configuration.members[NodeId(2)].incarnation = 22;
+  Node node(2, durable, {99, 1});
+  node.receive(3, 2, RequestVote{{Index(9), Term(1)}, false, false});
+  CHECK_FALSE(node.take<RequestVoteResponse>(3).at(0).granted);
+  node.tick(40);
+  CHECK(node.core().role() == Role::follower);
+}
+
+TEST_CASE("a wiped voter becomes a learner, whose acknowledgements do not count meanwhile") {
+  DurableState durable = with_log(3, {});
+  for (std::uint64_t id = 1; id <= 3; ++id)
+    durable.applied.configuration.members[NodeId(id)].incarnation = id * 11;
+  Node node(1, durable, {11, 0});
+  node.sender = {22, 0};
+  node.lead();
+  node.acknowledge(2, 1);
+  CHECK(node.core().commit() == Index(1));
+  node.sender = {99, 0};  // node 3 is wiped
+  node.acknowledge(3, 0);
+  node.tick();
+  node.acknowledge(3, 1);
+  REQUIRE(node.core().configuration().joint);
+  CHECK_FALSE(node.core().configuration().members.at(NodeId(3)).voter);
+  node.acknowledge(3, 2);
+  CHECK(node.core().commit() == Index(1));
+  node.sender = {22, 0};
+  node.acknowledge(2, 2);
+  CHECK(node.core().commit() == Index(2));
+  CHECK(node.core().configuration().members.at(NodeId(3)).learner());
+  node.acknowledge(2, 3);
+  node.sender = {99, 0};
+  node.acknowledge(3, 3);  // it has caught up
+  node.tick();
+  CHECK(node.core().configuration().members.at(NodeId(3)).incarnation == 99);
 }

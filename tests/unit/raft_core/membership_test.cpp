@@ -6,6 +6,8 @@
 #include "raft/core/membership.hpp"
 
 using raft::Configuration;
+using raft::LogPosition;
+using raft::Term;
 using raft::Index;
 using raft::Membership;
 using raft::NodeId;
@@ -22,9 +24,9 @@ Configuration voters(std::initializer_list<std::uint64_t> ids) {
 }  // namespace
 
 TEST_CASE("a configuration counts once it is appended and goes with its entry (Raft §6)") {
-  Membership membership(Index(0), voters({1, 2, 3}));
-  membership.append(Index(5), voters({1, 2, 3, 4}));
-  membership.append(Index(8), voters({1, 2}));
+  Membership membership(LogPosition{}, voters({1, 2, 3}));
+  membership.append({Index(5), Term(1)}, voters({1, 2, 3, 4}));
+  membership.append({Index(8), Term(1)}, voters({1, 2}));
   CHECK(membership.current() == voters({1, 2}));
   CHECK(membership.at(Index(7)) == voters({1, 2, 3, 4}));
   CHECK(membership.at(Index(4)) == voters({1, 2, 3}));
@@ -35,9 +37,9 @@ TEST_CASE("a configuration counts once it is appended and goes with its entry (R
 }
 
 TEST_CASE("compaction keeps the configuration in force and what may still be rolled back to") {
-  Membership membership(Index(0), voters({1}));
-  membership.append(Index(5), voters({1, 2}));
-  membership.append(Index(9), voters({1, 2, 3}));
+  Membership membership(LogPosition{}, voters({1}));
+  membership.append({Index(5), Term(1)}, voters({1, 2}));
+  membership.append({Index(9), Term(1)}, voters({1, 2, 3}));
   membership.compact(Index(7));
   CHECK(membership.at(Index(7)) == voters({1, 2}));
   membership.truncate_from(Index(9));
@@ -58,7 +60,7 @@ TEST_CASE("a new member learns before it votes and changes no quorum (thesis §4
 
 TEST_CASE("promotion and removal pass through a joint configuration (Raft §6)") {
   Configuration four = with_learner(voters({1, 2, 3}), NodeId(4), "n4");
-  const Configuration joint = with_promotion(four, NodeId(4));
+  const Configuration joint = with_promotion(four, NodeId(4), {});
   CHECK(joint.joint);
   CHECK(joint.members.at(NodeId(4)).voter);
   CHECK_FALSE(joint.members.at(NodeId(4)).outgoing);
@@ -80,4 +82,25 @@ TEST_CASE("promotion and removal pass through a joint configuration (Raft §6)")
   CHECK_FALSE(has_quorum(leaving, granted({1, 3})));
   CHECK(has_quorum(leaving, granted({1, 2})));
   CHECK(leave_joint(leaving) == voters({1, 2}));
+}
+
+TEST_CASE("a demoted voter stays as a learner that will be promoted again") {
+  const Configuration joint = with_demotion(voters({1, 2, 3}), NodeId(3));
+  CHECK(joint.joint);
+  CHECK(joint.is_voter(NodeId(3)));  // in the old half
+  const Configuration after = leave_joint(joint);
+  CHECK(after.members.at(NodeId(3)).learner());
+  CHECK(after.members.at(NodeId(3)).promote);
+  const Configuration again = leave_joint(with_promotion(after, NodeId(3), {77, 1}));
+  CHECK(again.members.at(NodeId(3)).voter);
+  CHECK(again.members.at(NodeId(3)).incarnation == 77);
+}
+
+TEST_CASE("the cluster's command version is what all members know") {
+  Configuration configuration = voters({1, 2, 3});
+  CHECK(configuration.command_version() == 0);
+  for (auto& [id, member] : configuration.members) member.command_version = 4;
+  CHECK(configuration.command_version() == 4);
+  configuration.members[NodeId(2)].command_version = 3;
+  CHECK(configuration.command_version() == 3);
 }

@@ -14,7 +14,7 @@ Handshake node(std::uint64_t id) {
   handshake.cluster_id = 7;
   handshake.cluster_epoch = 2;
   handshake.node_id = NodeId{id};
-  handshake.incarnation = 99;
+  handshake.process = {99, 3};
   handshake.address = "node.example.com:5001";
   return handshake;
 }
@@ -32,7 +32,7 @@ TEST_CASE("a handshake survives encoding, and later versions may append to it") 
     CHECK(again->cluster_id == 7);
     CHECK(again->cluster_epoch == 2);
     CHECK(again->node_id == NodeId{3});
-    CHECK(again->incarnation == 99);
+    CHECK(again->process == ProcessInfo{99, 3});
     CHECK(again->address == self.address);
   }
   self.address = std::string(address_bytes_max, 'a');
@@ -66,6 +66,8 @@ TEST_CASE("check names what keeps two nodes apart") {
   other = node(2);
   other.cluster_epoch = 3;
   CHECK(check(self, other)->find("cluster epoch 3") != std::string::npos);
+  other.cluster_epoch = 0;  // waits to be added
+  CHECK_FALSE(check(self, other).has_value());
   other = node(2);
   other.protocol_min = other.protocol_max = 2;
   CHECK(check(self, other) == "it speaks protocol 2 to 2, this node 1 to 1");

@@ -66,7 +66,9 @@ struct Fill {
   void operator()(ReadIndexResponse& b) {
     b = {random.next(), random.chance(50), Index{random_number(random)}};
   }
-  void operator()(NotMember& b) { b = {Index{random_number(random)}}; }
+  void operator()(NotMember& b) {
+    b.as_of = {Index{random_number(random)}, Term{random_number(random)}};
+  }
   void operator()(ForwardProposals& b) {
     for (std::uint64_t i = random.below(20); i-- > 0;)
       b.proposals.push_back(Proposal{{random.next(), random.next()}, random_data(random)});

@@ -52,7 +52,7 @@ inline Handshake handshake_of(std::uint64_t id, std::uint64_t cluster = 1) {
   Handshake self;
   self.cluster_id = cluster;
   self.node_id = NodeId{id};
-  self.incarnation = 1000 + id;
+  self.process.incarnation = 1000 + id;
   return self;
 }
 

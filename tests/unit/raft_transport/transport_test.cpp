@@ -235,7 +235,7 @@ TEST_CASE_FIXTURE(Fixture, "a removed peer that is still connected can be told")
   REQUIRE(connect(io, one, two));
   REQUIRE(connect(io, two, one));
   one.transport->set_peers({});
-  CHECK(one.transport->send({one.id, two.id, Term{1}, NotMember{Index{5}}}));
+  CHECK(one.transport->send({one.id, two.id, Term{1}, NotMember{{Index{5}, Term{1}}}}));
   REQUIRE(run_until(io, [&] { return !two.received.empty(); }));
   CHECK(std::holds_alternative<NotMember>(two.received[0].body));
   two.transport->set_peers({});
