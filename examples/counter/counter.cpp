@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "raft/node/node.hpp"
+#include "sqlite/posix_file_system.hpp"
 
 namespace {
 
@@ -93,11 +94,12 @@ int main(int argc, char** argv) {
   }
   raft::NodeOptions options;
   options.identity = {1, 1, raft::NodeId(std::stoull(argv[1])), std::random_device()()};
-  if (!raft::LogStore::exists(argv[2])) {
-    if (auto made = raft::LogStore::create(argv[2], options.identity); !made)
+  sqlite::PosixFileSystem files;
+  if (!raft::LogStore::exists(files, argv[2])) {
+    if (auto made = raft::LogStore::create(files, argv[2], options.identity); !made)
       return fmt::print(stderr, "{}\n", made.error()), 1;
   }
-  auto store = raft::LogStore::open(argv[2]);
+  auto store = raft::LogStore::open(files, argv[2]);
   if (!store) return fmt::print(stderr, "{}\n", store.error()), 1;
   auto log = (*store)->load();
   if (!log) return fmt::print(stderr, "{}\n", log.error()), 1;

@@ -79,8 +79,8 @@ std::string insert_meta(const Meta& meta) {
 }  // namespace
 
 struct LogStore::Implementation {
-  Implementation(fs::path file, sqlite::Connection opened)
-      : path(std::move(file)), connection(std::move(opened)) {
+  Implementation(sqlite::FileSystem& file_system, fs::path file, sqlite::Connection opened)
+      : files(file_system), path(std::move(file)), connection(std::move(opened)) {
     begin = connection.prepare("BEGIN IMMEDIATE");
     commit = connection.prepare("COMMIT");
     insert = connection.prepare("INSERT INTO log VALUES(?,?,?,?,?)");
@@ -107,6 +107,7 @@ struct LogStore::Implementation {
   template <class Work>
   void or_poison(Work work);
 
+  sqlite::FileSystem& files;
   fs::path path;
   sqlite::Connection connection;
   sqlite::Statement begin, commit, insert, delete_from, delete_to, update_meta;
@@ -123,15 +124,17 @@ struct LogStore::Implementation {
 
 // ---- making and opening ----
 
-base::Result<base::Ok, std::string> LogStore::create(const fs::path& directory,
+base::Result<base::Ok, std::string> LogStore::create(sqlite::FileSystem& files,
+                                                     const fs::path& directory,
                                                      const Identity& identity) {
   const fs::path path = path_in(directory);
-  if (exists(directory))
+  if (exists(files, directory))
     return base::fail(fmt::format("{}: this directory already holds the log of a node, or what is "
                                   "left of one. It is never overwritten: name another data "
                                   "directory, or move this one away.", path.string()));
   try {
-    if (!sqlite::create_database(path, format, schema + insert_meta(Meta{identity, {}, {}})))
+    if (!sqlite::create_database(files, path, format,
+                                 schema + insert_meta(Meta{identity, {}, {}})))
       return base::fail(fmt::format("{}: already exists.", path.string()));
     return base::Ok{};
   } catch (const sqlite::Error& error) {
@@ -141,27 +144,33 @@ base::Result<base::Ok, std::string> LogStore::create(const fs::path& directory,
   }
 }
 
-bool LogStore::exists(const fs::path& directory) {
+bool LogStore::exists(sqlite::FileSystem& files, const fs::path& directory) {
   const fs::path path = path_in(directory);
-  std::error_code ignored;
-  // Each of these says that a log was here: a new one must not take its place unnoticed.
-  return fs::exists(path, ignored) || fs::exists(sqlite::with_suffix(path, "-wal"), ignored) ||
-         fs::exists(SideFile::path_in(directory), ignored);
+  try {
+    // Each of these says that a log was here: a new one must not take its place unnoticed.
+    return files.exists(path) || files.exists(sqlite::with_suffix(path, "-wal")) ||
+           files.exists(SideFile::path_in(directory));
+  } catch (const std::system_error&) {
+    return true;
+  }
 }
 
-base::Result<std::unique_ptr<LogStore>, std::string> LogStore::open(const fs::path& directory) {
+base::Result<std::unique_ptr<LogStore>, std::string> LogStore::open(sqlite::FileSystem& files,
+                                                                    const fs::path& directory) {
   const fs::path path = path_in(directory);
-  std::error_code ignored;
-  if (!fs::exists(path, ignored) && exists(directory))
-    return base::fail(sqlite::describe_damage(path, format, "is missing, but was there once"));
-  auto connection = sqlite::open_database(path, format);
-  if (!connection) return base::fail(connection.error());
   try {
-    auto implementation = std::make_unique<Implementation>(path, std::move(connection).value());
+    if (!files.exists(path) && exists(files, directory))
+      return base::fail(sqlite::describe_damage(path, format, "is missing, but was there once"));
+    auto connection = sqlite::open_database(files, path, format);
+    if (!connection) return base::fail(connection.error());
+    auto implementation =
+        std::make_unique<Implementation>(files, path, std::move(connection).value());
     if (std::string text = implementation->read_meta(); !text.empty()) return base::fail(text);
     return std::unique_ptr<LogStore>(new LogStore(std::move(implementation)));
   } catch (const sqlite::Error& error) {
     return base::fail(sqlite::describe(path, format, error));
+  } catch (const std::system_error& error) {
+    return base::fail(std::string(error.what()));
   }
 }
 
@@ -195,7 +204,7 @@ base::Result<LoadedLog, std::string> LogStore::load() {
       return base::fail(self.damaged(fmt::format(
           "is damaged (the log ends at {}, but {} is committed)", self.last.index.value(),
           self.meta.hard_state.commit.value())));
-    self.side_file.emplace(self.path.parent_path(), self.meta.identity);
+    self.side_file.emplace(self.files, self.path.parent_path(), self.meta.identity);
     self.compare_with_side_file(loaded);
     loaded.identity = self.meta.identity;
     loaded.hard_state = self.meta.hard_state;

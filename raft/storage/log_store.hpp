@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "raft/core/message.hpp"
 #include "raft/core/types.hpp"
+#include "sqlite/file_system.hpp"
 
 namespace raft {
 
@@ -62,14 +63,16 @@ struct LoadedLog {
 
 class LogStore {
  public:
-  // Makes `directory`/raft.db. Fails where one exists, with a text for the user.
-  static base::Result<base::Ok, std::string> create(const std::filesystem::path& directory,
+  // `files` outlives the store. Makes `directory`/raft.db. Fails where one exists, with a text for the user.
+  static base::Result<base::Ok, std::string> create(sqlite::FileSystem& files,
+                                                    const std::filesystem::path& directory,
                                                     const Identity& identity);
   // Opens and checks an existing one. The text names the file, what is wrong with it and what to
   // do.
   static base::Result<std::unique_ptr<LogStore>, std::string> open(
-      const std::filesystem::path& directory);
-  static bool exists(const std::filesystem::path& directory);
+      sqlite::FileSystem& files, const std::filesystem::path& directory);
+  // True also where something cannot be looked at: then it is not certain that nothing is there.
+  static bool exists(sqlite::FileSystem& files, const std::filesystem::path& directory);
 
   ~LogStore();
 

@@ -1,7 +1,5 @@
 #include "raft/storage/side_file.hpp"
 
-#include <fcntl.h>
-
 #include "base/bytes.hpp"
 #include "base/crc32c.hpp"
 
@@ -17,11 +15,12 @@ std::filesystem::path SideFile::path_in(const std::filesystem::path& directory) 
   return directory / "raft.last";
 }
 
-SideFile::SideFile(const std::filesystem::path& directory, const Identity& identity)
-    : identity_(identity), file_(path_in(directory), O_RDWR | O_CREAT) {}
+SideFile::SideFile(sqlite::FileSystem& files, const std::filesystem::path& directory,
+                   const Identity& identity)
+    : identity_(identity), file_(files.open(path_in(directory), sqlite::FileMode::create)) {}
 
 std::optional<SideFile::Content> SideFile::read() const {
-  const base::Bytes bytes = file_.read_at(0, content_bytes);
+  const base::Bytes bytes = file_->read_at(0, content_bytes);
   base::ByteReader reader(bytes);
   const std::uint32_t format = reader.u32();
   const std::uint64_t cluster_id = reader.u64();
@@ -50,7 +49,7 @@ void SideFile::write(const Content& content) {
   writer.u64(content.term.value());
   writer.u64(content.vote.value());
   writer.u32(base::crc32c(bytes));
-  file_.write_at(0, bytes);
+  file_->write_at(0, bytes);
 }
 
 }  // namespace raft

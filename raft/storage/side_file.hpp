@@ -15,7 +15,7 @@
 
 #include "raft/core/types.hpp"
 #include "raft/storage/log_store.hpp"
-#include "sqlite/files.hpp"
+#include "sqlite/file_system.hpp"
 
 namespace raft {
 
@@ -32,16 +32,17 @@ class SideFile {
   static std::filesystem::path path_in(const std::filesystem::path& directory);
 
   // Opens or makes it. Throws std::system_error, as write() does.
-  SideFile(const std::filesystem::path& directory, const Identity& identity);
+  SideFile(sqlite::FileSystem& files, const std::filesystem::path& directory,
+           const Identity& identity);
 
   // nullopt where it is missing, damaged, or of another data directory: then it says nothing.
   std::optional<Content> read() const;
   void write(const Content& content);
-  void sync() { file_.sync(); }
+  void sync() { file_->sync(); }
 
  private:
   Identity identity_;
-  sqlite::File file_;
+  std::unique_ptr<sqlite::File> file_;
 };
 
 }  // namespace raft

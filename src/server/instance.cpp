@@ -58,7 +58,7 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
   const auto failed = [self](const std::string& reason) {
     if (self->replica_) self->replica_->on_failure(reason);
   };
-  auto files = open_node_files(options.node, random_number(), post, failed);
+  auto files = open_node_files(self->file_system_, options.node, random_number(), post, failed);
   if (!files.ok()) return base::fail(files.error());
   const std::uint64_t origin = random_number();
   instance->replica_ =

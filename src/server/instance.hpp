@@ -16,6 +16,7 @@
 #include "server/executor.hpp"
 #include "server/node_files.hpp"
 #include "server/replica.hpp"
+#include "sqlite/posix_file_system.hpp"
 
 namespace server {
 
@@ -48,6 +49,7 @@ class Instance {
   void schedule_leases();
 
   std::unique_ptr<DirectoryLock> lock_;  // destroyed last: the files are closed before
+  sqlite::PosixFileSystem file_system_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<raft::Node> node_;
   std::unique_ptr<Executor> executor_;

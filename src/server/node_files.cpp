@@ -38,10 +38,11 @@ base::Result<base::Ok, Error> check_identity(const NodeSpec& spec, const raft::I
   return base::Ok();
 }
 
-base::Result<std::unique_ptr<raft::LogStore>, Error> open_log(const NodeSpec& spec,
+base::Result<std::unique_ptr<raft::LogStore>, Error> open_log(sqlite::FileSystem& files,
+                                                              const NodeSpec& spec,
                                                               std::uint64_t incarnation) {
-  if (!raft::LogStore::exists(spec.data_dir)) {
-    if (std::filesystem::exists(spec.data_dir / "state.db"))
+  if (!raft::LogStore::exists(files, spec.data_dir)) {
+    if (files.exists(spec.data_dir / "state.db"))
       return base::fail(fmt::format(
           "{0}/raft.db is missing, though {0}/state.db is there: without its log and vote this "
           "node must not go on; restore the directory from a backup, or move it away and join anew",
@@ -51,10 +52,10 @@ base::Result<std::unique_ptr<raft::LogStore>, Error> open_log(const NodeSpec& sp
     identity.cluster_epoch = 1;
     identity.node_id = raft::NodeId(spec.node_id);
     identity.incarnation = incarnation;
-    if (auto made = raft::LogStore::create(spec.data_dir, identity); !made.ok())
+    if (auto made = raft::LogStore::create(files, spec.data_dir, identity); !made.ok())
       return base::fail(made.error());
   }
-  return raft::LogStore::open(spec.data_dir);
+  return raft::LogStore::open(files, spec.data_dir);
 }
 
 // state.db may have come further than raft.db: the process died after it had put a received
@@ -98,15 +99,17 @@ base::Result<base::Ok, Error> reconcile(const NodeSpec& spec, raft::LogStore& st
 
 }  // namespace
 
-base::Result<NodeFiles, std::string> open_node_files(const NodeSpec& spec,
+base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
+                                                     const NodeSpec& spec,
                                                      std::uint64_t incarnation, state::Post post,
                                                      state::OnFailure on_failure) {
-  auto store = open_log(spec, incarnation);
+  auto store = open_log(files, spec, incarnation);
   if (!store.ok()) return base::fail(store.error());
   auto log = (*store)->load();
   if (!log.ok()) return base::fail(log.error());
   if (auto same = check_identity(spec, log->identity); !same.ok()) return base::fail(same.error());
-  auto state = state::StateStore::open(spec.data_dir, std::move(post), std::move(on_failure));
+  auto state = state::StateStore::open(files, spec.data_dir, std::move(post),
+                                       std::move(on_failure));
   if (!state.ok()) return base::fail(state.error());
   state::Loaded loaded = (*state)->take_loaded();
 
@@ -126,15 +129,15 @@ base::Result<NodeFiles, std::string> open_node_files(const NodeSpec& spec,
   if (auto fits = reconcile(spec, **store, *log, applied); !fits.ok())
     return base::fail(fits.error());
 
-  NodeFiles files;
-  files.identity = log->identity;
-  files.durable = {log->hard_state, log->compacted, std::move(log->entries), std::move(applied),
-                   log->regressed ? log->side_file_last : raft::LogPosition()};
-  files.log_store = std::move(*store);
-  files.state_store = std::move(*state);
-  files.state_machine = std::move(loaded.state_machine);
-  files.configuration_stored = stored;
-  return files;
+  NodeFiles opened;
+  opened.identity = log->identity;
+  opened.durable = {log->hard_state, log->compacted, std::move(log->entries), std::move(applied),
+                    log->regressed ? log->side_file_last : raft::LogPosition()};
+  opened.log_store = std::move(*store);
+  opened.state_store = std::move(*state);
+  opened.state_machine = std::move(loaded.state_machine);
+  opened.configuration_stored = stored;
+  return opened;
 }
 
 }  // namespace server

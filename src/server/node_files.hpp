@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "raft/core/node.hpp"
 #include "raft/storage/log_store.hpp"
+#include "sqlite/file_system.hpp"
 #include "state/state_store.hpp"
 
 namespace server {
@@ -35,8 +36,9 @@ struct NodeFiles {
   bool configuration_stored = false;  // state.db knows the members already
 };
 
-// `incarnation` is a random number for a new directory.
-base::Result<NodeFiles, std::string> open_node_files(const NodeSpec& spec,
+// `files` outlives what is returned. `incarnation` is a random number for a new directory.
+base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
+                                                     const NodeSpec& spec,
                                                      std::uint64_t incarnation, state::Post post,
                                                      state::OnFailure on_failure);
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <system_error>
+
 #include "sqlite/files.hpp"
 
 namespace sqlite {
@@ -11,21 +13,21 @@ namespace {
 namespace fs = std::filesystem;
 
 // A user may have made any file; the checks before the first SQL give better texts than SQLite.
-std::string look_at_file(const fs::path& path, const Format& format) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) {
-    if (fs::exists(with_suffix(path, "-wal"), error))
+std::string look_at_file(FileSystem& files, const fs::path& path, const Format& format) {
+  try {
+    const FileKind kind = files.kind(path);
+    if (kind == FileKind::missing && files.exists(with_suffix(path, "-wal")))
       return describe_damage(path, format, "is missing, but its write-ahead log is there");
-    return fmt::format("{}: does not exist. Check the data directory.", path.string());
-  }
-  if (error)
+    if (kind == FileKind::missing)
+      return fmt::format("{}: does not exist. Check the data directory.", path.string());
+    if (kind != FileKind::regular)
+      return fmt::format("{}: is not a regular file. Move it away.", path.string());
+    if (files.file_size(path) == 0)
+      return describe_damage(path, format, "is empty: it has been truncated");
+  } catch (const std::system_error& error) {
     return fmt::format("{}: cannot be looked at ({}). Check owner and permissions of the data "
-                       "directory.", path.string(), error.message());
-  if (status.type() != fs::file_type::regular)
-    return fmt::format("{}: is not a regular file. Move it away.", path.string());
-  if (fs::file_size(path, error) == 0 && !error)
-    return describe_damage(path, format, "is empty: it has been truncated");
+                       "directory.", path.string(), error.code().message());
+  }
   return {};
 }
 
@@ -55,10 +57,11 @@ std::string set_up(Connection& connection, const fs::path& path, const Format& f
 
 }  // namespace
 
-base::Result<Connection, std::string> open_database(const fs::path& path, const Format& format) {
-  if (std::string text = look_at_file(path, format); !text.empty()) return base::fail(text);
+base::Result<Connection, std::string> open_database(FileSystem& files, const fs::path& path,
+                                                    const Format& format) {
+  if (std::string text = look_at_file(files, path, format); !text.empty()) return base::fail(text);
   try {
-    Connection connection(path, OpenMode::existing);
+    Connection connection(path, OpenMode::existing, files.vfs());
     if (std::string text = set_up(connection, path, format); !text.empty()) return base::fail(text);
     return connection;
   } catch (const Error& error) {
@@ -66,23 +69,24 @@ base::Result<Connection, std::string> open_database(const fs::path& path, const 
   }
 }
 
-bool create_database(const fs::path& path, const Format& format, const std::string& schema) {
+bool create_database(FileSystem& files, const fs::path& path, const Format& format,
+                     const std::string& schema) {
   // A log without its file would be played into the new one.
   for (const char* suffix : {"", "-wal", "-journal"})
-    if (fs::exists(with_suffix(path, suffix))) return false;
+    if (files.exists(with_suffix(path, suffix))) return false;
   const fs::path draft = with_suffix(path, ".new");
-  remove_database(draft);  // of a crash
+  remove_database(files, draft);  // of a crash
   {
-    Connection connection(draft, OpenMode::create);
+    Connection connection(draft, OpenMode::create, files.vfs());
     connection.execute("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; BEGIN");
     connection.execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
                                    format.application_id, format.version));
     connection.execute(schema);
     connection.execute("COMMIT");
   }
-  sync_file(draft);
-  const bool made = rename_new_durably(draft, path);
-  if (!made) remove_database(draft);
+  sync_file(files, draft);
+  const bool made = rename_new_durably(files, draft, path);
+  if (!made) remove_database(files, draft);
   return made;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "sqlite/file_system.hpp"
 #include "sqlite/sqlite.hpp"
 
 namespace sqlite {
@@ -22,13 +23,14 @@ struct Format {
 
 // Opens, locks and checks (PRAGMA quick_check). Syncs at every commit; the owner checkpoints.
 // The error is "FILE: what is wrong. What to do."
-base::Result<Connection, std::string> open_database(const std::filesystem::path& path,
+base::Result<Connection, std::string> open_database(FileSystem& files,
+                                                    const std::filesystem::path& path,
                                                     const Format& format);
 
 // Makes `path` by the SQL of `schema` as one step: a crash leaves all of it or nothing
 // that open_database() would see. False where one, or its write-ahead log, exists. Throws Error or
 // std::system_error.
-bool create_database(const std::filesystem::path& path, const Format& format,
+bool create_database(FileSystem& files, const std::filesystem::path& path, const Format& format,
                      const std::string& schema);
 
 // The sentence of open_database() for an error that came up later.

@@ -90,7 +90,8 @@ enum class OpenMode { existing, create };
 
 class Connection {
  public:
-  Connection(const std::filesystem::path& path, OpenMode mode);
+  // `vfs` is FileSystem::vfs(); nullptr: SQLite's own.
+  Connection(const std::filesystem::path& path, OpenMode mode, const char* vfs = nullptr);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();

@@ -41,15 +41,16 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Database>, std::string> Database::open(const fs::path& path) {
+base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::FileSystem& files,
+                                                                    const fs::path& path) {
   try {
     const ipam::Counters counters;
     sqlite::create_database(
-        path, format,
+        files, path, format,
         schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{});",
                              counters.next_network, counters.next_allocation, counters.next_audit,
                              counters.now, crc_of({}, counters)));
-    auto connection = sqlite::open_database(path, format);
+    auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(path, std::move(connection).value()));
     database->read_meta();

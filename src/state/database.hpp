@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipam/history.hpp"
+#include "sqlite/file_system.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/state_store.hpp"
 
@@ -20,7 +21,7 @@ class Database {
  public:
   // Makes it where there is none. The text is for the user.
   static base::Result<std::unique_ptr<Database>, std::string> open(
-      const std::filesystem::path& path);
+      sqlite::FileSystem& files, const std::filesystem::path& path);
   // The user's text for an exception of this class about the file at `path`.
   static std::string describe(const std::filesystem::path& path, const std::exception& error);
 

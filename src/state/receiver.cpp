@@ -1,34 +1,35 @@
 #include "state/receiver.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+
+#include "sqlite/files.hpp"
 
 namespace state {
 
 namespace fs = std::filesystem;
 
-Receiver::Receiver(fs::path path, std::uint64_t total_bytes)
-    : path_(std::move(path)), total_bytes_(total_bytes) {
-  sqlite::remove_database(path_);
-  file_ = sqlite::File(path_, O_RDWR | O_CREAT | O_EXCL);
+Receiver::Receiver(sqlite::FileSystem& files, fs::path path, std::uint64_t total_bytes)
+    : files_(files), path_(std::move(path)), total_bytes_(total_bytes) {
+  sqlite::remove_database(files_, path_);
+  file_ = files_.open(path_, sqlite::FileMode::create_new);
 }
 
 Receiver::~Receiver() {
-  file_.close();
+  file_.reset();
   if (installed_) return;
   try {
-    sqlite::remove_database(path_);
+    sqlite::remove_database(files_, path_);
   } catch (const std::system_error&) {
     // The next start removes it.
   }
 }
 
 bool Receiver::write(std::uint64_t offset, base::BytesView data) {
-  if (!file_.is_open() || offset > received_bytes_ || data.size() > total_bytes_ - offset)
+  if (!file_ || offset > received_bytes_ || data.size() > total_bytes_ - offset)
     return false;
   if (offset + data.size() <= received_bytes_) return true;
   if (offset != received_bytes_) return false;
-  file_.write_at(offset, data);
+  file_->write_at(offset, data);
   received_bytes_ += data.size();
   return true;
 }
@@ -40,9 +41,9 @@ base::Result<Loaded, std::string> Receiver::check(const Position& expected) {
   };
   if (received_bytes_ != total_bytes_ || total_bytes_ == 0)
     return refuse(fmt::format("{} of {} bytes are here", received_bytes_, total_bytes_));
-  file_.close();  // before SQLite opens it: see files.hpp
+  file_.reset();  // before SQLite opens it: see file_system.hpp
   try {
-    auto database = Database::open(path_);
+    auto database = Database::open(files_, path_);
     if (!database) return refuse(database.error());
     if (const std::string found = database.value()->integrity(); found != "ok")
       return refuse(found);
@@ -55,7 +56,7 @@ base::Result<Loaded, std::string> Receiver::check(const Position& expected) {
     if (!loaded) return refuse(loaded.error());
     database.value()->seal();
     database.value().reset();
-    sqlite::sync_file(path_);
+    sqlite::sync_file(files_, path_);
     return loaded;
   } catch (const std::exception& error) {
     return refuse(error.what());
@@ -72,9 +73,9 @@ base::Result<Loaded, std::string> Receiver::check(const Position& expected) {
 //  4. rename: atomic. 5. fsync of the directory: the new database stays.
 void Receiver::replace(const fs::path& state_file) {
   for (const char* suffix : {"-wal", "-journal", "-shm"})
-    fs::remove(sqlite::with_suffix(state_file, suffix));  // nothing, if seal() did what it says
-  sqlite::sync_directory(state_file.parent_path());
-  sqlite::rename_durably(path_, state_file);
+    files_.remove(sqlite::with_suffix(state_file, suffix));  // nothing, if seal() did what it says
+  files_.sync_directory(state_file.parent_path());
+  sqlite::rename_durably(files_, path_, state_file);
   installed_ = true;
 }
 

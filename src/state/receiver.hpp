@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "sqlite/files.hpp"
+#include "sqlite/file_system.hpp"
 #include "state/database.hpp"
 
 namespace state {
@@ -14,7 +14,7 @@ namespace state {
 class Receiver {
  public:
   // Makes an empty file at `path`. Throws std::system_error, as write() does.
-  Receiver(std::filesystem::path path, std::uint64_t total_bytes);
+  Receiver(sqlite::FileSystem& files, std::filesystem::path path, std::uint64_t total_bytes);
   ~Receiver();  // removes the file unless it was installed
 
   // False where the chunk leaves a gap or does not fit; one that is there already is fine.
@@ -27,8 +27,9 @@ class Receiver {
   void replace(const std::filesystem::path& state_file);
 
  private:
+  sqlite::FileSystem& files_;
   std::filesystem::path path_;
-  sqlite::File file_;
+  std::unique_ptr<sqlite::File> file_;  // until check()
   std::uint64_t total_bytes_;
   std::uint64_t received_bytes_ = 0;
   bool installed_ = false;

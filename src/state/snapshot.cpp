@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include "sqlite/files.hpp"
+
 namespace state {
 namespace {
 
@@ -9,9 +11,10 @@ constexpr int pages_per_step = 256;  // 1 MiB: about a millisecond
 
 }  // namespace
 
-SnapshotCopy::SnapshotCopy(Database& source, std::filesystem::path path) : path_(std::move(path)) {
-  sqlite::remove_database(path_);
-  target_.emplace(path_, sqlite::OpenMode::create);
+SnapshotCopy::SnapshotCopy(sqlite::FileSystem& files, Database& source, std::filesystem::path path)
+    : files_(files), path_(std::move(path)) {
+  sqlite::remove_database(files_, path_);
+  target_.emplace(path_, sqlite::OpenMode::create, files_.vfs());
   // A crash leaves a file that is deleted at the next start: no journal, one fsync at the end.
   target_->execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; "
                    "PRAGMA synchronous=OFF; PRAGMA cache_size=-4096");
@@ -25,7 +28,7 @@ SnapshotCopy::~SnapshotCopy() {
   target_.reset();
   if (finished_) return;
   try {
-    sqlite::remove_database(path_);
+    sqlite::remove_database(files_, path_);
   } catch (const std::system_error&) {
     // The next start removes it.
   }
@@ -43,15 +46,15 @@ std::uint64_t SnapshotCopy::finish() {
   target_.reset();
   {
     // The first page was copied too and says "write-ahead log".
-    sqlite::Connection copy(path_, sqlite::OpenMode::existing);
+    sqlite::Connection copy(path_, sqlite::OpenMode::existing, files_.vfs());
     copy.execute("PRAGMA locking_mode=EXCLUSIVE");
     const std::string mode = copy.text("PRAGMA journal_mode=DELETE");
     if (mode != "delete") throw sqlite::Error(SQLITE_ERROR, "the copy stays in mode " + mode);
   }
-  sqlite::sync_file(path_);
-  sqlite::sync_directory(path_.parent_path());
+  sqlite::sync_file(files_, path_);
+  files_.sync_directory(path_.parent_path());
   finished_ = true;
-  return std::filesystem::file_size(path_);
+  return files_.file_size(path_);
 }
 
 void SnapshotCopy::close_backup() {

@@ -8,7 +8,7 @@
 
 #include <filesystem>
 
-#include "sqlite/files.hpp"
+#include "sqlite/file_system.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/database.hpp"
 
@@ -19,7 +19,7 @@ namespace state {
 class SnapshotCopy {
  public:
   // Throws sqlite::Error or std::system_error, as step() and finish() do.
-  SnapshotCopy(Database& source, std::filesystem::path path);
+  SnapshotCopy(sqlite::FileSystem& files, Database& source, std::filesystem::path path);
   ~SnapshotCopy();  // removes what is not finished
 
   // Copies some pages; true when all are copied. REQUIRES: no open transaction.
@@ -30,6 +30,7 @@ class SnapshotCopy {
  private:
   void close_backup();
 
+  sqlite::FileSystem& files_;
   std::filesystem::path path_;
   std::optional<sqlite::Connection> target_;
   sqlite3_backup* backup_ = nullptr;

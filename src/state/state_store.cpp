@@ -26,15 +26,16 @@ struct StateStore::Implementation {
   }
 };
 
-base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(const fs::path& directory,
+base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::FileSystem& files,
+                                                                        const fs::path& directory,
                                                                         Post post,
                                                                         OnFailure on_failure) {
-  auto database = Database::open(directory / "state.db");
+  auto database = Database::open(files, directory / "state.db");
   if (!database) return base::fail(database.error());
   try {
     // Left by a crash; only now, as nobody else has the directory open.
-    sqlite::remove_database(directory / "incoming.db");
-    sqlite::remove_database(directory / "snapshot.db");
+    sqlite::remove_database(files, directory / "incoming.db");
+    sqlite::remove_database(files, directory / "snapshot.db");
   } catch (const std::system_error& error) {
     return base::fail(std::string(error.what()));
   }
@@ -42,8 +43,8 @@ base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(const fs
   if (!loaded) return base::fail(loaded.error());
   auto implementation = std::make_unique<Implementation>();
   implementation->loaded = std::move(loaded).value();
-  implementation->worker = std::make_unique<Worker>(directory, std::move(database).value(),
-                                                    std::move(post), std::move(on_failure));
+  implementation->worker = std::make_unique<Worker>(
+      files, directory, std::move(database).value(), std::move(post), std::move(on_failure));
   return std::unique_ptr<StateStore>(new StateStore(std::move(implementation)));
 }
 

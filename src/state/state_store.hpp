@@ -18,6 +18,7 @@
 #include "ipam/change.hpp"
 #include "ipam/history.hpp"
 #include "ipam/state_machine.hpp"
+#include "sqlite/file_system.hpp"
 
 namespace state {
 
@@ -44,8 +45,10 @@ class StateStore {
  public:
   // Opens `directory`/state.db, makes it where there is none, and reads it whole. An unfinished
   // received snapshot is deleted. The error names the file, what is wrong and what to do.
+  // `files` outlives the store.
   static base::Result<std::unique_ptr<StateStore>, std::string> open(
-      const std::filesystem::path& directory, Post post, OnFailure on_failure);
+      sqlite::FileSystem& files, const std::filesystem::path& directory, Post post,
+      OnFailure on_failure);
   // Valid once, after open().
   Loaded take_loaded();
 

@@ -1,6 +1,5 @@
 #include "state/worker.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "sqlite/files.hpp"
@@ -16,9 +15,10 @@ std::size_t weight(const Worker::Task& task) {
 
 }  // namespace
 
-Worker::Worker(std::filesystem::path directory, std::unique_ptr<Database> database, Post post,
-               OnFailure on_failure)
-    : directory_(std::move(directory)),
+Worker::Worker(sqlite::FileSystem& files, std::filesystem::path directory,
+               std::unique_ptr<Database> database, Post post, OnFailure on_failure)
+    : files_(files),
+      directory_(std::move(directory)),
       post_(std::move(post)),
       on_failure_(std::move(on_failure)),
       database_(std::move(database)),
@@ -130,20 +130,20 @@ void Worker::start_snapshot(SnapshotDone done) {
                                  base::fail(std::string("a snapshot is already being made"))));
     return;
   }
-  snapshot_.close();
+  snapshot_.reset();
   copy_done_ = std::move(done);
   commit();
   try {
-    if (!has_room(std::filesystem::file_size(directory_ / "state.db")))
+    if (!has_room(files_.file_size(directory_ / "state.db")))
       throw std::runtime_error("too little free disk space for a copy of state.db");
-    copy_.emplace(*database_, directory_ / "snapshot.db");
+    copy_.emplace(files_, *database_, directory_ / "snapshot.db");
   } catch (const std::exception& error) {
     end_snapshot(base::fail(fmt::format("the snapshot failed: {}", error.what())));
   }
 }
 
 bool Worker::has_room(std::uint64_t bytes) const {
-  const std::uint64_t available = std::filesystem::space(directory_).available;
+  const std::uint64_t available = files_.free_bytes(directory_);
   return available >= free_bytes_min && available - free_bytes_min >= bytes;
 }
 
@@ -156,7 +156,7 @@ void Worker::continue_snapshot() {
     if (!copy_->step()) return;
     const std::uint64_t bytes = copy_->finish();
     const std::filesystem::path path = directory_ / "snapshot.db";
-    snapshot_ = sqlite::File(path, O_RDONLY);
+    snapshot_ = files_.open(path, sqlite::FileMode::read);
     end_snapshot(StateStore::SnapshotFile{path, database_->position(), bytes});
   } catch (const std::exception& error) {
     // The copy's trouble, such as a full disk: the database itself is untouched.
@@ -171,9 +171,9 @@ void Worker::end_snapshot(base::Result<StateStore::SnapshotFile, std::string> re
 
 base::Result<base::Bytes, std::string> Worker::read_snapshot(std::uint64_t offset,
                                                              std::size_t size) {
-  if (!snapshot_.is_open()) return base::fail(std::string("there is no snapshot"));
+  if (!snapshot_) return base::fail(std::string("there is no snapshot"));
   try {
-    return snapshot_.read_at(offset, size);
+    return snapshot_->read_at(offset, size);
   } catch (const std::system_error& error) {
     return base::fail(std::string(error.what()));
   }
@@ -181,8 +181,8 @@ base::Result<base::Bytes, std::string> Worker::read_snapshot(std::uint64_t offse
 
 void Worker::delete_snapshot() {
   if (copy_) end_snapshot(base::fail(std::string("the snapshot was given up")));
-  snapshot_.close();
-  sqlite::remove_database(directory_ / "snapshot.db");
+  snapshot_.reset();
+  sqlite::remove_database(files_, directory_ / "snapshot.db");
 }
 
 // ---- receiving one ----
@@ -191,7 +191,7 @@ bool Worker::begin_receive(std::uint64_t total_bytes) {
   receiver_.reset();
   try {
     if (!has_room(total_bytes)) return false;
-    receiver_.emplace(directory_ / "incoming.db", total_bytes);
+    receiver_.emplace(files_, directory_ / "incoming.db", total_bytes);
     return true;
   } catch (const std::system_error&) {
     return false;
@@ -222,7 +222,7 @@ base::Result<Loaded, std::string> Worker::install(const Position& expected) {
   const std::filesystem::path path = directory_ / "state.db";
   receiver_->replace(path);
   receiver_.reset();
-  auto database = Database::open(path);
+  auto database = Database::open(files_, path);
   if (!database) throw std::runtime_error(database.error());
   database_ = std::move(database).value();
   if (durable_listener_)

@@ -42,8 +42,8 @@ class Worker {
   };
   using Task = std::variant<Append, Job>;
 
-  Worker(std::filesystem::path directory, std::unique_ptr<Database> database, Post post,
-         OnFailure on_failure);
+  Worker(sqlite::FileSystem& files, std::filesystem::path directory,
+         std::unique_ptr<Database> database, Post post, OnFailure on_failure);
   ~Worker();  // does what is queued, commits and joins
 
   void push(Task task);
@@ -83,6 +83,7 @@ class Worker {
   template <class Work>
   void or_poison(Work work);
 
+  sqlite::FileSystem& files_;
   const std::filesystem::path directory_;
   const Post post_;
   const OnFailure on_failure_;
@@ -102,7 +103,7 @@ class Worker {
   std::chrono::steady_clock::time_point commit_deadline_;
   std::optional<SnapshotCopy> copy_;  // while one is being made
   SnapshotDone copy_done_;
-  sqlite::File snapshot_;
+  std::unique_ptr<sqlite::File> snapshot_;
   std::optional<Receiver> receiver_;
 
   std::thread thread_;

@@ -102,7 +102,7 @@ TEST_CASE("the log of another cluster does not pass for ours") {
   fill(directory.path());
   Identity foreign = identity;
   foreign.cluster_id = 78;
-  REQUIRE(LogStore::create(other.path(), foreign).ok());
+  REQUIRE(LogStore::create(files, other.path(), foreign).ok());
   sql(other.path(), fmt::format("ATTACH '{}' AS source; "
                                 "INSERT INTO log SELECT * FROM source.log",
                                 (directory.path() / "raft.db").string()));
@@ -116,7 +116,7 @@ TEST_CASE("a raft.db in use is refused, by this process and by another") {
   check_refusal(directory.path(), "is in use by another process", "Stop that one");
   const pid_t child = ::fork();
   if (child == 0) {
-    const auto store = LogStore::open(directory.path());
+    const auto store = LogStore::open(files, directory.path());
     ::_exit(!store.ok() && contains(store.error(), "is in use by another process") ? 0 : 1);
   }
   int status = 0;

@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "raft/storage/log_store.hpp"
+#include "sqlite/posix_file_system.hpp"
 #include "sqlite/sqlite.hpp"
 
 namespace raft_storage_test {
@@ -33,6 +34,8 @@ class TemporaryDirectory {
  private:
   fs::path path_;
 };
+
+inline sqlite::PosixFileSystem files;
 
 inline const Identity identity{77, 1, NodeId(3), 0xfedcba9876543210};
 
@@ -73,12 +76,12 @@ struct Opened {
 };
 
 inline void make(const fs::path& directory) {
-  const auto made = LogStore::create(directory, identity);
+  const auto made = LogStore::create(files, directory, identity);
   REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error()));
 }
 
 inline Opened open(const fs::path& directory) {
-  auto store = LogStore::open(directory);
+  auto store = LogStore::open(files, directory);
   REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error()));
   auto loaded = store.value()->load();
   REQUIRE_MESSAGE(loaded.ok(), (loaded.ok() ? "" : loaded.error()));
@@ -87,7 +90,7 @@ inline Opened open(const fs::path& directory) {
 
 // The text with which open() or load() refuses the directory; empty where neither does.
 inline std::string refusal(const fs::path& directory) {
-  auto store = LogStore::open(directory);
+  auto store = LogStore::open(files, directory);
   if (!store) return store.error();
   auto loaded = store.value()->load();
   return loaded ? std::string() : loaded.error();

@@ -9,9 +9,9 @@ using namespace raft_storage_test;
 
 TEST_CASE("a new log is empty and knows whose it is") {
   TemporaryDirectory directory;
-  CHECK_FALSE(LogStore::exists(directory.path()));
+  CHECK_FALSE(LogStore::exists(files, directory.path()));
   make(directory.path());
-  CHECK(LogStore::exists(directory.path()));
+  CHECK(LogStore::exists(files, directory.path()));
   const Opened opened = open(directory.path());
   CHECK(opened.loaded.identity == identity);
   CHECK(opened.loaded.hard_state == HardState{});
@@ -24,14 +24,14 @@ TEST_CASE("create never takes the place of what is there") {
   TemporaryDirectory directory;
   make(directory.path());
   { open(directory.path()).store->persist(batch_of(entries(1, 5, 1))); }
-  const auto again = LogStore::create(directory.path(), identity);
+  const auto again = LogStore::create(files, directory.path(), identity);
   REQUIRE_FALSE(again.ok());
   CHECK(contains(again.error(), "raft.db"));
   CHECK(contains(again.error(), "never overwritten"));
   CHECK(open(directory.path()).loaded.entries.size() == 5);
   // Also where only the side file is left.
   fs::remove(directory.path() / "raft.db");
-  CHECK_FALSE(LogStore::create(directory.path(), identity).ok());
+  CHECK_FALSE(LogStore::create(files, directory.path(), identity).ok());
   CHECK(contains(refusal(directory.path()), "is missing, but was there once"));
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("after a failed commit the store is poisoned and says why, and the res
   if (child == 0) {  // a limit on the size of files stands for a full disk
     int result = 1;
     try {
-      auto store = LogStore::open(directory.path());
+      auto store = LogStore::open(files, directory.path());
       if (store && store.value()->load()) {
         ::signal(SIGXFSZ, SIG_IGN);
         const rlimit limit{200'000, 200'000};

@@ -1,4 +1,5 @@
 #include "server/node_files.hpp"
+#include "sqlite/posix_file_system.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +11,10 @@
 namespace {
 
 namespace fs = std::filesystem;
+
+namespace {
+sqlite::PosixFileSystem files;
+}
 
 struct Directory {
   Directory() {
@@ -33,7 +38,8 @@ server::NodeSpec spec_in(const Directory& directory) {
 }
 
 base::Result<server::NodeFiles, std::string> open(const server::NodeSpec& spec) {
-  return server::open_node_files(spec, 99, [](std::function<void()>) {}, [](std::string) {});
+  return server::open_node_files(files, spec, 99, [](std::function<void()>) {},
+                                 [](std::string) {});
 }
 
 raft::Entry entry(std::uint64_t index, std::uint64_t term) {

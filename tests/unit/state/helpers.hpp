@@ -16,12 +16,15 @@
 #include <mutex>
 
 #include "base/random.hpp"
+#include "sqlite/posix_file_system.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/state_store.hpp"
 
 namespace state_test {
 
 namespace fs = std::filesystem;
+
+inline sqlite::PosixFileSystem files;
 
 class TemporaryDirectory {
  public:
@@ -98,14 +101,14 @@ class Loop {
 inline std::unique_ptr<state::StateStore> open(const fs::path& directory, Loop& loop,
                                                state::OnFailure on_failure = nullptr) {
   if (!on_failure) on_failure = [](const std::string& text) { FAIL(text); };
-  auto store = state::StateStore::open(directory, loop.post(), std::move(on_failure));
+  auto store = state::StateStore::open(files, directory, loop.post(), std::move(on_failure));
   REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error()));
   return std::move(store).value();
 }
 
 inline std::string refusal(const fs::path& directory) {
   Loop loop;
-  auto store = state::StateStore::open(directory, loop.post(), [](const std::string&) {});
+  auto store = state::StateStore::open(files, directory, loop.post(), [](const std::string&) {});
   return store ? std::string() : store.error();
 }
 

@@ -1,0 +1,61 @@
+// The one door of the data directory to the operating system. raft/storage, state and the opening of
+// a node's files reach the disk through this interface or through the SQLite VFS that it names, and
+// nowhere else: so the simulator can take the disk's place, power cuts included.
+//
+// What fails throws std::system_error with the path in its text. May be used by several threads at
+// once where they use different files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sqlite {
+
+// An open file; closes itself.
+class File {
+ public:
+  virtual ~File() = default;
+  virtual void write_at(std::uint64_t offset, std::string_view bytes) = 0;
+  // Fewer bytes than asked for only at the end of the file.
+  virtual std::string read_at(std::uint64_t offset, std::size_t size) const = 0;
+  virtual void sync() = 0;  // data, and what is needed to read it
+  virtual std::uint64_t size() const = 0;
+};
+
+enum class FileMode : std::uint8_t {
+  read,
+  write,       // and read; it must exist
+  create,      // write; made where it is missing
+  create_new,  // write; it must not exist
+};
+
+enum class FileKind : std::uint8_t { missing, regular, other };
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  // Never one that SQLite has open in this process: closing any descriptor of a file drops the
+  // process's POSIX locks on it.
+  virtual std::unique_ptr<File> open(const std::filesystem::path& path, FileMode mode) = 0;
+  virtual FileKind kind(const std::filesystem::path& path) = 0;
+  virtual std::uint64_t file_size(const std::filesystem::path& path) = 0;
+
+  // ---- changes of the directory: not durable before sync_directory() ----
+  virtual void remove(const std::filesystem::path& path) = 0;  // nothing where it is missing
+  virtual void rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  // False, and nothing done, where `to` exists.
+  virtual bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual void sync_directory(const std::filesystem::path& directory) = 0;
+
+  virtual std::uint64_t free_bytes(const std::filesystem::path& directory) = 0;
+  // Of the VFS through which SQLite reaches the same files; nullptr: SQLite's own.
+  virtual const char* vfs() const = 0;
+
+  bool exists(const std::filesystem::path& path) { return kind(path) != FileKind::missing; }
+};
+
+}  // namespace sqlite
