@@ -1,7 +1,7 @@
 #include "state/state_store.hpp"
 
 #include "sqlite/files.hpp"
-#include "state/worker.hpp"
+#include "state/task_queue.hpp"
 
 namespace state {
 
@@ -9,11 +9,11 @@ namespace fs = std::filesystem;
 
 struct StateStore::Implementation {
   std::optional<Loaded> loaded;
-  std::unique_ptr<Worker> worker;
+  std::unique_ptr<TaskQueue> tasks;
 
   void push(std::function<void(Worker&)> run,
-            std::function<void(const std::string&)> failed = nullptr) {
-    worker->push(Worker::Job{std::move(run), std::move(failed)});
+            std::function<void(Worker&, const std::string&)> failed = nullptr) {
+    tasks->push(Worker::Job{std::move(run), std::move(failed)});
   }
 
   // A job whose result, or the reason of the failure in its place, goes to `done`.
@@ -21,15 +21,18 @@ struct StateStore::Implementation {
   void push_result(std::function<void(Value)> done, Work work,
                    std::function<Value(const std::string&)> value_of_failure) {
     push([done, work = std::move(work)](Worker& w) { w.deliver<Value>(done, work(w)); },
-         [done, value_of_failure = std::move(value_of_failure), w = worker.get()](
-             const std::string& reason) { w->deliver<Value>(done, value_of_failure(reason)); });
+         [done, value_of_failure = std::move(value_of_failure)](
+             Worker& w, const std::string& reason) {
+           w.deliver<Value>(done, value_of_failure(reason));
+         });
   }
 };
 
 base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::FileSystem& files,
                                                                         const fs::path& directory,
                                                                         Post post,
-                                                                        OnFailure on_failure) {
+                                                                        OnFailure on_failure,
+                                                                        Execution execution) {
   auto database = Database::open(files, directory / "state.db");
   if (!database) return base::fail(database.error());
   try {
@@ -43,8 +46,12 @@ base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::
   if (!loaded) return base::fail(loaded.error());
   auto implementation = std::make_unique<Implementation>();
   implementation->loaded = std::move(loaded).value();
-  implementation->worker = std::make_unique<Worker>(
-      files, directory, std::move(database).value(), std::move(post), std::move(on_failure));
+  auto worker = std::make_unique<Worker>(files, directory, std::move(database).value(),
+                                         std::move(post), std::move(on_failure));
+  if (execution == Execution::thread)
+    implementation->tasks = std::make_unique<ThreadQueue>(std::move(worker));
+  else
+    implementation->tasks = std::make_unique<CallerQueue>(std::move(worker));
   return std::unique_ptr<StateStore>(new StateStore(std::move(implementation)));
 }
 
@@ -60,12 +67,16 @@ Loaded StateStore::take_loaded() {
   return loaded;
 }
 
-void StateStore::append(const ipam::Counters& counters, Position position,
-                        std::vector<ipam::Change> changes) {
-  implementation_->worker->push(Worker::Append{counters, std::move(position), std::move(changes)});
+std::optional<Moment> StateStore::perform_due(Moment now) {
+  return implementation_->tasks->perform_due(now);
 }
 
-std::size_t StateStore::queued_changes() const { return implementation_->worker->queued_changes(); }
+void StateStore::append(const ipam::Counters& counters, Position position,
+                        std::vector<ipam::Change> changes) {
+  implementation_->tasks->push(Worker::Append{counters, std::move(position), std::move(changes)});
+}
+
+std::size_t StateStore::queued_changes() const { return implementation_->tasks->queued_changes(); }
 
 void StateStore::flush(std::function<void(std::uint64_t)> done) {
   implementation_->push([done = std::move(done)](Worker& worker) {
@@ -95,8 +106,8 @@ void StateStore::make_snapshot(std::function<void(base::Result<SnapshotFile, std
   using Made = base::Result<SnapshotFile, std::string>;
   implementation_->push(
       [done](Worker& worker) { worker.start_snapshot(done); },
-      [done, worker = implementation_->worker.get()](const std::string& reason) {
-        worker->deliver<Made>(done, base::fail(reason));
+      [done](Worker& worker, const std::string& reason) {
+        worker.deliver<Made>(done, base::fail(reason));
       });
 }
 

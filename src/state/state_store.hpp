@@ -7,6 +7,7 @@
 // they were asked.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -41,6 +42,12 @@ using Post = std::function<void(std::function<void()>)>;
 // stops.
 using OnFailure = std::function<void(std::string)>;
 
+// A point of a clock that never goes back.
+using Moment = std::chrono::steady_clock::time_point;
+
+// Who does the work: a thread of the store's own, or the caller of perform_due().
+enum class Execution : std::uint8_t { thread, caller };
+
 class StateStore {
  public:
   // Opens `directory`/state.db, makes it where there is none, and reads it whole. An unfinished
@@ -48,11 +55,15 @@ class StateStore {
   // `files` outlives the store.
   static base::Result<std::unique_ptr<StateStore>, std::string> open(
       sqlite::FileSystem& files, const std::filesystem::path& directory, Post post,
-      OnFailure on_failure);
+      OnFailure on_failure, Execution execution = Execution::thread);
   // Valid once, after open().
   Loaded take_loaded();
 
   ~StateStore();  // writes what is queued, then joins the thread
+
+  // Execution::caller only: does what is queued, and what is due at `now`. Says when it has to be
+  // called again at the latest; nullopt: after the next call of something below.
+  std::optional<Moment> perform_due(Moment now);
 
   // Everything below is called on the io thread, and its callbacks run there (by `post`), in the
   // order of the calls except where snapshots take their time. After a failure (OnFailure, once)

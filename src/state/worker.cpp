@@ -5,15 +5,6 @@
 #include "sqlite/files.hpp"
 
 namespace state {
-namespace {
-
-// An append without changes still moves the position.
-std::size_t weight(const Worker::Task& task) {
-  const auto* append = std::get_if<Worker::Append>(&task);
-  return append != nullptr ? 1 + append->changes.size() : 0;
-}
-
-}  // namespace
 
 Worker::Worker(sqlite::FileSystem& files, std::filesystem::path directory,
                std::unique_ptr<Database> database, Post post, OnFailure on_failure)
@@ -21,59 +12,24 @@ Worker::Worker(sqlite::FileSystem& files, std::filesystem::path directory,
       directory_(std::move(directory)),
       post_(std::move(post)),
       on_failure_(std::move(on_failure)),
-      database_(std::move(database)),
-      thread_([this] { run(); }) {}
-
-Worker::~Worker() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  thread_.join();
-}
-
-void Worker::push(Task task) {
-  queued_changes_ += weight(task);
-  {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(task));
-  }
-  wake_.notify_one();
-}
+      database_(std::move(database)) {}
 
 // ---- the loop ----
 
-void Worker::run() {
-  std::deque<Task> tasks;
-  while (take_tasks(tasks)) {
-    for (Task& task : tasks) {
-      const std::size_t taken = weight(task);
-      perform(std::move(task));
-      queued_changes_ -= taken;
-    }
-    tasks.clear();
-    or_poison([&] { commit_if_due(); });
-    if (copy_) continue_snapshot();
-  }
-  if (copy_) end_snapshot(base::fail(std::string("the node is stopping")));
-  or_poison([&] { commit(); });
+void Worker::advance(Moment now) {
+  or_poison([&] { commit_if_due(now); });
+  if (copy_) continue_snapshot();
 }
 
-// Waits for work, or until the open transaction or the snapshot wants to go on. False: stop.
-bool Worker::take_tasks(std::deque<Task>& tasks) {
-  std::unique_lock lock(mutex_);
-  const auto ready = [&] { return stopping_ || !queue_.empty(); };
-  if (copy_) {
-    // No wait.
-  } else if (database_ && database_->in_transaction() && poison_.empty()) {
-    wake_.wait_until(lock, commit_deadline_, ready);
-  } else {
-    wake_.wait(lock, ready);
-  }
-  if (stopping_ && queue_.empty()) return false;
-  tasks.swap(queue_);
-  return true;
+std::optional<Moment> Worker::next_due() const {
+  if (copy_) return Moment();
+  if (database_ && database_->in_transaction() && poison_.empty()) return commit_deadline_;
+  return std::nullopt;
+}
+
+void Worker::finish() {
+  if (copy_) end_snapshot(base::fail(std::string("the node is stopping")));
+  or_poison([&] { commit(); });
 }
 
 // The one place that turns a failure of the database into the end of this store.
@@ -88,29 +44,28 @@ void Worker::or_poison(Work work) {
   }
 }
 
-void Worker::perform(Task task) {
-  std::visit([&](auto&& body) { perform(std::move(body)); }, std::move(task));
+void Worker::perform(Task task, Moment now) {
+  std::visit([&](auto&& body) { perform_one(std::move(body), now); }, std::move(task));
 }
 
-void Worker::perform(Append append) {
+void Worker::perform_one(Append append, Moment now) {
   or_poison([&] {
-    if (!database_->in_transaction())
-      commit_deadline_ = std::chrono::steady_clock::now() + commit_delay;
+    if (!database_->in_transaction()) commit_deadline_ = now + commit_delay;
     open_changes_ += 1 + append.changes.size();
     database_->append(append.counters, std::move(append.position), append.changes);
     if (open_changes_ >= changes_per_commit_max) commit();
   });
 }
 
-void Worker::perform(Job job) {
+void Worker::perform_one(Job job, Moment) {
   or_poison([&] { job.run(*this); });
-  if (!poison_.empty() && job.failed) job.failed(poison_);
+  if (!poison_.empty() && job.failed) job.failed(*this, poison_);
 }
 
-void Worker::commit_if_due() {
+void Worker::commit_if_due(Moment now) {
   if (!database_->in_transaction()) return;
   // A snapshot step needs a committed database; otherwise more may come to share the fsync.
-  if (copy_ || std::chrono::steady_clock::now() >= commit_deadline_) commit();
+  if (copy_ || now >= commit_deadline_) commit();
 }
 
 void Worker::commit() {

@@ -1,14 +1,9 @@
-// The thread of StateStore: takes tasks from a queue, fills and commits transactions, copies a
-// snapshot in between. Everything but the queue belongs to the thread; results leave by `post`.
+// What the thread of StateStore does: fills and commits transactions, copies a snapshot in between.
+// It has no thread and no clock of its own (task_queue.hpp); results leave by `post`.
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <variant>
 
 #include "state/database.hpp"
@@ -34,20 +29,26 @@ class Worker {
     Position position;
     std::vector<ipam::Change> changes;
   };
-  // `run` is called on the thread; where the database has failed, `failed` instead (if there is
-  // one), also where `run` itself throws.
+  // Where the database has failed, `failed` is called instead of `run` (if there is one), also
+  // where `run` itself throws.
   struct Job {
     std::function<void(Worker&)> run;
-    std::function<void(const std::string& reason)> failed;
+    std::function<void(Worker&, const std::string& reason)> failed;
   };
   using Task = std::variant<Append, Job>;
 
   Worker(sqlite::FileSystem& files, std::filesystem::path directory,
          std::unique_ptr<Database> database, Post post, OnFailure on_failure);
-  ~Worker();  // does what is queued, commits and joins
 
-  void push(Task task);
-  std::size_t queued_changes() const { return queued_changes_; }
+  // `now` never goes back.
+  void perform(Task task, Moment now);
+  // To be called after tasks, and when next_due() has come: commits what has waited long enough,
+  // copies some pages.
+  void advance(Moment now);
+  // nullopt: nothing to be done before the next task.
+  std::optional<Moment> next_due() const;
+  // The end: commits, and gives up the snapshot that is being made.
+  void finish();
 
   // Calls `done(value)` by `post`.
   template <class Value>
@@ -56,7 +57,7 @@ class Worker {
     post_([done = std::move(done), shared] { done(std::move(*shared)); });
   }
 
-  // ---- on the thread, from Job::run ----
+  // ---- from Job::run ----
   Database& database() { return *database_; }
   void commit();
   void set_durable_listener(std::function<void(std::uint64_t)> listener) {
@@ -71,12 +72,9 @@ class Worker {
   base::Result<Loaded, std::string> install(const Position& expected);
 
  private:
-  void run();
-  bool take_tasks(std::deque<Task>& tasks);
-  void perform(Task task);
-  void perform(Append append);
-  void perform(Job job);
-  void commit_if_due();
+  void perform_one(Append append, Moment now);
+  void perform_one(Job job, Moment now);
+  void commit_if_due(Moment now);
   bool has_room(std::uint64_t bytes) const;
   void continue_snapshot();
   void end_snapshot(base::Result<StateStore::SnapshotFile, std::string> result);
@@ -88,25 +86,15 @@ class Worker {
   const Post post_;
   const OnFailure on_failure_;
 
-  // ---- both threads ----
-  std::mutex mutex_;  // queue_, stopping_
-  std::condition_variable wake_;
-  std::deque<Task> queue_;
-  bool stopping_ = false;
-  std::atomic<std::size_t> queued_changes_ = 0;
-
-  // ---- the thread alone ----
   std::unique_ptr<Database> database_;
   std::function<void(std::uint64_t)> durable_listener_;
   std::string poison_;  // why nothing works any more
   std::size_t open_changes_ = 0;
-  std::chrono::steady_clock::time_point commit_deadline_;
+  Moment commit_deadline_;
   std::optional<SnapshotCopy> copy_;  // while one is being made
   SnapshotDone copy_done_;
   std::unique_ptr<sqlite::File> snapshot_;
   std::optional<Receiver> receiver_;
-
-  std::thread thread_;
 };
 
 }  // namespace state
