@@ -63,7 +63,8 @@ struct LoadedLog {
 
 class LogStore {
  public:
-  // `files` outlives the store. Makes `directory`/raft.db. Fails where one exists, with a text for the user.
+  // Makes `directory`/raft.db. Fails where one exists, with a text for the user. `files` outlives
+  // the store.
   static base::Result<base::Ok, std::string> create(sqlite::FileSystem& files,
                                                     const std::filesystem::path& directory,
                                                     const Identity& identity);

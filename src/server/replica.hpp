@@ -13,7 +13,7 @@
 
 #include "base/log.hpp"
 #include "ipam/state_machine.hpp"
-#include "raft/node/node.hpp"
+#include "raft/node/host.hpp"
 #include "server/node_files.hpp"
 #include "state/state_store.hpp"
 
@@ -40,7 +40,7 @@ class Replica : public raft::Host {
           ReplicaEvents events);
 
   // Must be called once before anything else: the node needs its host, and the host its node.
-  void attach(raft::Node& node) { node_ = &node; }
+  void attach(raft::Proposer& node) { node_ = &node; }
 
   void write(const ipam::Command& command, std::function<void(WriteResult)> done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
@@ -81,7 +81,7 @@ class Replica : public raft::Host {
   const NodeSpec spec_;
   const std::uint64_t origin_;
   const ReplicaEvents events_;
-  raft::Node* node_ = nullptr;
+  raft::Proposer* node_ = nullptr;
   ipam::StateMachine state_machine_;
   std::unique_ptr<state::StateStore> store_;
   raft::LogPosition applied_;

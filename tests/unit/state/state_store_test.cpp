@@ -135,7 +135,8 @@ TEST_CASE("a store that cannot write says so once and delivers failures from the
     Loop loop;
     std::vector<std::string> failures;
     auto store = state::StateStore::open(
-        files, directory.path(), loop.post(), [&](const std::string& text) { failures.push_back(text); });
+        files, directory.path(), loop.post(),
+        [&](const std::string& text) { failures.push_back(text); });
     if (!store) ::_exit(1);
     Node node(6, store.value()->take_loaded());
     ::signal(SIGXFSZ, SIG_IGN);

@@ -1,0 +1,133 @@
+#include "raft/node/host_loop.hpp"
+
+#include <utility>
+
+namespace raft {
+
+HostLoop::HostLoop(base::Logger& logger, const DriverOptions& options, DurableState durable,
+                   Host& host, Shell& shell)
+    : logger_(logger),
+      host_(host),
+      shell_(shell),
+      origin_(options.origin),
+      driver_(options, std::move(durable)) {}
+
+void HostLoop::receive(Message message) {
+  driver_.receive(std::move(message));
+  shell_.schedule_turn();
+}
+
+void HostLoop::tick() {
+  driver_.tick(shell_.wall_ms());
+  shell_.schedule_turn();
+}
+
+void HostLoop::on_peer_disconnected(NodeId peer) {
+  driver_.on_peer_disconnected(peer);
+  shell_.schedule_turn();
+}
+
+std::optional<ProposalId> HostLoop::propose(base::SharedBytes command) {
+  if (failed_) return std::nullopt;
+  const ProposalId id{origin_, next_sequence_++};
+  if (!driver_.propose(id, std::move(command))) return std::nullopt;
+  shell_.schedule_turn();
+  return id;
+}
+
+void HostLoop::read(std::function<void(bool)> done) {
+  const std::uint64_t id = next_request_++;
+  reads_.emplace(id, std::move(done));
+  driver_.read(id);
+  shell_.schedule_turn();
+}
+
+void HostLoop::change_members(const MemberChange& change,
+                              std::function<void(MemberChangeReply)> done) {
+  const std::uint64_t id = next_request_++;
+  member_changes_.emplace(id, std::move(done));
+  driver_.change_members(id, change);
+  shell_.schedule_turn();
+}
+
+base::Result<base::Ok, Refusal> HostLoop::transfer_leader(NodeId target) {
+  auto result = driver_.transfer_leader(target);
+  shell_.schedule_turn();
+  return result;
+}
+
+void HostLoop::fail_pending() {
+  driver_.fail_pending();
+  shell_.schedule_turn();
+}
+
+void HostLoop::fail(const std::string& reason) {
+  failed_ = true;
+  host_.on_failure(reason);
+}
+
+void HostLoop::turn() {
+  if (failed_) return;
+  perform(driver_.take_output(shell_.wall_ms()));
+}
+
+void HostLoop::perform(Output output) {
+  for (const Message& message : output.messages)
+    if (!shell_.send(message)) driver_.on_not_sent(message);
+  if (output.persist)
+    shell_.persist(std::move(*output.persist), [this] {
+      driver_.on_persisted();
+      shell_.schedule_turn();
+    });
+  for (const AppliedEntry& entry : output.applied) host_.apply(entry);
+  if (!output.applied.empty()) host_.on_applied_batch();
+  for (const FailedProposal& failed : output.failed_proposals) host_.on_proposal_failed(failed);
+  if (output.became_leader) host_.on_became_leader(driver_.core().term());
+  for (const ReadReply& reply : output.reads)
+    if (auto node = reads_.extract(reply.id)) node.mapped()(reply.ok);
+  for (const MemberChangeReply& reply : output.member_changes)
+    if (auto node = member_changes_.extract(reply.id)) node.mapped()(reply);
+  for (SnapshotWork& work : output.snapshot_work) perform(work);
+  if (output.install) {
+    logger_.info("raft", "installing the snapshot up to entry {}",
+                 output.install->last.index.value());
+    host_.install_snapshot(*output.install, [this](bool ok) {
+      if (!ok) return;  // the host has said why and stops the process
+      driver_.on_snapshot_installed();
+      shell_.schedule_turn();
+    });
+  }
+  if (output.removed) host_.on_removed();
+}
+
+void HostLoop::perform(SnapshotWork& work) {
+  if (std::holds_alternative<MakeSnapshot>(work)) {
+    logger_.info("raft", "making a snapshot for a follower that is too far behind");
+    host_.make_snapshot([this](std::optional<SnapshotMeta> meta, std::uint64_t total_bytes) {
+      driver_.on_snapshot_made(std::move(meta), total_bytes);
+      shell_.schedule_turn();
+    });
+  } else if (const auto* read = std::get_if<ReadSnapshot>(&work)) {
+    const std::uint64_t offset = read->offset;
+    host_.read_snapshot(offset, read->size,
+                        [this, offset](std::optional<base::SharedBytes> data) {
+                          driver_.on_snapshot_read(offset, std::move(data));
+                          shell_.schedule_turn();
+                        });
+  } else if (std::holds_alternative<DropSnapshot>(work)) {
+    host_.drop_snapshot();
+  } else if (const auto* begin = std::get_if<BeginReceive>(&work)) {
+    logger_.info("raft", "receiving a snapshot of {} bytes", begin->total_bytes);
+    host_.begin_receive(begin->total_bytes, [this](bool ok) {
+      driver_.on_snapshot_begun(ok);
+      shell_.schedule_turn();
+    });
+  } else if (auto* write = std::get_if<WriteChunk>(&work)) {
+    host_.write_chunk(write->offset, std::move(write->data), [this](bool ok) {
+      driver_.on_snapshot_written(ok);
+      shell_.schedule_turn();
+    });
+  }
+}
+
+}  // namespace raft
