@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs all tests of ipam; scripts/test.sh calls it after the set-up.
 
-Each test of Meson, each fuzzer, the style test and each end-to-end test counts as one. The last
-line is "N passed, N failed"; the exit code is 1 if anything failed.
+Each test of Meson, each fuzzer, the style test, the history checker's own tests and each end-to-end
+test counts as one. The last line is "N passed, N failed"; the exit code is 1 if anything failed.
 """
 import argparse
 import glob
@@ -154,11 +154,11 @@ def meson_tests(run, kind, build, wanted=lambda test: True, slower=1):
                    result.get('duration', 0), f'{text}\n({result["result"]})', replay)
 
 
-def style(run):
-    if run.wants('style'):
-        command = ['python3', 'tests/style/test_style.py']
-        ok, seconds, output = execute('style', command)
-        run.record('style', ok, seconds, output, shell(command))
+def script(run, name, path):
+    if run.wants(name):
+        command = ['python3', path]
+        ok, seconds, output = execute(name, command)
+        run.record(name, ok, seconds, output, shell(command))
 
 
 def sanitized(run):
@@ -256,7 +256,8 @@ def main():
     started = time.monotonic()
 
     ok = compile_with(run, 'build', ['scripts/build.sh', 'build', 'all'])
-    style(run)
+    script(run, 'style', 'tests/style/test_style.py')
+    script(run, 'history checker', 'tests/e2e/torture/test_checker.py')
     if ok:
         meson_tests(run, 'test', 'build')
         end_to_end(run)
