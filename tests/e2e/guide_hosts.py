@@ -42,13 +42,13 @@ class Machine:
         self.env.run(['ip', 'link', 'set', self.link, 'up'])
 
 
-def make_machines(env):
+def make_machines(env, count=3):
     if not private_network():
         raise Skip('needs root, or user namespaces, to make network namespaces')
     hosts = env.path('hosts')
     with open(hosts, 'w', encoding='utf-8') as file:
         file.write('127.0.0.1 localhost\n')
-        for node in (1, 2, 3):
+        for node in range(1, count + 1):
             file.write(f'{address(node)} node{node}.example.com\n')
     env.run(['mount', '--bind', hosts, '/etc/hosts'])
     env.closers.append(lambda: subprocess.run(['umount', '/etc/hosts'], capture_output=True))
@@ -58,7 +58,7 @@ def make_machines(env):
     env.closers.append(lambda: subprocess.run(['ip', 'link', 'del', BRIDGE], capture_output=True))
     env.run(['ip', 'addr', 'add', f'{address(254)}/24', 'dev', BRIDGE])
     env.run(['ip', 'link', 'set', BRIDGE, 'up'])
-    return [Machine(env, node) for node in (1, 2, 3)]
+    return [Machine(env, node) for node in range(1, count + 1)]
 
 
 def start_guide_cluster(env):

@@ -146,6 +146,15 @@ class Client:
             self.connection.close()
             self.connection = None
 
+    def connect(self):
+        self.connection = http.client.HTTPConnection(self.host, self.port,
+                                                     timeout=self.seconds_max)
+        try:
+            self.connection.connect()
+        except OSError as error:
+            self.connection = None
+            raise NotSent(str(error)) from error
+
     def request(self, method, path, body=None, headers=None):
         """`body`: bytes as they are, anything else as JSON. `path` without /api/v1."""
         headers = dict(headers or {})
@@ -154,13 +163,7 @@ class Client:
         if body is not None:
             headers.setdefault('Content-Type', 'application/json')
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, self.port,
-                                                         timeout=self.seconds_max)
-            try:
-                self.connection.connect()
-            except OSError as error:
-                self.connection = None
-                raise NotSent(str(error)) from error
+            self.connect()
         try:
             self.connection.request(method, '/api/v1' + path, body, headers)
             answer = self.connection.getresponse()
@@ -231,6 +234,7 @@ class Environment:
         self.name = name
         self.binary = binary
         self.full = full  # the sizes of the issue rather than CI's
+        self.seconds = self.nodes = None  # what torture is asked for on the command line
         self.directory = tempfile.mkdtemp(prefix=f'ipam-{name}-')
         self.processes = []
         self.closers = []
@@ -274,7 +278,8 @@ class Environment:
         self.closers = []
 
     def print_logs(self, out):
-        for process in self.processes:
+        latest = {process.log_path: process for process in self.processes}  # restarts share a log
+        for process in latest.values():
             state = 'running' if process.alive() else f'ended with {process.popen.returncode}'
             lines = process.log().rstrip('\n').split('\n')[-LOG_TAIL_LINES:]
             out(f'  --- {process.name} ({state}), the end of {process.log_path}')

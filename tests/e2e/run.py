@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
 MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_input',
-           'cluster_script', 'balancers', 'throughput')
+           'cluster_script', 'balancers', 'throughput', 'torture.run')
 
 
 def enter_private_network():
@@ -45,8 +45,9 @@ def run_one(test, arguments):
     env = harness.Environment(test.name, arguments.binary, arguments.full)
     if arguments.seed is not None:
         env.seed = arguments.seed
+    env.seconds, env.nodes = arguments.seconds, arguments.nodes
     started = time.monotonic()
-    seconds_max = test.seconds_max * (10 if arguments.full else 1)
+    seconds_max = test.seconds_max * (10 if arguments.full else 1) + 2 * (arguments.seconds or 0)
 
     def too_long(*_):
         raise AssertionError(f'took longer than {seconds_max} s')
@@ -75,7 +76,10 @@ def run_one(test, arguments):
     if failure or arguments.keep:
         print(f'  kept: {env.directory}')
     if failure:
-        print(f'  again: tests/e2e/run.py --seed {env.seed} {test.name}', flush=True)
+        options = ''.join(f' --{name} {value}' for name, value in
+                          (('seconds', env.seconds), ('nodes', env.nodes)) if value is not None)
+        full = ' --full' if env.full else ''
+        print(f'  again: tests/e2e/run.py --seed {env.seed}{options}{full} {test.name}', flush=True)
     if not failure and not arguments.keep:
         env.remove()
     return outcome
@@ -93,6 +97,9 @@ def main():
                         help="the real sizes (7,500 networks, 20,000 allocations, ten kills)")
     parser.add_argument('--keep', action='store_true', help='keep the folders of passed tests too')
     parser.add_argument('--seed', type=int, help='of the random choices; a failure prints it')
+    parser.add_argument('--seconds', type=int,
+                        help='of faults in the test torture (60; 600 if full)')
+    parser.add_argument('--nodes', type=int, help='in the test torture (3)')
     parser.add_argument('--binary', default=os.path.join(harness.ROOT, 'build/src/server/ipam'))
     arguments = parser.parse_args()
     arguments.binary = os.path.abspath(arguments.binary)
