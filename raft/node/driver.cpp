@@ -341,6 +341,7 @@ void Driver::on_snapshot_installed() {
   installing_ = false;
   receiver_.reset();
   applied_ = core_.log().compacted().index;
+  proposals_.skipped(applied_);
   state_durable_ = std::max(state_durable_, applied_);
 }
 

@@ -62,6 +62,14 @@ void Proposals::applied(Index index, const ProposalId& id) {
   }
 }
 
+void Proposals::skipped(Index index) {
+  while (!appended_.empty() && appended_.begin()->first <= index) {
+    const ProposalId own = appended_.begin()->second;
+    appended_.erase(appended_.begin());
+    fail(own, ProposalFailure::unknown);
+  }
+}
+
 void Proposals::tick() {
   ++now_ticks_;
   while (!deadlines_.empty() && deadlines_.front().tick <= now_ticks_) {

@@ -42,6 +42,9 @@ class Proposals {
   // An entry was applied: `id` is whose it was ({} for none). An own proposal that this node had
   // appended at the same index was overwritten.
   void applied(Index index, const ProposalId& id);
+  // A snapshot took the place of the entries up to `index`: whether it holds the own proposals that
+  // were appended there cannot be seen.
+  void skipped(Index index);
   // Time passes; gives up on what is too old.
   void tick();
   // At the end of the process: nothing will be heard of them here any more.

@@ -203,6 +203,34 @@ TEST_CASE("a follower that is too far behind gets a snapshot and goes on from th
   CHECK_FALSE(cluster.nodes[1].driver->core().awaits_snapshot(NodeId(3)));
 }
 
+TEST_CASE("a deposed leader's command that a snapshot may hold is unknown, not refused") {
+  TestCluster cluster({1, 2, 3});
+  cluster.nodes.clear();
+  cluster.log_entries_kept = 20;
+  for (std::uint64_t id = 1; id <= 3; ++id) cluster.add(id, test::voters({1, 2, 3}));
+  cluster.elect(1);
+  cluster.cut = {{2, 1}, {3, 1}};  // the command gets out, no acknowledgement comes back
+  cluster.propose(1, "committed by the next leader");
+  cluster.run();
+  cluster.nodes[1].down = true;  // paused: it notices nothing of what follows
+  cluster.isolate(1);
+  cluster.tick(60);
+  for (int i = 0; i < 100; ++i) {
+    cluster.propose(2, "command " + std::to_string(i));
+    cluster.run();
+  }
+  REQUIRE(cluster.nodes[2].state.at(0) == "committed by the next leader");
+  cluster.nodes[1].down = false;
+  cluster.cut.clear();
+  cluster.tick(60);
+  cluster.propose(2, "after");
+  cluster.tick(5);
+  CHECK(cluster.nodes[1].state == cluster.nodes[2].state);
+  CHECK(cluster.nodes[1].applied.back().position.index > Index(100));  // the rest was skipped
+  REQUIRE(cluster.nodes[1].failed.size() == 1);
+  CHECK(cluster.nodes[1].failed[0].failure == ProposalFailure::unknown);
+}
+
 TEST_CASE("a node that is added at a follower catches up and votes; the leader can be removed") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
