@@ -13,6 +13,7 @@ if __name__ == '__main__':
 from torture import history, linearizability, model  # noqa: E402
 
 LINES_AROUND = 40
+COLUMNS_MAX = 400
 VIOLATIONS_SHOWN = 5
 
 
@@ -64,10 +65,16 @@ def around(partition, verdict):
     """The part of the history where the search came no further."""
     stuck = verdict.stuck.operation
     start = partition.operations[0].begin
+    state = verdict.state
     lines = [f'{partition.cidr}: no order explains this answer, times in seconds from the first '
              f'operation on it (at {start} ns)',
              f'  {stuck.describe(start)}',
-             f'the state where the search came furthest: {verdict.state}', 'around it:']
+             f'where the search came furthest, the network is {state.network}, {len(state.ended)} '
+             f'allocations have ended, and active are {state.active}']
+    for call in verdict.missing:
+        lines += ['it must come after this, which does not hold:',
+                  f'  {call.operation.describe(start)}']
+    lines.append('around it:')
     near = sorted(partition.operations,
                   key=lambda one: abs(one.begin - stuck.begin))[:LINES_AROUND]
     near = set(map(id, near)) | {id(stuck)}
@@ -77,7 +84,8 @@ def around(partition, verdict):
             continue
         mark = '=>' if operation is stuck else '  '
         lines.append(f'{mark} {operation.describe(start)}')
-    return '\n'.join(lines)
+    return '\n'.join(line if len(line) <= COLUMNS_MAX else line[:COLUMNS_MAX - 1] + '…'
+                     for line in lines)
 
 
 def check_history(operations, configurations_max=linearizability.CONFIGURATIONS_MAX):
@@ -91,7 +99,6 @@ def check_history(operations, configurations_max=linearizability.CONFIGURATIONS_
     names = history.names_of(operations)
     parts = by_cidr(operations, names)
     report.violations += names.violations
-    report.violations += history.revision_violations(operations)
     for cidr, part in parts.items():
         partition = model.Partition(cidr, part, names)
         verdict = linearizability.search(partition.calls, model.EMPTY, configurations_max)
@@ -107,6 +114,7 @@ def check_history(operations, configurations_max=linearizability.CONFIGURATIONS_
             report.violations.append(
                 f'not decided after {verdict.configurations} configurations: '
                 + around(partition, verdict))
+    report.violations += history.revision_violations(operations)
     report.seconds = time.monotonic() - started
     return report
 

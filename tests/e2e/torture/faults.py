@@ -51,7 +51,7 @@ def draw_plan(seed, seconds):
             faults.append(Fault(kind, at, duration, choice.randrange(1 << 32)))
             at += duration + choice.uniform(0.5, gap_max)
 
-    plan = {'network': draw(NETWORK_KINDS, 4, 6), 'processes': draw(PROCESS_KINDS, 6, 5),
+    plan = {'network': draw(NETWORK_KINDS, 4, 8), 'processes': draw(PROCESS_KINDS, 6, 5),
             'members': []}
     at = choice.uniform(*FIRST_CHANGE_OF_MEMBERS_SECONDS)
     while at < seconds - 10:

@@ -15,9 +15,9 @@ CONFIGURATIONS_MAX = 400_000  # per search: some 100 bytes each, and seconds
 
 LINEARIZABLE, VIOLATION, UNDECIDED = 'linearizable', 'violation', 'undecided'
 
-Verdict = collections.namedtuple('Verdict', 'kind configurations stuck state')
-Verdict.__doc__ = """`stuck`: the call that could not take effect where the search came furthest,
-and `state` the state there; both None where there is an order."""
+Verdict = collections.namedtuple('Verdict', 'kind configurations stuck missing state')
+Verdict.__doc__ = """Where there is no order: the call that could not take effect where the search came
+furthest, the calls that it needs and that could not either, and the state there."""
 
 
 class Call:
@@ -59,7 +59,7 @@ class _Search:
         stack = []
         while point is not None:
             if point.position == len(self.events):
-                return Verdict(LINEARIZABLE, len(self.seen), None, None)
+                return Verdict(LINEARIZABLE, len(self.seen), None, [], None)
             if self.furthest is None or point.position > self.furthest.position:
                 self.furthest = point
             point.choices = iter(self.choices_at(point))
@@ -75,7 +75,9 @@ class _Search:
 
     def verdict(self, kind):
         stuck = self.calls[self.events[self.furthest.position][2]]
-        return Verdict(kind, len(self.seen), stuck, self.furthest.state)
+        needed = stuck.needs & ~self.furthest.done
+        missing = [call for number, call in enumerate(self.calls) if needed >> number & 1]
+        return Verdict(kind, len(self.seen), stuck, missing, self.furthest.state)
 
     def advance(self, point):
         """Over all events up to the end of a call that has not taken effect."""
