@@ -11,6 +11,7 @@ void RaftCore::reset_election_timer() {
   election_elapsed_ticks_ = 0;
   election_deadline_ticks_ = static_cast<unsigned>(
       random_.between(options_.election_timeout_ticks, 2 * options_.election_timeout_ticks - 1));
+  if (reluctant_) election_deadline_ticks_ += 2 * options_.election_timeout_ticks;
 }
 
 // A node that knows of no configuration was never a voter, or its disk was wiped and it does not
@@ -42,6 +43,7 @@ void RaftCore::on_peer_disconnected(NodeId peer) {
   leader_connection_broken_ = true;
   // A few ticks of spread, so that the followers do not all ask at once.
   const auto wait = static_cast<unsigned>(random_.between(1, 3));
+  if (reluctant_) return;
   if (election_deadline_ticks_ > election_elapsed_ticks_ + wait)
     election_deadline_ticks_ = election_elapsed_ticks_ + wait;
 }

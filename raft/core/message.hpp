@@ -130,11 +130,23 @@ struct ChangeMembersResponse {
   std::uint8_t refusal = 0;  // raft::Refusal, where it was certainly not appended
 };
 
+// The digest of the sender's state as of an applied entry (raft/node/digests.hpp).
+struct StateDigest {
+  Index index;
+  std::uint64_t digest = 0;
+};
+// "A majority has this digest as of this entry, and you have another."
+struct StateDiverged {
+  Index index;
+  std::uint64_t expected = 0;
+};
+
 using MessageBody =
     std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, Heartbeat,
                  HeartbeatResponse, InstallSnapshot, TimeoutNow, ReadIndexRequest,
                  ReadIndexResponse, NotMember, ForwardProposals, ForwardRefused, SnapshotChunk,
-                 SnapshotChunkResponse, ChangeMembersRequest, ChangeMembersResponse>;
+                 SnapshotChunkResponse, ChangeMembersRequest, ChangeMembersResponse,
+                 StateDigest, StateDiverged>;
 
 struct Message {
   NodeId from;

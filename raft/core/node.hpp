@@ -100,6 +100,8 @@ class RaftCore {
   // The connection from `peer` broke: if it led, an election may start early (pre-vote keeps that
   // safe).
   void on_peer_disconnected(NodeId peer);
+  // Campaigns only when nobody else has for two more election timeouts.
+  void set_reluctant(bool reluctant) { reluctant_ = reluctant; }
 
   // ---- completions ----
   void on_persisted(const PersistToken& token);
@@ -253,6 +255,7 @@ class RaftCore {
   unsigned election_elapsed_ticks_ = 0;
   unsigned election_deadline_ticks_ = 0;
   bool leader_connection_broken_ = false;
+  bool reluctant_ = false;
   LogPosition lost_;  // see DurableState
   // The log equals that of this term's leader up to here, as its appends to this process proved.
   Index matched_;

@@ -21,6 +21,8 @@ void Driver::tick(std::int64_t wall_ms) {
   ++now_ticks_;
   last_stamp_ms_ = std::max(last_stamp_ms_, wall_ms);
   core_.tick();
+  writing_ticks_ = writing_ ? writing_ticks_ + 1 : 0;
+  if (disk_low_ || writing_ticks_ >= options_.disk_stall_ticks) hand_over();
   proposals_.tick();
   member_changes_.tick();
   sender_.tick();
@@ -40,6 +42,47 @@ void Driver::change_members(std::uint64_t change_id, const MemberChange& change)
 
 base::Result<base::Ok, Refusal> Driver::transfer_leader(NodeId target) {
   return core_.transfer_leader(target);
+}
+
+NodeId Driver::hand_over() {
+  if (!core_.is_leader()) return NodeId();
+  NodeId successor;
+  Index best;
+  for (const ProgressStatus& peer : core_.status().progress) {
+    if (!core_.configuration().is_voter(peer.id) || peer.match < best) continue;
+    if (peer.ticks_since_heard.value_or(~0ull) > options_.core.election_timeout_ticks) continue;
+    best = peer.match;
+    successor = peer.id;
+  }
+  if (successor && !core_.transfer_leader(successor).ok()) return NodeId();
+  return successor;
+}
+
+void Driver::on_disk_low(bool low) {
+  disk_low_ = low;
+  core_.set_reluctant(low);
+}
+
+void Driver::on_digest(Index index, std::uint64_t digest) {
+  digests_.report(core_.id(), index, digest);
+  if (!core_.is_leader() && core_.leader())
+    output_.messages.push_back({core_.id(), core_.leader(), Term(), StateDigest{index, digest}});
+}
+
+void Driver::judge_digests() {
+  if (!core_.is_leader()) return;
+  for (const Digests::Verdict& verdict : digests_.judge(core_.configuration())) {
+    const StateDiverged diverged{verdict.index, verdict.expected};
+    if (verdict.node == core_.id())
+      output_.diverged = verdict.index;
+    else
+      output_.messages.push_back({core_.id(), verdict.node, Term(), diverged});
+  }
+}
+
+void Driver::check_digest(const StateDiverged& verdict) {
+  const auto own = digests_.of(core_.id(), verdict.index);
+  if (own && *own != verdict.expected) output_.diverged = verdict.index;
 }
 
 void Driver::on_peer_disconnected(NodeId peer) { core_.on_peer_disconnected(peer); }
@@ -83,6 +126,12 @@ void Driver::handle_driver_message(Message& message) {
     const bool needed = message.term >= core_.term() && install->meta.last.index > core_.commit();
     if (installing_ || (needed && !receiver_.complete(install->meta.last))) return;
     core_.step(message);
+    // At once: a chunk of another snapshot must not take the place of these bytes any more.
+    while (!installing_ && core_.has_ready()) take_ready();
+  } else if (const auto* digest = std::get_if<StateDigest>(&message.body)) {
+    digests_.report(message.from, digest->index, digest->digest);
+  } else if (const auto* diverged = std::get_if<StateDiverged>(&message.body)) {
+    check_digest(*diverged);
   } else {
     core_.step(message);
   }
@@ -201,6 +250,7 @@ Output Driver::take_output(std::int64_t wall_ms) {
   while (!installing_ && core_.has_ready()) take_ready();
   advance_snapshots();
   begin_persist();
+  judge_digests();
   answer_reads();
   const bool leads = core_.is_leader();
   if (leads && !was_leader_) output_.became_leader = true;

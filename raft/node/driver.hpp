@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "raft/core/node.hpp"
+#include "raft/node/digests.hpp"
 #include "raft/node/member_changes.hpp"
 #include "raft/node/proposals.hpp"
 #include "raft/node/snapshot_transfer.hpp"
@@ -33,6 +34,10 @@ struct DriverOptions {
   std::size_t proposals_queue_max = 65536;
   std::size_t proposals_per_message_max = 4096;
   std::size_t proposal_bytes_per_message_max = 4u << 20;  // and one more command; fits a frame
+  // A leader whose write takes longer than this hands over.
+  std::uint64_t disk_stall_ticks = 10;
+  // Every so many entries, the digests of the members' states are compared.
+  std::uint64_t digest_interval_entries = 1024;
   // The log is cut when it is twice as long; it keeps this many entries for slow followers.
   std::uint64_t log_entries_kept = 10000;
 };
@@ -68,11 +73,13 @@ struct Output {
   std::optional<SnapshotMeta> install;
   bool became_leader = false;
   bool removed = false;  // this node is no member any more: stop
+  // The state of this node differs from that of a majority, as of this entry: stop.
+  std::optional<Index> diverged;
 
   bool empty() const {
     return !persist && messages.empty() && applied.empty() && reads.empty() &&
            failed_proposals.empty() && member_changes.empty() && snapshot_work.empty() &&
-           !install && !became_leader && !removed;
+           !install && !became_leader && !removed && !diverged;
   }
 };
 
@@ -89,7 +96,16 @@ class Driver {
   void read(std::uint64_t read_id);
   void change_members(std::uint64_t change_id, const MemberChange& change);
   base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
+  // Transfers leadership to the voter that has most of the log; 0: there is none, or no need.
+  NodeId hand_over();
   void on_peer_disconnected(NodeId peer);
+  // The disk of this node is nearly full (or not any more): it should not lead.
+  void on_disk_low(bool low);
+  // After the entry was applied: whether on_digest() wants to know.
+  bool wants_digest(Index index) const {
+    return index.value() % options_.digest_interval_entries == 0;
+  }
+  void on_digest(Index index, std::uint64_t digest);
 
   // ---- completions ----
   void on_persisted();
@@ -137,6 +153,8 @@ class Driver {
   void compact_log();
   void advance_snapshots();
   void handle_driver_message(Message& message);
+  void judge_digests();
+  void check_digest(const StateDiverged& verdict);
 
   const DriverOptions options_;
   RaftCore core_;
@@ -144,6 +162,7 @@ class Driver {
   MemberChanges member_changes_;
   SnapshotSender sender_;
   SnapshotReceiver receiver_;
+  Digests digests_;
   Index applied_;
   Index state_durable_;
   std::uint64_t now_ticks_ = 0;
@@ -153,6 +172,8 @@ class Driver {
 
   // Writing: what has gathered since the write under way began.
   bool writing_ = false;
+  std::uint64_t writing_ticks_ = 0;
+  bool disk_low_ = false;
   bool installing_ = false;
   PersistBatch gathered_;
   std::optional<PersistToken> gathered_token_;

@@ -17,6 +17,9 @@ class Host {
   virtual ~Host() = default;
   // Every entry, in order; also those without a command, so that the position is known.
   virtual void apply(const AppliedEntry& entry) = 0;
+  // Of the state as of the last applied entry; equal on all nodes that have applied the same. None:
+  // the members' states are not compared.
+  virtual std::optional<std::uint64_t> digest() const { return std::nullopt; }
   // All entries of one turn were applied.
   virtual void on_applied_batch() {}
   virtual void on_proposal_failed(const FailedProposal& failed) = 0;

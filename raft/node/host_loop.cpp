@@ -1,5 +1,7 @@
 #include "raft/node/host_loop.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace raft {
@@ -61,6 +63,13 @@ void HostLoop::fail_pending() {
   shell_.schedule_turn();
 }
 
+bool HostLoop::hand_over() {
+  const NodeId successor = driver_.hand_over();
+  if (successor) logger_.info("raft", "handing leadership over to node {}", successor.value());
+  shell_.schedule_turn();
+  return static_cast<bool>(successor);
+}
+
 void HostLoop::fail(const std::string& reason) {
   failed_ = true;
   host_.on_failure(reason);
@@ -79,7 +88,11 @@ void HostLoop::perform(Output output) {
       driver_.on_persisted();
       shell_.schedule_turn();
     });
-  for (const AppliedEntry& entry : output.applied) host_.apply(entry);
+  for (const AppliedEntry& entry : output.applied) {
+    host_.apply(entry);
+    if (!driver_.wants_digest(entry.position.index)) continue;
+    if (const auto digest = host_.digest()) driver_.on_digest(entry.position.index, *digest);
+  }
   if (!output.applied.empty()) host_.on_applied_batch();
   for (const FailedProposal& failed : output.failed_proposals) host_.on_proposal_failed(failed);
   if (output.became_leader) host_.on_became_leader(driver_.core().term());
@@ -98,6 +111,11 @@ void HostLoop::perform(Output output) {
     });
   }
   if (output.removed) host_.on_removed();
+  if (output.diverged)
+    fail(fmt::format("the state of this node differs from that of a majority as of entry {}: its "
+                     "memory, its disk or its program is at fault; move the data directory away, "
+                     "and let the node join the cluster again under a new node id",
+                     output.diverged->value()));
 }
 
 void HostLoop::perform(SnapshotWork& work) {

@@ -41,6 +41,9 @@ class HostLoop {
   void read(std::function<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
   base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
+  // See Driver. True where a successor was asked.
+  bool hand_over();
+  void on_disk_low(bool low) { driver_.on_disk_low(low); }
   void on_state_durable(Index index) { driver_.on_state_durable(index); }
   // Answers whoever waits.
   void fail_pending();

@@ -143,19 +143,7 @@ void Node::stop(std::function<void()> done) {
     turn();
     return finish_stop();
   }
-  const RaftCore& core = loop_.core();
-  if (!core.is_leader()) return;
-  NodeId successor;
-  Index best;
-  for (const ProgressStatus& peer : core.status().progress) {
-    if (!core.configuration().is_voter(peer.id) || peer.match < best) continue;
-    best = peer.match;
-    successor = peer.id;
-  }
-  if (successor && loop_.transfer_leader(successor).ok()) {
-    logger_.info("raft", "handing leadership over to node {}", successor.value());
-    stop_ticks_left_ = hand_over_ticks;
-  }
+  if (loop_.hand_over()) stop_ticks_left_ = hand_over_ticks;
 }
 
 // Called each tick.

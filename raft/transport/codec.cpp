@@ -35,6 +35,8 @@ enum class Type : std::uint8_t {  // see the header; never reuse a value
   snapshot_chunk_response = 15,
   change_members_request = 16,
   change_members_response = 17,
+  state_digest = 18,
+  state_diverged = 19,
 };
 
 void put(ByteWriter& out, LogPosition position) {
@@ -321,6 +323,26 @@ void read(ByteReader& in, ChangeMembersResponse& body) {
   body.refusal = in.u8();
 }
 
+bool write(ByteWriter& out, const StateDigest& body) {
+  out.varint(body.index.value());
+  out.u64(body.digest);
+  return true;
+}
+void read(ByteReader& in, StateDigest& body) {
+  body.index = Index{in.varint()};
+  body.digest = in.u64();
+}
+
+bool write(ByteWriter& out, const StateDiverged& body) {
+  out.varint(body.index.value());
+  out.u64(body.expected);
+  return true;
+}
+void read(ByteReader& in, StateDiverged& body) {
+  body.index = Index{in.varint()};
+  body.expected = in.u64();
+}
+
 template <class Body>
 constexpr Type type_of() {
   if constexpr (std::is_same_v<Body, RequestVote>) return Type::request_vote;
@@ -340,6 +362,8 @@ constexpr Type type_of() {
   if constexpr (std::is_same_v<Body, SnapshotChunkResponse>) return Type::snapshot_chunk_response;
   if constexpr (std::is_same_v<Body, ChangeMembersRequest>) return Type::change_members_request;
   if constexpr (std::is_same_v<Body, ChangeMembersResponse>) return Type::change_members_response;
+  if constexpr (std::is_same_v<Body, StateDigest>) return Type::state_digest;
+  if constexpr (std::is_same_v<Body, StateDiverged>) return Type::state_diverged;
 }
 
 // Finds the alternative whose type byte it is; fails the reader where there is none.

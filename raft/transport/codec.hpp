@@ -22,6 +22,8 @@
 //   15 SnapshotChunkResponse  pos last, v next_offset, bool rejected
 //   16 ChangeMembersRequest   u64 context, bool add, v node_id, str address
 //   17 ChangeMembersResponse  u64 context, bool appended, u8 refusal
+//   18 StateDigest            v index, u64 digest
+//   19 StateDiverged          v index, u64 expected
 #pragma once
 
 #include <optional>

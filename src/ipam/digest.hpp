@@ -6,12 +6,16 @@
 #include <optional>
 #include <string_view>
 
+#include "ipam/change.hpp"
 #include "ipam/model.hpp"
 
 namespace ipam {
 
 class Digest {
  public:
+  // Goes on from the value of an earlier one.
+  explicit Digest(std::uint64_t value = 0) : value_(value) {}
+
   void add(std::uint64_t word) {  // one step of splitmix64 over the sum so far
     std::uint64_t z = (value_ ^ word) + 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -71,10 +75,29 @@ class Digest {
     add(allocation.revision.value());
   }
 
+  void add(const AuditEntry& entry) {
+    add(entry.id.value());
+    add(static_cast<std::uint64_t>(entry.timestamp));
+    add(std::string_view(entry.action));
+    add(std::string_view(entry.resource));
+    add(std::string_view(entry.details));
+    add(std::string_view(entry.user));
+    add(entry.revision.value());
+  }
+
+  void add(const NetworkPut& change) { add(change.network); }
+  void add(const NetworkDeleted& change) { add(change.id.value()); }
+  void add(const AllocationPut& change) { add(change.allocation); }
+  void add(const AuditAppended& change) { add(change.entry); }
+  void add(const Change& change) {
+    add(change.index());
+    std::visit([this](const auto& one) { add(one); }, change);
+  }
+
   std::uint64_t value() const { return value_; }
 
  private:
-  std::uint64_t value_ = 0;
+  std::uint64_t value_;
 };
 
 }  // namespace ipam

@@ -86,6 +86,8 @@ struct Counters {
   std::uint64_t next_allocation = 1;
   std::uint64_t next_audit = 1;
   TimeMs now = 0;  // the replicated clock: never goes back
+  // Of all changes so far, in order: equal on all nodes that have applied the same entries.
+  std::uint64_t digest = 0;
 
   friend bool operator==(const Counters&, const Counters&) = default;
 };

@@ -43,12 +43,18 @@ Outcome Decision::decide(const RecordEvent& command) {
 Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& command) {
   Counters& counters = implementation_->counters;
   counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
+  Digest digest(counters.digest);
+  digest.add(revision.value());
+  digest.add(static_cast<std::uint64_t>(counters.now));
+  counters.digest = digest.value();
   if (auto error = check_limits(command)) return {std::move(*error), {}};
   Applied applied;
   Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
   applied.outcome =
       std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
   ASSERT(applied.changes.empty() || !std::holds_alternative<Error>(applied.outcome));
+  for (const Change& change : applied.changes) digest.add(change);
+  counters.digest = digest.value();
   return applied;
 }
 

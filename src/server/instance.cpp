@@ -33,6 +33,7 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
   out.driver.proposal_timeout_ticks = ticks(std::chrono::seconds(5));
   out.driver.read_timeout_ticks = ticks(std::chrono::seconds(5));
   out.driver.read_retry_ticks = ticks(options.election_timeout / 2);
+  out.driver.disk_stall_ticks = ticks(options.election_timeout);
   out.driver.member_change_timeout_ticks = ticks(std::chrono::seconds(10));
   out.driver.snapshot_resend_ticks = ticks(std::chrono::seconds(2));
   out.driver.snapshot_give_up_ticks = ticks(std::chrono::seconds(60));

@@ -58,6 +58,9 @@ class Replica : public raft::Host {
 
   // ---- raft::Host ----
   void apply(const raft::AppliedEntry& entry) override;
+  std::optional<std::uint64_t> digest() const override {
+    return state_machine_.counters().digest;
+  }
   void on_applied_batch() override;
   void on_proposal_failed(const raft::FailedProposal& failed) override;
   void on_became_leader(raft::Term term) override;

@@ -36,6 +36,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
   writer.u64(counters.next_allocation);
   writer.u64(counters.next_audit);
   writer.i64(counters.now);
+  writer.u64(counters.digest);
   return base::crc32c(bytes);
 }
 
@@ -47,7 +48,7 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     const ipam::Counters counters;
     sqlite::create_database(
         files, path, format,
-        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{});",
+        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},0,{});",
                              counters.next_network, counters.next_allocation, counters.next_audit,
                              counters.now, crc_of({}, counters)));
     auto connection = sqlite::open_database(files, path, format);
@@ -78,7 +79,7 @@ Database::Database(fs::path path, sqlite::Connection connection)
   put_audit_ = connection_.prepare(put_audit_sql);
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, now=?, crc=? WHERE id=1");
+      "next_allocation=?, next_audit=?, now=?, digest=?, crc=? WHERE id=1");
   select_audit_ = connection_.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
   select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
   select_allocations_of_ =
@@ -89,11 +90,11 @@ Database::Database(fs::path path, sqlite::Connection connection)
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, now, crc FROM meta WHERE id=1");
+      "next_audit, now, digest, crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
-  counters_ = {row.number(3), row.number(4), row.number(5), row.integer(6)};
-  if (row.number(7) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
+  counters_ = {row.number(3), row.number(4), row.number(5), row.integer(6), row.number(7)};
+  if (row.number(8) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
 }
 
 // ---- reading ----
@@ -190,7 +191,7 @@ void Database::commit() {
   if (!in_transaction_) return;
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.now, std::uint64_t{crc_of(position_, counters_)});
+                   counters_.now, counters_.digest, std::uint64_t{crc_of(position_, counters_)});
   commit_.run();
   in_transaction_ = false;
 }

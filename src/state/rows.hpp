@@ -35,7 +35,8 @@ inline constexpr const char* schema = R"(
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
-                    next_audit INTEGER NOT NULL, now INTEGER NOT NULL, crc INTEGER NOT NULL);
+                    next_audit INTEGER NOT NULL, now INTEGER NOT NULL, digest INTEGER NOT NULL,
+                    crc INTEGER NOT NULL);
 )";
 
 // All columns in the order of the schema; the readers below take a row of SELECT *.

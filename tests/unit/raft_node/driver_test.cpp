@@ -312,3 +312,43 @@ TEST_CASE("an envelope gives back what was sealed, and refuses what is too short
   CHECK(envelope->command == "command");
   for (std::size_t size = 0; size < 24; ++size) CHECK_FALSE(open_envelope(sealed->substr(0, size)));
 }
+
+TEST_CASE("a node whose state differs from that of a majority is told, the leader too") {
+  for (const std::uint64_t corrupt : {1, 2}) {
+    CAPTURE(corrupt);
+    TestCluster cluster{1, 2, 3};
+    cluster.elect(1);
+    cluster.nodes.at(corrupt).corrupt = true;
+    for (int i = 0; i < 10; ++i) {
+      cluster.propose(3, "x");
+      cluster.run();
+    }
+    for (const auto& [id, node] : cluster.nodes) CHECK(node.diverged.has_value() == (id == corrupt));
+  }
+}
+
+TEST_CASE("a leader whose disk stalls hands over to one whose disk does not") {
+  TestCluster cluster{1, 2, 3};
+  cluster.elect(1);
+  cluster.tick(5);
+  cluster.nodes.at(1).disk_held = true;
+  cluster.propose(1, "x");
+  cluster.tick(20);
+  CHECK_FALSE(cluster.nodes.at(1).driver->core().is_leader());
+  CHECK(cluster.nodes.at(2).driver->core().leader());
+  CHECK(cluster.nodes.at(2).driver->core().leader() != NodeId(1));
+}
+
+TEST_CASE("a leader whose disk is nearly full hands over and leads only where nobody else does") {
+  TestCluster cluster{1, 2, 3};
+  cluster.elect(1);
+  cluster.tick(5);
+  cluster.nodes.at(1).driver->on_disk_low(true);
+  cluster.tick(20);
+  CHECK_FALSE(cluster.nodes.at(1).driver->core().is_leader());
+  for (const std::uint64_t id : {2, 3}) cluster.nodes.at(id).driver->on_disk_low(true);
+  cluster.tick(200);
+  bool led = false;
+  for (const auto& [id, node] : cluster.nodes) led |= node.driver->core().is_leader();
+  CHECK(led);
+}

@@ -38,6 +38,8 @@ struct TestNode {
   std::vector<FailedProposal> failed;
   std::vector<MemberChangeReply> changes;
   bool removed = false;
+  std::optional<Index> diverged;
+  bool corrupt = false;  // its digests differ from those of the others
   std::string received;  // bytes of a snapshot under way
   std::string made;      // bytes of the snapshot being sent
 };
@@ -54,6 +56,7 @@ class TestCluster {
     options.core.seed = id;
     options.origin = 1000 + id;
     options.log_entries_kept = log_entries_kept;
+    options.digest_interval_entries = 4;
     DurableState durable;
     durable.applied.configuration = configuration;
     TestNode& node = nodes[id];
@@ -144,6 +147,9 @@ class TestCluster {
       if (entry.kind == EntryKind::command) node.state.emplace_back(entry.content);
       if (entry.kind == EntryKind::configuration)
         node.configuration = *decode_configuration(entry.content);
+      if (node.driver->wants_digest(entry.position.index))
+        node.driver->on_digest(entry.position.index,
+                               entry.position.index.value() * 31 + (node.corrupt ? 1 : 0));
       node.applied.push_back(std::move(entry));
     }
     node.driver->on_state_durable(node.position.index);
@@ -155,6 +161,7 @@ class TestCluster {
     for (SnapshotWork& work : output.snapshot_work) perform(node, work);
     if (output.install) install(node, *output.install);
     node.removed = node.removed || output.removed;
+    if (output.diverged) node.diverged = output.diverged;
     return busy;
   }
 

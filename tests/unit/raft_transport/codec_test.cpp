@@ -89,7 +89,7 @@ TEST_CASE("the type bytes on the wire are those of the header") {
     CHECK(bytes[0] == 1);
     CHECK(bytes[1] == static_cast<char>(which + 1));
   }
-  CHECK(types == 17);
+  CHECK(types == 19);
 }
 
 TEST_CASE("a heartbeat is, byte by byte, what the header says") {
@@ -110,7 +110,7 @@ TEST_CASE("another version, an unknown type and nobody as sender are refused") {
   };
   CHECK_FALSE(with(0, 2).has_value());
   CHECK_FALSE(with(1, 0).has_value());
-  CHECK_FALSE(with(1, 18).has_value());
+  CHECK_FALSE(with(1, 20).has_value());
   CHECK_FALSE(with(2, 0).has_value());
   CHECK_FALSE(with(10, 0).has_value());
 }

@@ -92,6 +92,8 @@ struct Fill {
     b = {random.next(), random.chance(50), NodeId{random_number(random) | 1},
          std::string(random.chance(10) ? address_bytes_max : random.below(30), 'h')};
   }
+  void operator()(StateDigest& b) { b = {Index{random_number(random)}, random.next()}; }
+  void operator()(StateDiverged& b) { b = {Index{random_number(random)}, random.next()}; }
   void operator()(ChangeMembersResponse& b) {
     b = {random.next(), random.chance(50), static_cast<std::uint8_t>(random.next())};
   }
