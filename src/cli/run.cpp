@@ -61,6 +61,8 @@ CommandTable make_table(const Hooks& hooks) {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},
       {"cluster init", "Write the configuration of a cluster's first node.", hooks.cluster_init},
       {"cluster join", "Write the configuration of a further node.", hooks.cluster_join},
+      {"cluster recover", "Go on with one node alone, after a majority was lost for good.",
+       hooks.cluster_recover},
   };
   return table;
 }

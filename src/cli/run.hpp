@@ -45,6 +45,7 @@ struct Hooks {
   std::function<int(const std::vector<std::string>& args)> run_server;
   std::function<int(const std::vector<std::string>& args)> cluster_init;
   std::function<int(const std::vector<std::string>& args)> cluster_join;
+  std::function<int(const std::vector<std::string>& args)> cluster_recover;
   // The error names the file.
   std::function<base::Result<ClusterEndpoint, std::string>(const std::string& file)>
       read_cluster_config;

@@ -11,6 +11,7 @@
 #include "server/directory_lock.hpp"
 #include "server/embedded.hpp"
 #include "server/options.hpp"
+#include "server/recover_command.hpp"
 #include "server/serve.hpp"
 
 namespace {
@@ -61,6 +62,9 @@ int main(int argc, char** argv) {
   };
   hooks.cluster_join = [&](const std::vector<std::string>& args) {
     return server::cluster_join(args, io);
+  };
+  hooks.cluster_recover = [&](const std::vector<std::string>& args) {
+    return server::cluster_recover(args, io);
   };
   hooks.read_cluster_config = read_endpoint;
   return cli::run({argv + 1, argv + argc}, environment, hooks, io);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -104,6 +105,15 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
                                   std::vector<ipam::Change>& changes) {
   auto next = raft::decode_configuration(entry.content);
   ASSERT(next);  // the core has decoded it before
+  // Before the first one of the log, which names the data directories of the founders, founders know
+  // the members from their configuration and others know none: equal logs must give equal records.
+  const bool is_first = std::ranges::all_of(configuration_.members, [](const auto& item) {
+    return item.second.incarnation == 0;
+  });
+  if (is_first) {
+    configuration_ = std::move(*next);
+    return;
+  }
   const ipam::Revision revision(entry.position.index.value());
   for (const auto& [id, member] : next->members)
     if (!configuration_.contains(id))
@@ -117,9 +127,16 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
                    revision, changes);
   for (const auto& [id, member] : next->members) {
     const auto before = configuration_.members.find(id);
-    if (before != configuration_.members.end() && before->second.learner() && member.voter)
+    if (before == configuration_.members.end()) continue;
+    if (before->second.learner() && member.voter)
       record_event({"node_promoted", fmt::format("node-{}", id.value()),
                     fmt::format("Node {} has caught up and votes now", id.value())},
+                   revision, changes);
+    if (before->second.voter && !member.voter && member.promote)
+      record_event({"node_demoted", fmt::format("node-{}", id.value()),
+                    fmt::format("Node {} came with another data directory: it votes again once it "
+                                "has caught up",
+                                id.value())},
                    revision, changes);
   }
   configuration_ = std::move(*next);

@@ -1,5 +1,5 @@
-// The one door of a data directory to the operating system. raft/storage, state and the opening of a
-// node's files reach the disk through this interface or through the SQLite VFS that it names, and
+// The one door of a data directory to the operating system. raft/storage, state and the opening of
+// a node's files reach the disk through this interface or through the SQLite VFS that it names, and
 // nowhere else: so the simulator can take the disk's place, power cuts included.
 //
 // What fails throws std::system_error with the path in its text. May be used by several threads at

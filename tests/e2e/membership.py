@@ -1,4 +1,7 @@
 """Nodes come and go while writes go on."""
+import json
+import os
+
 from cluster import make_networks
 from harness import Cluster, Load, Node, check, check_equal, test, verify_nothing_lost, wait_until
 
@@ -106,3 +109,79 @@ def nodes_are_added_and_removed_by_the_command_line(env):
         check(action in actions, f'no {action} in the audit: {actions}')
     status = env.ipam('cluster', 'status', '--server', url)
     check('leader' in status.stdout, status.stdout)
+
+
+def empty_data_directory(node):
+    """As if its disk had been replaced; cluster.json stays."""
+    for name in os.listdir(node.directory):
+        if name != 'cluster.json' and os.path.isfile(os.path.join(node.directory, name)):
+            os.remove(os.path.join(node.directory, name))
+
+
+def audited(node, action, resource):
+    return any(entry['action'] == action and entry['resource'] == resource
+               for entry in node.get('/audit?limit=10000').json())
+
+
+@test()
+def wiped_node_is_caught_up_before_it_votes(env):
+    """A founder whose disk is replaced and that is started again under its own id."""
+    cluster = Cluster(env).form().start()
+    ids = make_networks(cluster.leader(), [f'10.{number}.0.0/16' for number in range(10)])
+    load = Load(cluster.nodes, ids, clients=8, wanted=1000, seed=env.seed).start().join(60)
+    wiped = cluster.follower()
+    wiped.kill()
+    empty_data_directory(wiped)
+    wiped.start().wait_healthy()
+    name = f'node-{wiped.id}'
+    wait_until('it is a learner first', lambda: audited(cluster.leader(), 'node_demoted', name))
+    wait_until('it has caught up and votes', lambda: audited(cluster.leader(), 'node_promoted',
+                                                             name))
+    # Now it is as good as any: the cluster goes on with it and one of the others.
+    leader = cluster.leader()
+    leader.kill()
+    rest = [node for node in cluster.nodes if node is not leader]
+    after = Load(rest, ids, clients=8, wanted=300, seed=env.seed, name='after').start().join(60)
+    verify_nothing_lost(rest, [load, after], ids)
+
+
+@test()
+def cluster_recovers_after_the_loss_of_a_quorum(env):
+    cluster = Cluster(env).form().start()
+    ids = make_networks(cluster.leader(), [f'10.{number}.0.0/16' for number in range(10)])
+    load = Load(cluster.nodes, ids, clients=8, wanted=1000, seed=env.seed).start().join(60)
+    survivor = cluster.follower()
+    lost = [node for node in cluster.nodes if node is not survivor]
+    refused = env.ipam('cluster', 'recover', '--config', survivor.config, '--yes', expect=1)
+    check('running' in refused.stderr, refused.stderr)
+    for node in cluster.nodes:
+        node.kill()
+    plan = env.ipam('cluster', 'recover', '--config', survivor.config)
+    check('Nothing was changed' in plan.stdout, plan.stdout)
+    for node in lost:
+        check(node.address in plan.stdout, plan.stdout)
+    done = json.loads(env.ipam('cluster', 'recover', '--config', survivor.config, '--yes',
+                               '--output', 'json').stdout)
+    check_equal((done['done'], done['epoch'], len(done['dropped'])), (True, 2, 2), 'the answer')
+    survivor.start().wait_healthy()
+    # Those that come back are of the old epoch: they stay outside, and harm nothing.
+    for node in lost:
+        node.start()
+    after = Load([survivor], ids, clients=4, wanted=200, seed=env.seed, name='after').start()
+    after.join(60)
+    verify_nothing_lost([survivor], [load, after], ids)
+    check_equal([entry['node_id'] for entry in survivor.status()['members']], [survivor.id],
+                'members')
+    wait_until('a lost member is told why', lambda: any('epoch' in node.process.log()
+                                                        for node in [*lost, survivor]))
+    for node in lost:
+        node.kill()
+    # One of them is wiped and added anew.
+    new = Node(env, 4, cluster)
+    env.ipam('cluster', 'join', '--node-id', '4', '--cluster-id', str(cluster.id), '--raft-addr',
+             new.address, '--data-dir', new.directory, '--initial-members', cluster.members)
+    new.start()
+    survivor.post('/cluster/nodes', {'node_id': 4, 'addr': new.address}, expect=204)
+    wait_until('it votes', lambda: audited(survivor, 'node_promoted', 'node-4'))
+    new.wait_healthy()
+    verify_nothing_lost([survivor, new], [load, after], ids)

@@ -98,6 +98,7 @@ struct World {
     hooks.run_server = record("server");
     hooks.cluster_init = record("cluster init");
     hooks.cluster_join = record("cluster join");
+    hooks.cluster_recover = record("cluster recover");
     hooks.read_cluster_config =
         [this](const std::string& file) -> base::Result<cli::ClusterEndpoint, std::string> {
       const auto found = configs.find(file);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "drivers.hpp"
+#include "raft/node/recovery.hpp"
 #include "raft/node/envelope.hpp"
 
 using namespace raft;
@@ -323,7 +324,8 @@ TEST_CASE("a node whose state differs from that of a majority is told, the leade
       cluster.propose(3, "x");
       cluster.run();
     }
-    for (const auto& [id, node] : cluster.nodes) CHECK(node.diverged.has_value() == (id == corrupt));
+    for (const auto& [id, node] : cluster.nodes)
+      CHECK(node.diverged.has_value() == (id == corrupt));
   }
 }
 
@@ -351,4 +353,34 @@ TEST_CASE("a leader whose disk is nearly full hands over and leads only where no
   bool led = false;
   for (const auto& [id, node] : cluster.nodes) led |= node.driver->core().is_leader();
   CHECK(led);
+}
+
+TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {
+  DurableState durable;
+  durable.applied.configuration = raft::test::voters({1, 2, 3});
+  durable.hard_state = {Term(4), NodeId(2), Index(1)};
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    durable.entries.push_back({Index(i), Term(2), EntryKind::noop, base::share("")});
+  const auto plan = plan_recovery(durable, NodeId(3));
+  REQUIRE(plan.has_value());
+  CHECK(plan->log_end == LogPosition{Index(3), Term(2)});
+  CHECK(plan->dropped == std::vector{NodeId(1), NodeId(2)});
+  CHECK(plan->after.epoch == 2);
+  CHECK(plan->after.members.size() == 1);
+  REQUIRE(plan->batch.entries.size() == 1);
+  CHECK(plan->batch.entries[0].index == Index(4));
+  CHECK(plan->batch.entries[0].term == Term(5));
+  CHECK_FALSE(plan_recovery(durable, NodeId(9)).has_value());
+
+  // A core that is started with it leads at once and commits all of it.
+  durable.entries.push_back(plan->batch.entries[0]);
+  durable.hard_state = *plan->batch.hard_state;
+  DriverOptions options;
+  options.core.id = NodeId(3);
+  Driver driver(options, durable);
+  for (int i = 0; i < 3; ++i)
+    if (driver.take_output(0).persist) driver.on_persisted();
+  CHECK(driver.core().is_leader());
+  CHECK(driver.core().commit() >= Index(4));
+  CHECK(driver.core().configuration().epoch == 2);
 }
