@@ -1,6 +1,6 @@
 // The loop around Driver without its surroundings: gives it messages, ticks and proposals, and
-// performs its Output in the one right order. What sends, writes and wakes is a Shell: transport and
-// storage thread on a node (node.hpp), the simulated ones in a simulation. Owned by the shell;
+// performs its Output in the one right order. What sends, writes and wakes is a Shell: transport
+// and storage thread on a node (node.hpp), the simulated ones in a simulation. Owned by the shell;
 // everything runs on the io thread.
 #pragma once
 

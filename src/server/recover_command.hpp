@@ -1,5 +1,5 @@
-// `ipam cluster recover`: makes a stopped node the only member of its cluster, after the others were
-// lost for good. Says what is given up, and changes nothing without --yes.
+// `ipam cluster recover`: makes a stopped node the only member of its cluster, after the others
+// were lost for good. Says what is given up, and changes nothing without --yes.
 #pragma once
 
 #include <string>

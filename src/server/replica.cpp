@@ -105,8 +105,8 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
                                   std::vector<ipam::Change>& changes) {
   auto next = raft::decode_configuration(entry.content);
   ASSERT(next);  // the core has decoded it before
-  // Before the first one of the log, which names the data directories of the founders, founders know
-  // the members from their configuration and others know none: equal logs must give equal records.
+  // Before the first one of the log, which names the data directories of the founders, founders
+  // know the members from their configuration and others none: equal logs must give equal records.
   const bool is_first = std::ranges::all_of(configuration_.members, [](const auto& item) {
     return item.second.incarnation == 0;
   });
