@@ -74,7 +74,7 @@ void Host::start() {
   ++generation_;
   raft::CoreOptions core = options_.core;
   core.seed = world_.random.next();
-  core.process = {incarnation(), 1};
+  core.process = {incarnation(), command_version};
   raft::DurableState durable = disk_.load();
   if (recovering()) durable.lost = lost_;
   state_ = disk_.state();

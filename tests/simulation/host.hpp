@@ -40,6 +40,9 @@ struct HostOptions {
   bool group_commit = false;      // one write at a time, not several in a row
   bool lazy_turns = false;        // Readies are taken a little later, several inputs at once
   unsigned state_write_percent = 50;  // how eagerly state and log are flushed and cut
+  // The first configuration names the data directories of its members, so that the first leader
+  // need not write them down.
+  bool members_known = false;
 };
 
 // Told of what its operations came to.
@@ -70,7 +73,9 @@ class Host {
   void wipe(bool as_founder);
   void allow_restart() { removed_ = false; }
   std::uint64_t generation() const { return generation_; }
-  std::uint64_t incarnation() const { return id().value() * 1000 + wipes_ + 1; }
+  static constexpr std::uint32_t command_version = 1;  // of every node's program
+  static std::uint64_t first_incarnation(raft::NodeId id) { return id.value() * 1000 + 1; }
+  std::uint64_t incarnation() const { return first_incarnation(id()) + wipes_; }
 
   // ---- inputs; REQUIRE running() ----
   void tick();
