@@ -8,12 +8,15 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "mutants.hpp"
+#include "scenario.hpp"
 #include "simulation.hpp"
 
 namespace {
@@ -29,6 +32,7 @@ struct Arguments {
   unsigned jobs = 1;
   unsigned minutes = 10;
   std::string mutant;  // empty: none
+  std::string scenario;  // a file; empty: seeds
   std::vector<std::size_t> only_faults;
   bool only = false;
 };
@@ -44,7 +48,8 @@ struct Totals {
 [[noreturn]] void usage(const char* problem) {
   fmt::print(stderr,
              "{}\nusage: simulate --seed N | --seeds A-B [--level core] [--jobs N] [--trace]\n"
-             "                [--minutes N] [--mutant NAME] [--list-mutants] [--faults 1,2,...]\n",
+             "                [--minutes N] [--mutant NAME] [--list-mutants] [--faults 1,2,...]\n"
+             "       simulate --scenario FILE [--mutant NAME]\n",
              problem);
   std::exit(2);
 }
@@ -103,6 +108,9 @@ Arguments parse(int count, char** words) {
       SimulationOptions unused;
       if (!put_in(value, unused)) usage("no such mutant; see --list-mutants");
       arguments.mutant = value;
+    } else if (word == "--scenario") {
+      arguments.scenario = value;
+      seeds = true;
     } else if (word == "--faults") {
       arguments.only = true;
       for (const char* at = value; *at != '\0';) {
@@ -294,10 +302,30 @@ Totals run(const Arguments& arguments) {
   return totals;
 }
 
+// A directed scenario prints each step and what it causes.
+int run_scenario_file(const Arguments& arguments) {
+  std::ifstream in(arguments.scenario);
+  std::stringstream text;
+  if (!in || !(text << in.rdbuf())) usage("the file of the scenario cannot be read");
+  SimulationOptions options;
+  if (!arguments.mutant.empty()) put_in(arguments.mutant, options);
+  try {
+    const auto result = run_scenario(parse_scenario(arguments.scenario, text.str()),
+                                     options.mutant, stdout);
+    if (result.broke.empty()) fmt::print("scenario={} passed\n", arguments.scenario);
+    else fmt::print("VIOLATION of {}\n{}\n", result.broke, result.text);
+    return result.broke.empty() ? 0 : 1;
+  } catch (const ScenarioError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 2;
+  }
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   const Arguments arguments = parse(count, words);
+  if (!arguments.scenario.empty()) return run_scenario_file(arguments);
   const auto begin = std::chrono::steady_clock::now();
   const Totals totals = run(arguments);
   const double wall =

@@ -68,7 +68,7 @@ void RaftCore::campaign(bool transfer) {
 }
 
 void RaftCore::begin_pre_vote() {
-  leader_ = NodeId();
+  if (!MUTANT(deposed_leader_is_shunned)) leader_ = NodeId();
   PreCandidate candidate;
   candidate.votes[id()] = true;
   role_ = std::move(candidate);
@@ -206,8 +206,9 @@ bool RaftCore::accept_term(const Message& message) {
   const auto* vote = std::get_if<RequestVote>(&message.body);
   const auto* vote_response = std::get_if<RequestVoteResponse>(&message.body);
   if (vote != nullptr) tell_if_removed(message.from);
+  if (MUTANT(deposed_leader_is_shunned) && vote != nullptr && leader_ == message.from) return false;
   if (vote != nullptr && !vote->leadership_transfer && message.term > term_ && hears_leader() &&
-      (leader_ != message.from || MUTANT(deposed_leader_is_shunned)))
+      leader_ != message.from)
     return false;
   if (message.term < term_) {
     answer_lower_term(message);

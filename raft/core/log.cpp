@@ -43,8 +43,13 @@ std::vector<Entry> Log::slice(Index from, Index last, std::size_t bytes_max) con
   for (Index index = from; index <= std::min(last, last_index()); ++index) {
     const Entry& entry = at(index);
     bytes += entry.data->size();
-    if (!out.empty() && bytes > bytes_max) break;
+    if (!out.empty() && bytes > bytes_max) {
+      if (!MUTANT(oversized_append_skips)) break;
+      bytes -= entry.data->size();
+      continue;
+    }
     out.push_back(entry);
+    if (MUTANT(oversized_append_skips)) out.back().index = from + (out.size() - 1);
   }
   return out;
 }
@@ -60,7 +65,7 @@ void Log::truncate_from(Index index) {
   if (index > last_index()) return;
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(index - compacted_.index - 1),
                  entries_.end());
-  handed_out_ = std::min(handed_out_, index - 1);
+  if (!MUTANT(overwritten_is_not_rewritten)) handed_out_ = std::min(handed_out_, index - 1);
   persisted_ = std::min(persisted_, index - 1);
   ++truncations_;
 }
@@ -82,7 +87,7 @@ void Log::reset(const LogPosition& position) {
 
 std::vector<Entry> Log::take_unwritten() {
   std::vector<Entry> out;
-  out.reserve(last_index() - handed_out_);
+  if (has_unwritten()) out.reserve(last_index() - handed_out_);
   for (Index index = handed_out_ + 1; index <= last_index(); ++index) out.push_back(at(index));
   handed_out_ = last_index();
   return out;

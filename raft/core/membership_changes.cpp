@@ -58,7 +58,7 @@ void RaftCore::note_process(NodeId peer, const ProcessInfo& process) {
   Progress* progress = progress_of(peer);
   if (progress == nullptr || process.incarnation == 0 || progress->process == process) return;
   const std::uint64_t before = progress->process.incarnation;
-  if (before != 0 && before != process.incarnation) {
+  if (before != 0 && before != process.incarnation && !MUTANT(progress_id_is_ignored)) {
     leader_role()->progress.erase(peer);
     on_configuration_changed();
     progress = progress_of(peer);

@@ -11,16 +11,18 @@
   X(pre_vote_counts_as_vote)          /* 4 */                                          \
   X(pre_vote_clears_vote)             /* 4 */                                          \
   X(lower_term_is_ignored)            /* 5 */                                          \
-  X(deposed_leader_is_shunned)        /* 6 */                                          \
+  X(deposed_leader_is_shunned)        /* 6: and never forgotten, which would end it */  \
   X(pre_vote_resets_timer)            /* 6 */                                          \
   X(leads_without_quorum)             /* 7 */                                          \
   X(commits_earlier_term)             /* 8 */                                          \
   X(stale_append_truncates)           /* 9 */                                          \
-  X(acknowledges_own_last)            /* 10 */                                         \
+  X(acknowledges_own_last)            /* 10, with guesses_too_low() */                 \
   X(rejection_is_never_stale)         /* 11 */                                         \
-  X(progress_id_is_ignored)           /* 12 */                                         \
+  X(progress_id_is_ignored)           /* 12, without the new starts that heal it */     \
   X(overwritten_write_counts)         /* 13 */                                         \
   X(commits_beyond_message)           /* 10, for the commit index */                   \
+  X(oversized_append_skips)           /* 14 */                                         \
+  X(overwritten_is_not_rewritten)     /* 15: what was handed out counts as written */  \
   X(leader_counts_unwritten)          /* 18 */                                         \
   X(acknowledges_before_write)        /* 19, without a disk that fails */              \
   X(entries_written_before_term)      /* 23 */                                         \
@@ -77,3 +79,15 @@ inline constexpr bool mutants_built = false;
 }
 #define MUTANT(name) false
 #endif
+
+namespace raft {
+
+// Our leader's guess of where the logs agree, from the follower's hint, is never below that point.
+// So its first append reaches what differs there and cuts it off, and a follower has nothing
+// unproven left that it could acknowledge or commit. Leaders that back off by more than they must
+// are common; with one, these two bugs do harm.
+inline bool guesses_too_low() {
+  return MUTANT(acknowledges_own_last) || MUTANT(commits_beyond_message);
+}
+
+}  // namespace raft

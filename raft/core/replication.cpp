@@ -118,7 +118,7 @@ void RaftCore::advance_commit(Leader& leader) {
 }
 
 void RaftCore::commit_to(Index index) {
-  ASSERT(index >= commit_ && index <= log_.last_index());
+  ASSERT(index >= commit_ && (mutants_built || index <= log_.last_index()));
   if (auto* leader = leader_role())
     for (Index committed = commit_ + 1; committed <= index; ++committed)
       leader->uncommitted_bytes -= log_.at(committed).data->size();
@@ -148,12 +148,14 @@ void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
   if (response.rejected) {
     // What it acknowledged is gone there (its disk lost it), or the answer is late: it proves anew
     // what it has, under a new number, so that no earlier answer counts.
-    if (response.index <= progress->match() && progress->state() != Progress::State::snapshot) {
+    if (response.index <= progress->match() && progress->state() != Progress::State::snapshot &&
+        !MUTANT(progress_id_is_ignored)) {
       leader_role()->progress.erase(from);
       return on_configuration_changed();
     }
-    const Index agreement =
+    Index agreement =
         log_.last_index_with_term_at_most(response.hint.term, response.hint.index);
+    if (guesses_too_low()) agreement = std::max(progress->match(), log_.compacted().index);
     const bool pipelined = progress->state() == Progress::State::replicate;
     // Everything behind it in the pipeline will be rejected as well, and is sent anew: under a new
     // number, or each of those answers would have it all sent once more.

@@ -16,6 +16,10 @@ Cluster::Cluster(World& world, OperationListener& listener, const HostOptions& o
     raft::Member member;
     member.address = fmt::format("node-{}:5000", id_at(number).value());
     member.voter = true;
+    if (options.members_known) {
+      member.incarnation = Host::first_incarnation(id_at(number));
+      member.command_version = Host::command_version;
+    }
     initial.configuration.members[id_at(number)] = member;
   }
   for (std::size_t number = 0; number < size; ++number)

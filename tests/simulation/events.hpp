@@ -23,6 +23,7 @@ enum class EventKind : std::uint8_t {
   fault,        // a: number in the plan
   fault_ended,  // a: number in the plan
   client,       // a: number of the client
+  split_terms,
   quiet,
   check_liveness,
 };

@@ -26,6 +26,12 @@ constexpr std::pair<Mutant, std::string_view> mutant_names[] = {
     {Mutant::answer_before_commit, "answer_before_commit"},
     {Mutant::wipe_disk, "wipe_disk"},
     {Mutant::snapshot_configuration, "snapshot_configuration"},
+    {Mutant::answer_by_index, "answer_by_index"},
+    {Mutant::hard_state_before_entries, "hard_state_before_entries"},
+    {Mutant::retries_failed_write, "retries_failed_write"},
+    {Mutant::snapshot_not_synced, "snapshot_not_synced"},
+    {Mutant::cuts_unsaved_state, "cuts_unsaved_state"},
+    {Mutant::lost_tail_unnoticed, "lost_tail_unnoticed"},
 };
 
 constexpr Time snapshot_timeout = 4 * second;
@@ -68,7 +74,7 @@ void Host::start() {
   ++generation_;
   raft::CoreOptions core = options_.core;
   core.seed = world_.random.next();
-  core.process = {incarnation(), 1};
+  core.process = {incarnation(), command_version};
   raft::DurableState durable = disk_.load();
   if (recovering()) durable.lost = lost_;
   state_ = disk_.state();
@@ -84,19 +90,30 @@ void Host::start() {
   after_input();
 }
 
-void Host::crash() {
-  const std::size_t survive = world_.random.below(writes_.size() + 1);
+void Host::crash(std::optional<std::size_t> kept) {
+  // A crash may come of a failed write: to this one, that is no reason to stop.
+  if (options_.mutant == Mutant::retries_failed_write && !kept && !writes_.empty())
+    return on_write_failed();
+  const std::size_t survive =
+      kept ? std::min(*kept, writes_.size()) : world_.random.below(writes_.size() + 1);
   world_.trace.record(world_.now, TraceKind::crashed, id(), writes_.size(), survive);
   ++world_.statistics.crashes;
   // The disk may be done without having said so.
   for (std::size_t i = 0; i < survive; ++i) disk_.write(writes_[i].batch);
   stop();
   if (lose_tail_entries > 0) {
-    if (disk_.up_to_date(lost_)) lost_ = disk_.last();
+    const bool noticed = options_.mutant != Mutant::lost_tail_unnoticed;
+    if (noticed && disk_.up_to_date(lost_)) lost_ = disk_.last();
     world_.invariants.lost_tail(id(), lost_.index);
     disk_.lose_tail(lose_tail_entries);
     lose_tail_entries = 0;
   }
+  damage_disk();
+}
+
+// What a broken host's crash leaves on its disk.
+void Host::damage_disk() {
+  if (before_snapshot_) disk_ = *std::exchange(before_snapshot_, std::nullopt);
   if (options_.mutant == Mutant::forget_vote) disk_.forget_vote();
   if (options_.mutant == Mutant::lose_tail_on_crash) disk_.lose_tail(world_.random.below(4));
   if (options_.mutant == Mutant::wipe_disk && world_.random.chance(30)) {
@@ -109,9 +126,13 @@ void Host::crash() {
 void Host::wipe(bool as_founder) {
   ASSERT(!running());
   world_.invariants.lost_tail(id(), disk_.last_index());
-  disk_ = Disk(as_founder ? initial_ : State());
+  State left = as_founder ? initial_ : State();
+  // A broken host believes to know who the members are, and to be the one that they know: it votes.
+  const bool broken = options_.mutant == Mutant::wipe_disk;
+  if (broken) left.configuration = disk_.state().configuration;
+  disk_ = Disk(left);
   lost_ = {};
-  ++wipes_;
+  if (!broken) ++wipes_;
 }
 
 void Host::stop() {
@@ -207,6 +228,7 @@ void Host::receive(InFlight in_flight) {
                       core_->election_ticks_left());
   };
   const auto before = standing();
+  world_.invariants.append_answered(message);
   core_->step(message);
   // Thesis §9.6: asking changes nothing at the one who is asked.
   if (request != nullptr && request->pre_vote && standing() != before)
@@ -216,7 +238,7 @@ void Host::receive(InFlight in_flight) {
 }
 
 void Host::perform(raft::Ready ready) {
-  world_.invariants.appended(*core_, ready.entries);
+  world_.invariants.appended(*core_, ready);
   for (Message& message : ready.messages) send(std::move(message));
   if (ready.snapshot) {
     const auto received =
@@ -266,6 +288,10 @@ void Host::persist(raft::Ready& ready) {
     return;
   }
   PendingWrite write;
+  if (options_.mutant == Mutant::hard_state_before_entries && !ready.entries.empty()) {
+    write.batch.hard_state = std::exchange(ready.hard_state, std::nullopt);
+    writes_.push_back(std::exchange(write, PendingWrite()));
+  }
   write.batch.hard_state = ready.hard_state;
   if (ready.snapshot) write.batch.snapshot = std::make_shared<const State>(state_);
   write.batch.entries = std::move(ready.entries);
@@ -297,6 +323,8 @@ void Host::on_persisted(std::size_t batches) {
   --writes_running_;
   std::vector<PendingWrite> done;
   for (; batches > 0; --batches) {
+    if (options_.mutant == Mutant::snapshot_not_synced && writes_.front().batch.snapshot)
+      before_snapshot_ = disk_;
     disk_.write(writes_.front().batch);
     done.push_back(std::move(writes_.front()));
     writes_.pop_front();
@@ -312,22 +340,41 @@ void Host::on_persisted(std::size_t batches) {
   after_input();
 }
 
+void Host::on_write_failed() {
+  ASSERT(!writes_.empty());
+  if (options_.mutant != Mutant::retries_failed_write) return crash(0);
+  writes_.front().batch = Batch();  // completes like the others
+}
+
 void Host::maintain() {
   const Time next = second + world_.random.below(options_.state_write_percent < 30 ? 20 * second
                                                                                    : 4 * second);
   world_.events.push(world_.now + next, EventKind::maintain, id(), generation_);
-  const bool installing = std::any_of(writes_.begin(), writes_.end(), [](const PendingWrite& w) {
-    return w.batch.snapshot != nullptr;
-  });
-  if (installing) return;
-  if (world_.random.chance(options_.state_write_percent))
-    disk_.write_state(std::make_shared<const State>(state_));
+  if (installing()) return;
+  if (world_.random.chance(options_.state_write_percent)) save_state();
   const Index durable = disk_.state().last.index;
   const std::uint64_t kept = world_.random.below(60);
-  if (world_.random.chance(options_.state_write_percent) && durable.value() > kept) {
-    core_->compact(durable - kept);
-    after_input();
-  }
+  if (world_.random.chance(options_.state_write_percent) && durable.value() > kept)
+    cut_log(durable - kept);
+}
+
+bool Host::installing() const {
+  return std::any_of(writes_.begin(), writes_.end(),
+                     [](const PendingWrite& write) { return write.batch.snapshot != nullptr; });
+}
+
+void Host::save_state() {
+  if (!disk_full && !installing()) disk_.write_state(std::make_shared<const State>(state_));
+}
+
+void Host::cut_log(Index index) {
+  if (installing()) return;
+  if (options_.mutant == Mutant::cuts_unsaved_state)
+    index = std::max(index, state_.last.index);
+  else
+    index = std::min(index, disk_.state().last.index);
+  core_->compact(index);
+  after_input();
 }
 
 // ---- messages ----
@@ -339,6 +386,7 @@ void Host::send(Message message) {
   }
   world_.invariants.leaving(message);
   world_.invariants.vote_leaving(message);
+  world_.invariants.append_leaving(message);
   world_.network.send(world_.now, std::move(message));
 }
 
@@ -349,12 +397,12 @@ void Host::send_after_persist(std::vector<Message> messages) {
   }
 }
 
-void Host::send_snapshot(NodeId peer) {
+void Host::send_snapshot(NodeId peer, std::optional<bool> saved) {
   if (!core_->is_leader()) return;
   const std::uint64_t progress_id = core_->progress_id(peer);
   if (progress_id == 0) return;
   // Either of them is committed; the durable one may be older.
-  State state = world_.random.chance(50) ? disk_.state() : state_;
+  State state = saved.value_or(world_.random.chance(50)) ? disk_.state() : state_;
   if (state.last.index < core_->log().compacted().index) state = state_;
   if (options_.mutant == Mutant::snapshot_configuration)
     state.configuration = core_->configuration();
@@ -368,6 +416,7 @@ void Host::send_snapshot(NodeId peer) {
 
 void Host::on_snapshot_reported(NodeId peer, Index index) {
   if (transfers_.erase(peer) == 0) return;
+  world_.invariants.snapshot_ended(id(), peer);
   core_->on_snapshot_sent(peer, index, true);
   after_input();
 }
@@ -376,6 +425,7 @@ void Host::on_snapshot_timeout(NodeId peer, std::uint64_t transfer) {
   const auto it = transfers_.find(peer);
   if (it == transfers_.end() || it->second != transfer) return;
   transfers_.erase(it);
+  world_.invariants.snapshot_ended(id(), peer);
   core_->on_snapshot_sent(peer, Index(), false);
   after_input();
 }
@@ -402,12 +452,13 @@ void Host::answer_write(const raft::Entry& entry) {
     if (waiting == waiting_writes_.end()) return;
     const WaitingWrite write = waiting->second;
     waiting_writes_.erase(waiting);
-    if (write.term == entry.term) {
+    const bool ok = write.term == entry.term || options_.mutant == Mutant::answer_by_index;
+    if (ok) {
       world_.trace.record(world_.now, TraceKind::acknowledged, id(), entry.index.value(),
                           entry.term.value());
       world_.invariants.write_acknowledged({entry.index, entry.term}, write.command);
     }
-    if (write.last) listener_.on_finished(write.operation, write.term == entry.term);
+    if (write.last) listener_.on_finished(write.operation, ok);
   }
 }
 

@@ -23,6 +23,12 @@ enum class Mutant : std::uint8_t {
   answer_before_commit,   // a client is told that its write is done when it is proposed
   wipe_disk,              // an erased node comes back under its old id, and votes
   snapshot_configuration,  // a snapshot carries the latest configuration, committed or not
+  answer_by_index,         // whatever is applied where a write was tells its client of success
+  hard_state_before_entries,  // term, vote and commit in one write, the entries in the next
+  retries_failed_write,    // a write that failed is tried again, "succeeds", and its bytes are lost
+  snapshot_not_synced,     // an installed snapshot is gone after the next crash
+  cuts_unsaved_state,      // the log is cut up to a state whose save failed
+  lost_tail_unnoticed,     // acknowledged entries are lost and the node does not know it
 };
 std::optional<Mutant> mutant_named(std::string_view name);
 std::string_view name_of(Mutant mutant);
@@ -34,6 +40,9 @@ struct HostOptions {
   bool group_commit = false;      // one write at a time, not several in a row
   bool lazy_turns = false;        // Readies are taken a little later, several inputs at once
   unsigned state_write_percent = 50;  // how eagerly state and log are flushed and cut
+  // The first configuration names the data directories of its members, so that the first leader
+  // need not write them down.
+  bool members_known = false;
 };
 
 // Told of what its operations came to.
@@ -50,7 +59,12 @@ class Host {
 
   // ---- life ----
   void start();
-  void crash();  // the disk keeps a random part of what was in flight
+  // The disk keeps so many of the writes that were in flight, from the oldest on; by chance where
+  // it is not said.
+  void crash(std::optional<std::size_t> kept = std::nullopt);
+  // The disk says that the oldest write in flight failed; what it holds of it is unknown. A right
+  // host stops. REQUIRES: a write is in flight.
+  void on_write_failed();
   bool running() const { return core_.has_value(); }
   // Lost acknowledged entries and has not got them back.
   bool recovering() const { return !disk_.up_to_date(lost_); }
@@ -59,7 +73,9 @@ class Host {
   void wipe(bool as_founder);
   void allow_restart() { removed_ = false; }
   std::uint64_t generation() const { return generation_; }
-  std::uint64_t incarnation() const { return id().value() * 1000 + wipes_ + 1; }
+  static constexpr std::uint32_t command_version = 1;  // of every node's program
+  static std::uint64_t first_incarnation(raft::NodeId id) { return id.value() * 1000 + 1; }
+  std::uint64_t incarnation() const { return first_incarnation(id()) + wipes_; }
 
   // ---- inputs; REQUIRE running() ----
   void tick();
@@ -67,7 +83,12 @@ class Host {
   void turn();
   void on_persisted(std::size_t batches);
   void maintain();
-  void send_snapshot(raft::NodeId peer);
+  // Saves the state that is applied, unless the disk is full.
+  void save_state();
+  // Forgets the log up to `index`, or up to where the saved state allows it.
+  void cut_log(raft::Index index);
+  // As of the saved state or as of what is applied; by chance where it is not said.
+  void send_snapshot(raft::NodeId peer, std::optional<bool> saved = std::nullopt);
   void on_snapshot_reported(raft::NodeId peer, raft::Index index);
   void on_snapshot_timeout(raft::NodeId peer, std::uint64_t transfer);
   void on_disconnected(raft::NodeId peer);
@@ -89,6 +110,7 @@ class Host {
   Time write_delay_max = 5 * millisecond;
   Time tick_period = 100 * millisecond;
   std::size_t lose_tail_entries = 0;  // at the next crash; the node knows of it when it starts
+  bool disk_full = false;             // the state cannot be saved
 
  private:
   struct PendingWrite {
@@ -109,6 +131,8 @@ class Host {
   };
 
   void after_input();
+  bool installing() const;  // the write of a snapshot is in flight
+  void damage_disk();
   void check_leads_with_quorum();
   void perform(raft::Ready ready);
   void persist(raft::Ready& ready);
@@ -130,6 +154,7 @@ class Host {
   std::uint64_t generation_ = 0;
   bool removed_ = false;
   raft::LogPosition lost_;  // the end of the log before its tail was lost; as a side file has it
+  std::optional<Disk> before_snapshot_;  // of snapshot_not_synced
 
   // Lost by a crash.
   std::optional<raft::RaftCore> core_;

@@ -14,7 +14,11 @@ using raft::NodeId;
 using raft::RaftCore;
 using raft::Term;
 
-void Invariants::watch(NodeId node, const Disk* disk) { view(node).disk = disk; }
+void Invariants::watch(NodeId node, const Disk* disk) {
+  view(node).disk = disk;
+  // A node that joins later knows of none.
+  if (initial_configuration_.members.empty()) initial_configuration_ = disk->state().configuration;
+}
 
 void Invariants::started(const RaftCore& core) {
   View fresh;
@@ -22,6 +26,13 @@ void Invariants::started(const RaftCore& core) {
   fresh.lost_until = view(core.id()).lost_until;
   fresh.core = &core;
   fresh.term = core.term();
+  const State& state = fresh.disk->state();
+  fresh.configurations.push_back({state.last.index, state.configuration});
+  for (Index index = state.last.index + 1; index <= core.log().last_index(); ++index)
+    if (const raft::Entry& entry = core.log().at(index);
+        entry.kind == raft::EntryKind::configuration)
+      fresh.configurations.push_back({index, *raft::decode_configuration(*entry.data)});
+  check_configuration_of_log(core, fresh, true);
   view(core.id()) = fresh;
   stepped(core);
 }
@@ -143,8 +154,46 @@ void Invariants::check_durable_on_quorum(const RaftCore& core, const View& v) co
                               position.term.value()));
 }
 
-void Invariants::appended(const RaftCore& core, const std::vector<raft::Entry>& entries) {
-  if (entries.empty()) return;
+void Invariants::appended(const RaftCore& core, const raft::Ready& ready) {
+  View& v = view(core.id());
+  ++v.turns;
+  if (ready.entries.empty() && !ready.snapshot) return;
+  if (!ready.entries.empty()) check_entries(core, ready.entries);
+  const std::size_t count = v.configurations.size();
+  const Index last = v.configurations.back().index;
+  log_configurations(v, ready);
+  check_configuration_of_log(
+      core, v, count != v.configurations.size() || last != v.configurations.back().index);
+}
+
+void Invariants::log_configurations(View& v, const raft::Ready& ready) {
+  if (ready.snapshot) {
+    v.configurations.clear();
+    v.configurations.push_back({ready.snapshot->last.index, ready.snapshot->configuration});
+  }
+  if (ready.entries.empty()) return;
+  while (v.configurations.size() > 1 &&
+         v.configurations.back().index >= ready.entries.front().index)
+    v.configurations.pop_back();
+  for (const raft::Entry& entry : ready.entries)
+    if (entry.kind == raft::EntryKind::configuration)
+      v.configurations.push_back({entry.index, *raft::decode_configuration(*entry.data)});
+}
+
+// Raft §6: a node uses the latest configuration in its log, and the one before where that is cut.
+void Invariants::check_configuration_of_log(const RaftCore& core, View& v, bool changed) const {
+  const Index index = core.configuration_index();
+  if (!changed && index == v.configuration_checked) return;
+  v.configuration_checked = index;
+  if (core.configuration() != v.configurations.back().configuration)
+    throw Violation("configuration_of_log",
+                    fmt::format("node {} goes by a configuration of {}, the last in its log is "
+                                "that of {}",
+                                core.id().value(), index.value(),
+                                v.configurations.back().index.value()));
+}
+
+void Invariants::check_entries(const RaftCore& core, const std::vector<raft::Entry>& entries) {
   auto previous = core.log().term_at(entries.front().index - 1);
   for (const raft::Entry& entry : entries) {
     if (versions_.size() < entry.index.value()) versions_.resize(entry.index.value());
@@ -220,13 +269,13 @@ void Invariants::installed(const State& state) {
   if (state.last.index > committed_last() ||
       committed_[state.last.index.value() - 1].term != state.last.term)
     throw Violation("state_machine_safety", "a snapshot holds what is not committed");
-  for (std::size_t at = state.last.index.value(); at > 0; --at) {
-    if (!committed_[at - 1].is_configuration) continue;
-    if (raft::decode_configuration(*committed_[at - 1].data) != state.configuration)
-      throw Violation("configuration_safety", "a snapshot carries a configuration that was not "
-                                              "in force as of it");
-    break;
-  }
+  std::size_t at = state.last.index.value();
+  while (at > 0 && !committed_[at - 1].is_configuration) --at;
+  const auto in_force = at == 0 ? initial_configuration_
+                                : raft::decode_configuration(*committed_[at - 1].data);
+  if (in_force != state.configuration)
+    throw Violation("configuration_safety",
+                    "a snapshot carries a configuration that was not in force as of it");
   applied(state);
 }
 
@@ -268,6 +317,39 @@ void Invariants::vote_leaving(const raft::Message& message) {
     throw Violation("durable_before_acknowledged",
                     fmt::format("the vote of node {} for {} in term {} is not durable",
                                 message.from.value(), message.to.value(), message.term.value()));
+}
+
+void Invariants::append_leaving(const raft::Message& message) {
+  const auto* append = std::get_if<raft::AppendEntries>(&message.body);
+  if (append == nullptr) return;
+  BackOff& back_off = back_offs_[{message.from, message.to}];
+  if (back_off.progress_id != append->progress_id)
+    back_off = {append->progress_id, std::nullopt, append->previous.index};
+  // What leaves in the turn of the rejection may have been made before it.
+  if (back_off.rejected_in_turn && *back_off.rejected_in_turn + 1 < view(message.from).turns &&
+      append->previous.index > back_off.previous)
+    throw Violation("back_off_goes_down",
+                    fmt::format("node {} was rejected by {} at {} and goes on at {}",
+                                message.from.value(), message.to.value(),
+                                back_off.previous.value(), append->previous.index.value()));
+  back_off.previous = append->previous.index;
+}
+
+void Invariants::append_answered(const raft::Message& message) {
+  const auto* response = std::get_if<raft::AppendEntriesResponse>(&message.body);
+  if (response == nullptr) return;
+  BackOff& back_off = back_offs_[{message.to, message.from}];
+  if (back_off.progress_id != response->progress_id) return;
+  if (!response->rejected) {
+    back_off.rejected_in_turn = std::nullopt;
+    back_off.previous = std::max(back_off.previous, response->index);
+  } else if (!back_off.rejected_in_turn) {
+    back_off.rejected_in_turn = view(message.to).turns;
+  }
+}
+
+void Invariants::snapshot_ended(NodeId leader, NodeId member) {
+  back_offs_.erase({leader, member});
 }
 
 void Invariants::write_acknowledged(const raft::LogPosition& position,

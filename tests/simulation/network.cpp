@@ -4,13 +4,19 @@ namespace simulation {
 
 void Network::send(Time now, raft::Message message, std::shared_ptr<const State> snapshot) {
   trace_.message(now, TraceKind::sent, message);
-  if (!connected(message.from, message.to) || random_.below(1000) < quality.loss_permille) {
+  if (!connected(message.from, message.to) || lost_by_chance(message)) {
     trace_.message(now, TraceKind::lost, message);
     return;
   }
   if (quality.duplicate_permille > 0 && random_.below(1000) < quality.duplicate_permille)
     schedule(now, {message, snapshot});
   schedule(now, {std::move(message), std::move(snapshot)});
+}
+
+bool Network::lost_by_chance(const raft::Message& message) {
+  const auto* vote = std::get_if<raft::RequestVoteResponse>(&message.body);
+  if (lose_votes && vote != nullptr && vote->granted && !vote->pre_vote) return true;
+  return random_.below(1000) < quality.loss_permille;
 }
 
 void Network::schedule(Time now, InFlight in_flight) {

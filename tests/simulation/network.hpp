@@ -32,6 +32,7 @@ class Network {
       : events_(events), random_(random), trace_(trace) {}
 
   LinkQuality quality;
+  bool lose_votes = false;  // pre-votes arrive, and no granted vote does
 
   void send(Time now, raft::Message message, std::shared_ptr<const State> snapshot = nullptr);
   // Empties the slot. The caller checks connected() again: the link may have been cut meanwhile.
@@ -45,6 +46,7 @@ class Network {
   void heal() { cut_.fill(0); }
 
  private:
+  bool lost_by_chance(const raft::Message& message);
   void schedule(Time now, InFlight in_flight);
 
   EventQueue& events_;

@@ -14,6 +14,7 @@ using raft::NodeId;
 namespace {
 
 Time faults_until(Time duration) { return duration / 10 * 9; }
+constexpr Time split_terms_for = 8 * second;
 
 // Limits are drawn too: small ones make rare paths common.
 HostOptions draw_options(const SimulationOptions& options) {
@@ -66,6 +67,7 @@ Outcome Simulation::run() {
     for (std::size_t i = 0; i < cluster_.size(); ++i) cluster_.host(cluster_.id_at(i)).start();
     workload_.start();
     faults_.start(options_.skipped_faults);
+    world_.events.push(faults_until(options_.duration) - split_terms_for, EventKind::split_terms);
     world_.events.push(faults_until(options_.duration), EventKind::quiet);
     loop();
   } catch (const Violation& violation) {
@@ -114,6 +116,7 @@ void Simulation::dispatch(const Event& event) {
     case EventKind::fault: return faults_.begin(event.a);
     case EventKind::fault_ended: return faults_.end(event.a);
     case EventKind::client: return workload_.step(event.a);
+    case EventKind::split_terms: return split_terms();
     case EventKind::quiet: return begin_quiet();
     case EventKind::check_liveness: return check_liveness();
     default: break;
@@ -141,13 +144,69 @@ void Simulation::dispatch(const Event& event) {
 
 // ---- liveness ----
 
+// The leader keeps the longest log and its term; the others, cut off from it, raise theirs in
+// elections that nobody wins.
+void Simulation::split_terms() {
+  const Host* const leader = cluster_.leader();
+  if (leader == nullptr || world_.random.chance(50)) return;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    world_.network.cut(leader->id(), cluster_.id_at(i));
+    world_.network.cut(cluster_.id_at(i), leader->id());
+  }
+  world_.network.lose_votes = true;
+}
+
 void Simulation::begin_quiet() {
+  world_.network.lose_votes = false;
   world_.trace.record(world_.now, TraceKind::quiet, {});
   faults_.end_all();
   workload_.stop();
+  stop_minority();
   const auto& core = cluster_.options().core;
-  enter(Stage::electing, 10 * core.election_timeout_ticks * 100 * millisecond);
+  enter(absent_.empty() ? Stage::electing : Stage::electing_without,
+        10 * core.election_timeout_ticks * 100 * millisecond);
   world_.events.push(world_.now, EventKind::check_liveness);
+}
+
+// Any quorum has to be able to go on, not only all members together: which of them has the longest
+// log and which the latest term is then decisive.
+void Simulation::stop_minority() {
+  if (cluster_.recovering()) return;
+  auto candidates = cluster_.running();
+  const std::size_t wanted = world_.random.below(3);
+  while (!candidates.empty() && absent_.size() < wanted) {
+    std::swap(candidates[world_.random.below(candidates.size())], candidates.back());
+    absent_.push_back(candidates.back());
+    candidates.pop_back();
+    if (!quorum_without(absent_)) absent_.pop_back();
+  }
+  for (const NodeId id : absent_) cluster_.host(id).crash();
+}
+
+// In whatever configuration a node goes by, or knows to be committed. Who lacks what is committed
+// (a new member, an old one that was away), or came back with another data directory, does not
+// count: it may not be able to vote yet.
+bool Simulation::quorum_without(const std::vector<NodeId>& absent) {
+  const auto quorum = [&](const raft::Configuration& configuration) {
+    return raft::has_quorum(configuration, [&](NodeId id) {
+      const Host& host = cluster_.host(id);
+      const std::uint64_t known = configuration.members.at(id).incarnation;
+      return host.running() && (known == 0 || known == host.incarnation()) &&
+             host.disk().last_index() >= world_.invariants.committed_last() &&
+             std::ranges::find(absent, id) == absent.end();
+    });
+  };
+  return std::ranges::all_of(cluster_.running(), [&](NodeId id) {
+    const raft::RaftCore& core = cluster_.host(id).core();
+    return core.configuration().members.empty() ||
+           (quorum(core.configuration()) && quorum(core.configuration_at(core.commit())));
+  });
+}
+
+bool Simulation::term_committed() {
+  const Host* const leader = cluster_.leader();
+  return leader != nullptr &&
+         leader->core().log().term_at(leader->core().commit()) == leader->core().term();
 }
 
 void Simulation::enter(Stage stage, Time allowed) {
@@ -162,7 +221,7 @@ void Simulation::start_members() {
   const auto members = leader->core().configuration().members;
   for (const auto& [id, member] : members) {
     Host& host = cluster_.host(id);
-    if (host.running()) continue;
+    if (host.running() || std::ranges::find(absent_, id) != absent_.end()) continue;
     host.allow_restart();
     host.start();
   }
@@ -170,8 +229,14 @@ void Simulation::start_members() {
 
 void Simulation::check_liveness() {
   start_members();
-  constexpr const char* wanted[] = {"", "a leader", "that all nodes converge",
+  constexpr const char* wanted[] = {"", "a leader without a minority", "a leader",
+                                    "that all nodes converge",
                                     "ten writes and ten reads", "that all nodes converge again"};
+  if (stage_ == Stage::electing_without && term_committed()) {
+    for (const NodeId id : std::exchange(absent_, {}))
+      if (!cluster_.host(id).running()) cluster_.host(id).start();
+    enter(Stage::electing, 10 * cluster_.options().core.election_timeout_ticks * 100 * millisecond);
+  }
   if (stage_ == Stage::electing && cluster_.leader() != nullptr)
     enter(Stage::converging, 40 * second);
   if (stage_ == Stage::converging && cluster_.converged()) {

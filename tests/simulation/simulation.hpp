@@ -40,13 +40,25 @@ class Simulation {
   Outcome run();
 
  private:
-  enum class Stage : std::uint8_t { faults, electing, converging, serving, settling, done };
+  enum class Stage : std::uint8_t {
+    faults,
+    electing_without,  // a minority of the voters, which is down
+    electing,
+    converging,
+    serving,
+    settling,
+    done
+  };
 
   void loop();
   void dispatch(const Event& event);
   bool deferred(const Event& event);
   void deliver(const Event& event);
+  void split_terms();
   void begin_quiet();
+  void stop_minority();
+  bool quorum_without(const std::vector<raft::NodeId>& absent);
+  bool term_committed();
   void start_members();
   void check_liveness();
   void enter(Stage stage, Time allowed);
@@ -58,6 +70,7 @@ class Simulation {
   FaultInjector faults_;
   Stage stage_ = Stage::faults;
   Time stage_deadline_ = 0;
+  std::vector<raft::NodeId> absent_;  // until a leader is there without them
   std::uint64_t events_ = 0;
 };
 

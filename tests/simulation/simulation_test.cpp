@@ -93,6 +93,17 @@ TEST_CASE("canary: every broken host is caught by a named invariant") {
         "state_machine_safety", "committed_is_durable_on_quorum", "monotonic_term",
         "configuration_safety", "liveness"}},
       {Mutant::snapshot_configuration, {"configuration_safety"}},
+      {Mutant::answer_by_index, {"no_acknowledged_loss"}},
+      {Mutant::hard_state_before_entries, {"commit_is_covered"}},
+      {Mutant::retries_failed_write,
+       {"durable_before_acknowledged", "durable_log", "applied_is_durable"}},
+      {Mutant::snapshot_not_synced,
+       {"leader_completeness", "no_acknowledged_loss", "state_machine_safety",
+        "committed_is_durable_on_quorum", "durable_log", "liveness"}},
+      {Mutant::cuts_unsaved_state, {"durable_log"}},
+      {Mutant::lost_tail_unnoticed,
+       {"leader_completeness", "no_acknowledged_loss", "state_machine_safety",
+        "committed_is_durable_on_quorum"}},
   };
   CHECK(rows.size() == all_mutants().size());
   for (const Row& row : rows) {
