@@ -180,11 +180,25 @@ def sanitized(run):
     return True
 
 
+def fuzz_canary(run):
+    """A fuzzer whose bug must be found, or the others prove nothing."""
+    if not run.wants('fuzz canary'):
+        return
+    command = ['build-asan/tests/fuzz/fuzz_canary', '-max_total_time=60',
+               f'-artifact_prefix={LOGS}/canary-']
+    ok, seconds, output = execute('fuzz canary', command)
+    found = not ok and 'heap-use-after-free' in output
+    run.record('fuzz canary', found, seconds, 'its bug was not found\n' + output, shell(command))
+
+
 def fuzz(run):
     """A short run of each fuzzer, from its corpus. What it finds is kept and named."""
+    fuzz_canary(run)
     for path in sorted(glob.glob(os.path.join(ROOT, 'build-asan/tests/fuzz/fuzz_*'))):
         target = os.path.basename(path)
         name = target.removeprefix('fuzz_')
+        if name == 'canary':
+            continue
         if not os.access(path, os.X_OK) or os.path.isdir(path) or not run.wants(f'fuzz {name}'):
             continue
         corpus = f'tests/fuzz/corpus/{name}'

@@ -1,6 +1,6 @@
 // Going on after the loss of a quorum: one surviving node becomes the only member of its cluster,
-// in a new epoch, with everything that its log holds. Pure; performed by an operator's command while
-// the node is stopped, never by a node itself, for it may lose what the others had acknowledged.
+// in a new epoch, with everything that its log holds. Pure; performed by an operator's command
+// while the node is stopped, never by a node itself, for it may lose what others acknowledged.
 #pragma once
 
 #include <vector>
