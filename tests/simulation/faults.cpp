@@ -186,6 +186,11 @@ bool FaultInjector::may_wipe(NodeId id) {
   });
 }
 
+void FaultInjector::add_member() {
+  base::Random random(world_.random.next());
+  change_members(FaultKind::add_member, random);
+}
+
 void FaultInjector::begin(std::size_t number) {
   const Fault& fault = plan_[number];
   base::Random random(fault.salt);

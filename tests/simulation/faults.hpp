@@ -49,6 +49,7 @@ class FaultInjector {
   void start(const std::vector<bool>& skipped);
   void begin(std::size_t number);
   void end(std::size_t number);
+  void add_member();
   // Everything is well from now on; all nodes that were not removed run.
   void end_all();
   const std::vector<Fault>& plan() const { return plan_; }

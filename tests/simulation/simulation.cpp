@@ -117,7 +117,7 @@ void Simulation::dispatch(const Event& event) {
     case EventKind::fault_ended: return faults_.end(event.a);
     case EventKind::client: return workload_.step(event.a);
     case EventKind::split_terms: return split_terms();
-    case EventKind::quiet: return begin_quiet();
+    case EventKind::quiet: return end_faults();
     case EventKind::check_liveness: return check_liveness();
     default: break;
   }
@@ -156,6 +156,35 @@ void Simulation::split_terms() {
   world_.network.lose_votes = true;
 }
 
+// The faults may end in the middle of a change of members whose leader dies, when some have heard
+// of it and others have not.
+void Simulation::end_faults() {
+  if (change_deadline_ == 0) {
+    change_deadline_ = world_.now;
+    if (world_.random.chance(50)) {
+      change_deadline_ += 5 * second;
+      world_.network.heal();
+      faults_.add_member();
+    }
+  }
+  Host* const leader = cluster_.leader();
+  const bool changing = leader != nullptr && leader->core().configuration().joint;
+  if (!changing && world_.now < change_deadline_) {
+    world_.events.push(world_.now + millisecond, EventKind::quiet);
+    return;
+  }
+  if (changing && !dying_leader_) {
+    dying_leader_ = leader->id();
+    change_deadline_ = world_.now;
+    for (std::size_t i = 0; i < cluster_.size(); ++i)
+      if (world_.random.chance(50)) world_.network.cut(dying_leader_, cluster_.id_at(i));
+    world_.events.push(world_.now + world_.random.below(2 * world_.network.quality.delay_max),
+                       EventKind::quiet);
+    return;
+  }
+  begin_quiet();
+}
+
 void Simulation::begin_quiet() {
   world_.network.lose_votes = false;
   world_.trace.record(world_.now, TraceKind::quiet, {});
@@ -173,6 +202,10 @@ void Simulation::begin_quiet() {
 void Simulation::stop_minority() {
   if (cluster_.recovering()) return;
   auto candidates = cluster_.running();
+  if (dying_leader_ && std::erase(candidates, dying_leader_) > 0) {
+    absent_.push_back(dying_leader_);
+    if (!quorum_without(absent_)) absent_.pop_back();
+  }
   const std::size_t wanted = world_.random.below(3);
   while (!candidates.empty() && absent_.size() < wanted) {
     std::swap(candidates[world_.random.below(candidates.size())], candidates.back());

@@ -55,6 +55,7 @@ class Simulation {
   bool deferred(const Event& event);
   void deliver(const Event& event);
   void split_terms();
+  void end_faults();
   void begin_quiet();
   void stop_minority();
   bool quorum_without(const std::vector<raft::NodeId>& absent);
@@ -70,6 +71,8 @@ class Simulation {
   FaultInjector faults_;
   Stage stage_ = Stage::faults;
   Time stage_deadline_ = 0;
+  Time change_deadline_ = 0;  // until then the end of the faults waits for a change of members
+  raft::NodeId dying_leader_;
   std::vector<raft::NodeId> absent_;  // until a leader is there without them
   std::uint64_t events_ = 0;
 };
