@@ -35,7 +35,7 @@ packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boo
   "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev zlib1g-dev libfmt-dev
   doctest-dev curl python3)
 if [ "$profile" = test ]; then
-  packages+=(clang-19 libclang-rt-19-dev nginx haproxy wrk sqlite3 iproute2)
+  packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2)
 fi
 
 if [ "$system" != "debian 12" ] && [ "$system" != "ubuntu 24.04" ]; then

@@ -66,20 +66,18 @@ void RaftCore::note_process(NodeId peer, const ProcessInfo& process) {
   progress->process = process;
 }
 
+// REQUIRES: a member.
 bool RaftCore::counts(const Leader& leader, NodeId voter) const {
-  const auto member = membership_.current().members.find(voter);
-  if (member == membership_.current().members.end()) return false;
   if (voter == id()) return true;  // it would not lead otherwise
-  const auto it = leader.progress.find(voter);
-  return it != leader.progress.end() && is_of(member->second, it->second.process);
+  return is_of(membership_.current().members.at(voter), leader.progress.at(voter).process);
 }
 
 // Counts, and was heard within an election timeout.
 bool RaftCore::is_present(const Leader& leader, NodeId voter) const {
   if (voter == id()) return true;
-  const auto it = leader.progress.find(voter);
-  return it != leader.progress.end() && it->second.heard && counts(leader, voter) &&
-         it->second.ticks_since_heard < options_.election_timeout_ticks;
+  const Progress& progress = leader.progress.at(voter);
+  return progress.heard && counts(leader, voter) &&
+         progress.ticks_since_heard < options_.election_timeout_ticks;
 }
 
 // What a leader changes of the members by itself, one thing at a time.
@@ -92,10 +90,8 @@ void RaftCore::maintain_members(Leader& leader) {
 bool RaftCore::identify_members(Leader& leader) {
   Configuration identified = membership_.current();
   for (auto& [peer, member] : identified.members) {
-    const auto it = leader.progress.find(peer);
-    const ProcessInfo process = peer == id()                      ? options_.process
-                                : it != leader.progress.end() ? it->second.process
-                                                                  : ProcessInfo();
+    const ProcessInfo process =
+        peer == id() ? options_.process : leader.progress.at(peer).process;
     // A voter with another data directory is no matter of writing it down: demote_strangers().
     if (process.incarnation == 0 || (!member.learner() && !is_of(member, process))) continue;
     member.incarnation = process.incarnation;
@@ -156,12 +152,12 @@ base::Result<Index, Refusal> RaftCore::remove_member(NodeId member) {
 void RaftCore::promote_learners(Leader& leader) {
   for (const auto& [peer, member] : membership_.current().members) {
     if (!member.learner() || !member.promote) continue;
-    const auto it = leader.progress.find(peer);
-    if (it == leader.progress.end() || it->second.state() != Progress::State::replicate) continue;
-    if (it->second.match() + options_.promotion_lag_max < log_.last_index()) continue;
+    const Progress& progress = leader.progress.at(peer);
+    if (progress.state() != Progress::State::replicate) continue;
+    if (progress.match() + options_.promotion_lag_max < log_.last_index()) continue;
     // It has to know that it is a member, or it would not answer votes.
-    if (it->second.match() < membership_.current_index()) continue;
-    append_configuration(with_promotion(membership_.current(), peer, it->second.process));
+    if (progress.match() < membership_.current_index()) continue;
+    append_configuration(with_promotion(membership_.current(), peer, progress.process));
     return;
   }
 }

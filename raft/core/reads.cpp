@@ -43,10 +43,9 @@ void RaftCore::answer_reads(Leader& leader) {
   const auto confirmed = [&](std::uint64_t round) {
     return has_counting_quorum(leader, [&](NodeId peer) {
       if (peer == id()) return true;
-      const auto it = leader.progress.find(peer);
-      if (it == leader.progress.end()) return false;
-      if (MUTANT(any_answer_confirms_read) && it->second.heard) return true;
-      return it->second.read_round >= round || MUTANT(read_without_quorum);
+      const Progress& progress = leader.progress.at(peer);
+      if (MUTANT(any_answer_confirms_read) && progress.heard) return true;
+      return progress.read_round >= round || MUTANT(read_without_quorum);
     });
   };
   for (const auto& read : leader.reads.take_confirmed(confirmed)) answer_read(read, true);

@@ -22,8 +22,7 @@ void RaftCore::tick_leader(Leader& leader) {
   if (++leader.ticks_since_quorum_check >= options_.election_timeout_ticks) {
     leader.ticks_since_quorum_check = 0;
     const bool heard = has_counting_quorum(leader, [&](NodeId peer) {
-      const auto it = leader.progress.find(peer);
-      return peer == id() || (it != leader.progress.end() && it->second.recently_active);
+      return peer == id() || leader.progress.at(peer).recently_active;
     });
     for (auto& [peer, progress] : leader.progress) progress.recently_active = false;
     if (!heard && !MUTANT(leads_without_quorum)) return become_follower(term_, NodeId());
@@ -61,7 +60,6 @@ void RaftCore::send_append(NodeId to, Progress& progress, bool allow_empty) {
   const Index previous = progress.next() - 1;
   const auto previous_term = log_.term_at(previous);
   if (!previous_term) {
-    if (progress.state() == Progress::State::snapshot) return;
     progress.begin_snapshot();
     snapshots_wanted_.push_back(to);
     return;
@@ -90,8 +88,7 @@ Index RaftCore::quorum_match(const Leader& leader) const {
   const auto match_of = [&](NodeId peer) {
     if (peer == id())
       return MUTANT(leader_counts_unwritten) ? log_.last_index() : log_.persisted();
-    const auto it = leader.progress.find(peer);
-    return it == leader.progress.end() || !counts(leader, peer) ? Index() : it->second.match();
+    return counts(leader, peer) ? leader.progress.at(peer).match() : Index();
   };
   const auto half = [&](bool Member::*votes) {
     std::array<Index, members_max> matches;
@@ -99,7 +96,7 @@ Index RaftCore::quorum_match(const Leader& leader) const {
     for (const auto& [peer, member] : membership_.current().members)
       if (member.*votes || (MUTANT(learner_counts_for_commit) && member.learner()))
         matches[count++] = match_of(peer);
-    if (count == 0) return Index();
+    ASSERT(count > 0);
     std::sort(matches.begin(), matches.begin() + count);
     return matches[(count - 1) / 2];
   };

@@ -3,110 +3,10 @@
 
 #include <vector>
 
-#include "raft/core/node.hpp"
+#include "core_node.hpp"
 
 using namespace raft;
-
-namespace {
-
-Configuration voters(std::uint64_t count) {
-  Configuration configuration;
-  for (std::uint64_t id = 1; id <= count; ++id)
-    configuration.members[NodeId(id)] = {"n" + std::to_string(id), true, false, false};
-  return configuration;
-}
-
-// A core, what it has sent, and a disk that is as quick as the test wants.
-class Node {
- public:
-  Node(std::uint64_t id, DurableState durable, const ProcessInfo& process = {}) {
-    CoreOptions options;
-    options.process = process;
-    options.id = NodeId(id);
-    options.seed = 1;
-    core_.emplace(options, std::move(durable));
-  }
-
-  RaftCore& core() { return *core_; }
-  void receive(std::uint64_t from, std::uint64_t term, MessageBody body) {
-    core().step({NodeId(from), core().id(), Term(term), std::move(body), sender});
-    turn();
-  }
-  // Takes what the core wants; with a quick disk, what waits for it leaves at once.
-  void turn() {
-    while (core().has_ready()) {
-      pending_.push_back(core().take_ready());
-      for (Message& m : pending_.back().messages) sent.push_back(std::move(m));
-      for (const Entry& e : pending_.back().committed) applied.push_back(e);
-      for (const ReadState& r : pending_.back().reads) reads.push_back(r);
-      removed |= pending_.back().removed;
-      if (quick_disk) persist();
-    }
-  }
-  void persist() {
-    auto writes = std::exchange(pending_, {});
-    for (Ready& ready : writes) {
-      if (ready.token) core().on_persisted(*ready.token);
-      for (Message& m : ready.messages_after_persist) {
-        if (m.to == core().id())
-          core().step(m);
-        else
-          sent.push_back(std::move(m));
-      }
-    }
-    if (core().has_ready()) turn();
-  }
-  void tick(int count = 1) {
-    for (int i = 0; i < count; ++i) core().tick(), turn();
-  }
-  template <class Body>
-  std::vector<Body> take(std::uint64_t to) {
-    std::vector<Body> out;
-    for (const Message& m : sent)
-      if (const auto* body = std::get_if<Body>(&m.body); body && m.to == NodeId(to))
-        out.push_back(*body);
-    return out;
-  }
-  // Wins the next election with the vote of node 2.
-  void lead() {
-    while (core().role() == Role::follower) tick();
-    receive(2, core().term().value() + 1, RequestVoteResponse{true, true});
-    receive(2, core().term().value(), RequestVoteResponse{false, true});
-    REQUIRE(core().is_leader());
-  }
-  void acknowledge(std::uint64_t from, std::uint64_t index) {
-    receive(from, core().term().value(),
-            AppendEntriesResponse{core().progress_id(NodeId(from)), false, Index(index), {}});
-  }
-
-  ProcessInfo sender;  // of the messages that are received
-  bool quick_disk = true;
-  bool removed = false;
-  std::vector<Message> sent;
-  std::vector<Entry> applied;
-  std::vector<ReadState> reads;
-
- private:
-  std::optional<RaftCore> core_;
-  std::vector<Ready> pending_;
-};
-
-DurableState with_log(std::uint64_t members, std::vector<std::uint64_t> terms,
-                      std::uint64_t term = 0) {
-  DurableState durable;
-  durable.applied.configuration = voters(members);
-  for (const auto one : terms)
-    durable.entries.push_back({Index(durable.entries.size() + 1), Term(one), EntryKind::command,
-                               base::share("x")});
-  durable.hard_state.term = Term(std::max(term, terms.empty() ? 0 : terms.back()));
-  return durable;
-}
-
-Entry entry(std::uint64_t index, std::uint64_t term) {
-  return {Index(index), Term(term), EntryKind::command, base::share("y")};
-}
-
-}  // namespace
+using namespace raft::test;
 
 TEST_CASE("a vote leaves only once it is durable (Raft figure 2)") {
   Node node(2, with_log(3, {}));
@@ -436,75 +336,74 @@ TEST_CASE("a read is answered when who was missing to its quorum leaves the memb
   CHECK(node.reads[0].ok);
 }
 
-TEST_CASE("a leader writes down whose votes count, once it has heard from them") {
-  Node node(1, with_log(3, {}), {11, 1});
+TEST_CASE("a leader ignores another leader of its term, and what is for another node") {
+  Node node(1, with_log(3, {}));
   node.lead();
-  node.sender = {22, 1};
-  node.acknowledge(2, 1);
-  node.tick();
-  const auto incarnation = [&](std::uint64_t id) {
-    return node.core().configuration().members.at(NodeId(id)).incarnation;
-  };
-  CHECK(incarnation(1) == 11);
-  CHECK(incarnation(2) == 22);
-  CHECK(incarnation(3) == 0);
-  CHECK(node.core().configuration().command_version() == 0);  // one has said nothing yet
-  node.acknowledge(2, 2);
-  node.acknowledge(2, 3);  // the two that node 1 and then node 2 were written down with
-  node.sender = {33, 2};
-  node.acknowledge(3, 3);
-  node.tick();
-  CHECK(incarnation(3) == 33);
-  CHECK(node.core().configuration().command_version() == 1);
+  node.sent.clear();
+  const std::uint64_t term = node.core().term().value();
+  node.receive(2, term, AppendEntries{{Index(1), Term(term)}, Index(1), 0, {}});
+  node.receive(2, term, Heartbeat{Index(1), 0, 0});
+  node.receive(2, term, InstallSnapshot{{{Index(9), Term(term)}, voters(3)}, 0});
+  node.core().step({NodeId(2), NodeId(3), Term(term + 5), Heartbeat{}});
+  node.turn();
+  CHECK(node.sent.empty());
+  CHECK(node.core().is_leader());
+  CHECK(node.core().term().value() == term);
+  CHECK(node.core().take_ready().empty());
 }
 
-TEST_CASE("a vote of another data directory of a voter does not count (rethinkdb 5289)") {
-  DurableState durable = with_log(3, {1});
-  durable.applied.configuration.members[NodeId(2)].incarnation = 22;
-  Node node(1, durable);
+TEST_CASE("the status of a leader says of whom it has heard") {
+  Node node(1, with_log(3, {}));
+  CHECK(node.core().status().progress.empty());
+  CHECK(node.core().progress_id(NodeId(2)) == 0);
+  CHECK_FALSE(node.core().awaits_snapshot(NodeId(2)));
+  node.lead();
+  node.acknowledge(2, 1);
+  const CoreStatus status = node.core().status();
+  REQUIRE(status.progress.size() == 2);
+  CHECK(status.progress[0].ticks_since_heard == 0);
+  CHECK_FALSE(status.progress[1].ticks_since_heard.has_value());
+  CHECK(node.core().progress_id(NodeId(9)) == 0);
+  CHECK_FALSE(node.core().awaits_snapshot(NodeId(9)));
+}
+
+TEST_CASE("a reluctant node campaigns two election timeouts later, also without its leader") {
+  Node eager(2, with_log(3, {})), reluctant(2, with_log(3, {}));
+  reluctant.core().set_reluctant(true);
+  for (Node* node : {&eager, &reluctant}) {
+    node->receive(1, 1, Heartbeat{});
+    node->tick(25);  // beyond the timer that was set before
+    node->receive(1, 1, Heartbeat{});
+    node->core().on_peer_disconnected(NodeId());
+    node->core().on_peer_disconnected(NodeId(3));
+    node->core().on_peer_disconnected(NodeId(1));
+    node->tick(5);
+  }
+  CHECK(eager.core().role() == Role::pre_candidate);
+  CHECK(reluctant.core().role() == Role::follower);
+  reluctant.tick(40);
+  CHECK(reluctant.core().role() == Role::pre_candidate);
+}
+
+TEST_CASE("a leader of a later term is known by any of its messages") {
+  for (const MessageBody& body :
+       {MessageBody(AppendEntries{}), MessageBody(Heartbeat{}), MessageBody(InstallSnapshot{})}) {
+    Node node(2, with_log(3, {}, 4));
+    node.receive(1, 7, body);
+    CHECK(node.core().leader() == NodeId(1));
+    node.receive(3, 6, body);  // of an earlier one: told
+    CHECK(node.take<HeartbeatResponse>(3).size() == 1);
+    CHECK(node.core().leader() == NodeId(1));
+  }
+}
+
+TEST_CASE("a late grant of a pre-vote counts for nothing") {
+  Node node(1, with_log(3, {}));
   while (node.core().role() == Role::follower) node.tick();
-  node.sender = {99, 1};
-  node.receive(2, 2, RequestVoteResponse{true, true});
+  node.receive(2, 9, RequestVoteResponse{true, true});  // not the term that was asked for
   CHECK(node.core().role() == Role::pre_candidate);
-  node.sender = {22, 1};
-  node.receive(2, 2, RequestVoteResponse{true, true});
-  CHECK(node.core().role() == Role::candidate);
-}
-
-TEST_CASE("a node whose data directory was wiped neither votes nor campaigns (rethinkdb 5289)") {
-  DurableState durable = with_log(3, {1});
-  durable.applied.configuration.members[NodeId(2)].incarnation = 22;
-  Node node(2, durable, {99, 1});
-  node.receive(3, 2, RequestVote{{Index(9), Term(1)}, false, false});
-  CHECK_FALSE(node.take<RequestVoteResponse>(3).at(0).granted);
-  node.tick(40);
+  CHECK(node.core().term() == Term(0));
+  node.receive(2, 3, RequestVoteResponse{false, true});  // of a later term than ours
   CHECK(node.core().role() == Role::follower);
-}
-
-TEST_CASE("a wiped voter becomes a learner, whose acknowledgements do not count meanwhile") {
-  DurableState durable = with_log(3, {});
-  for (std::uint64_t id = 1; id <= 3; ++id)
-    durable.applied.configuration.members[NodeId(id)].incarnation = id * 11;
-  Node node(1, durable, {11, 0});
-  node.sender = {22, 0};
-  node.lead();
-  node.acknowledge(2, 1);
-  CHECK(node.core().commit() == Index(1));
-  node.sender = {99, 0};  // node 3 is wiped
-  node.acknowledge(3, 0);
-  node.tick();
-  node.acknowledge(3, 1);
-  REQUIRE(node.core().configuration().joint);
-  CHECK_FALSE(node.core().configuration().members.at(NodeId(3)).voter);
-  node.acknowledge(3, 2);
-  CHECK(node.core().commit() == Index(1));
-  node.sender = {22, 0};
-  node.acknowledge(2, 2);
-  CHECK(node.core().commit() == Index(2));
-  CHECK(node.core().configuration().members.at(NodeId(3)).learner());
-  node.acknowledge(2, 3);
-  node.sender = {99, 0};
-  node.acknowledge(3, 3);  // it has caught up
-  node.tick();
-  CHECK(node.core().configuration().members.at(NodeId(3)).incarnation == 99);
+  CHECK(node.core().term() == Term(3));
 }
