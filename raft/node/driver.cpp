@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/mutant.hpp"
 #include "raft/node/envelope.hpp"
 
 namespace raft {
@@ -13,7 +14,8 @@ Driver::Driver(const DriverOptions& options, DurableState durable)
       core_(options.core, std::move(durable)),
       proposals_(options.origin, options.proposal_timeout_ticks, options.proposals_queue_max),
       member_changes_(options.member_change_timeout_ticks),
-      sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks),
+      sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks,
+              options.snapshot_chunk_bytes),
       receiver_(options.core.id),
       applied_(core_.applied()) {}
 
@@ -191,6 +193,8 @@ bool Driver::append_own(std::vector<Proposal> proposals, std::int64_t wall_ms) {
 void Driver::forward_own(std::vector<Proposal> proposals) {
   if (proposals.empty()) return;
   proposals_.forwarded(proposals);
+  if (NODE_MUTANT(forwards_twice))
+    output_.messages.push_back({core_.id(), core_.leader(), Term(), ForwardProposals{proposals}});
   output_.messages.push_back(
       {core_.id(), core_.leader(), Term(), ForwardProposals{std::move(proposals)}});
 }
@@ -226,6 +230,9 @@ void Driver::ask_reads() {
     output_.reads.push_back({read.id, false});
     return true;
   });
+  if (NODE_MUTANT(read_without_asking))
+    for (const WaitingRead& read : std::exchange(reads_new_, {}))
+      reads_known_.emplace(core_.commit(), read);
   if (reads_new_.empty()) return;
   const std::uint64_t context = next_read_context_;
   if (!core_.read_index(context)) return;
@@ -234,7 +241,8 @@ void Driver::ask_reads() {
 }
 
 void Driver::answer_reads() {
-  while (!reads_known_.empty() && reads_known_.begin()->first <= applied_) {
+  while (!reads_known_.empty() &&
+         (reads_known_.begin()->first <= applied_ || NODE_MUTANT(read_before_applied))) {
     output_.reads.push_back({reads_known_.begin()->second.id, true});
     reads_known_.erase(reads_known_.begin());
   }
@@ -263,7 +271,8 @@ Output Driver::take_output(std::int64_t wall_ms) {
 void Driver::take_ready() {
   Ready ready = core_.take_ready();
   for (Message& message : ready.messages) output_.messages.push_back(std::move(message));
-  if (ready.hard_state) gathered_.hard_state = ready.hard_state;
+  if (ready.hard_state && !NODE_MUTANT(hard_state_not_written))
+    gathered_.hard_state = ready.hard_state;
   if (ready.snapshot) {
     gathered_.snapshot = ready.snapshot;
     gathered_.entries.clear();
@@ -274,15 +283,20 @@ void Driver::take_ready() {
   if (!ready.entries.empty()) {
     auto& entries = gathered_.entries;
     // What gathered and was cut from the log since then must not be written after all.
-    while (!entries.empty() && entries.back().index >= ready.entries.front().index)
+    while (!entries.empty() && entries.back().index >= ready.entries.front().index &&
+           !NODE_MUTANT(gathered_not_truncated))
       entries.pop_back();
     entries.insert(entries.end(), std::make_move_iterator(ready.entries.begin()),
                    std::make_move_iterator(ready.entries.end()));
   }
   if (ready.compacted) gathered_.compacted = ready.compacted;
   if (ready.token) gathered_token_ = ready.token;
-  for (Message& message : ready.messages_after_persist)
-    gathered_messages_.push_back(std::move(message));
+  for (Message& message : ready.messages_after_persist) {
+    if (NODE_MUTANT(messages_before_write) && message.to != core_.id())
+      output_.messages.push_back(std::move(message));
+    else
+      gathered_messages_.push_back(std::move(message));
+  }
   for (const Entry& entry : ready.committed) apply(entry);
   for (const ReadState& state : ready.reads) {
     const auto it = reads_asked_.find(state.context);
@@ -357,8 +371,8 @@ void Driver::apply(const Entry& entry) {
 void Driver::compact_log() {
   const Index last = core_.log().last_index();
   if (last - core_.log().compacted().index < 2 * options_.log_entries_kept) return;
-  const Index target =
-      std::min({state_durable_, core_.applied(), last - options_.log_entries_kept});
+  const Index durable = NODE_MUTANT(cut_without_state) ? core_.applied() : state_durable_;
+  const Index target = std::min({durable, core_.applied(), last - options_.log_entries_kept});
   // Each cut is a write: not for a few entries.
   if (target < core_.log().compacted().index + options_.log_entries_kept / 2) return;
   core_.compact(target);

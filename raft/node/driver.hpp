@@ -31,6 +31,7 @@ struct DriverOptions {
   std::uint64_t member_change_timeout_ticks = 200;
   std::uint64_t snapshot_resend_ticks = 40;
   std::uint64_t snapshot_give_up_ticks = 1200;
+  std::size_t snapshot_chunk_bytes = raft::snapshot_chunk_bytes;
   std::size_t proposals_queue_max = 65536;
   std::size_t proposals_per_message_max = 4096;
   std::size_t proposal_bytes_per_message_max = 4u << 20;  // and one more command; fits a frame

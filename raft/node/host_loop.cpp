@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/mutant.hpp"
+
 namespace raft {
 
 HostLoop::HostLoop(base::Logger& logger, const DriverOptions& options, DurableState durable,
@@ -83,11 +85,13 @@ void HostLoop::turn() {
 void HostLoop::perform(Output output) {
   for (const Message& message : output.messages)
     if (!shell_.send(message)) driver_.on_not_sent(message);
-  if (output.persist)
+  if (output.persist) {
     shell_.persist(std::move(*output.persist), [this] {
-      driver_.on_persisted();
+      if (!NODE_MUTANT(answers_before_write)) driver_.on_persisted();
       shell_.schedule_turn();
     });
+    if (NODE_MUTANT(answers_before_write)) driver_.on_persisted();
+  }
   for (const AppliedEntry& entry : output.applied) {
     host_.apply(entry);
     if (!driver_.wants_digest(entry.position.index)) continue;

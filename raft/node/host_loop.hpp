@@ -1,7 +1,7 @@
 // The loop around Driver without its surroundings: gives it messages, ticks and proposals, and
-// performs its Output in the one right order. What sends, writes and wakes is a Shell: transport
-// and storage thread on a node (node.hpp), the simulated ones in a simulation. Owned by the shell;
-// everything runs on the io thread.
+// performs its Output in the one right order. What sends, writes, wakes is a Shell: the transport
+// and the storage thread on a node (node.hpp), the simulated ones in a simulation. Owned by the
+// shell; everything runs on the io thread.
 #pragma once
 
 #include <functional>

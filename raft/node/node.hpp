@@ -1,5 +1,5 @@
-// One Raft node at work: HostLoop with a transport, a thread for raft.db and a clock, and its end.
-// Everything here runs on the io thread. Owned by the process; outlives io.run().
+// One Raft node at work: HostLoop with a transport, a thread for raft.db and a clock, and the end
+// of the process. Everything here runs on the io thread. Owned by the process; outlives io.run().
 #pragma once
 
 #include <asio/io_context.hpp>

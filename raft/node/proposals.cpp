@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.hpp"
+
 namespace raft {
 
 bool Proposals::add(ProposalId id, base::SharedBytes command) {
@@ -75,8 +77,10 @@ void Proposals::tick() {
   while (!deadlines_.empty() && deadlines_.front().tick <= now_ticks_) {
     const auto it = pending_.find(deadlines_.front().id);
     if (it != pending_.end())
-      fail(it->first, it->second.stage == Stage::queued ? ProposalFailure::refused
-                                                        : ProposalFailure::unknown);
+      fail(it->first,
+           it->second.stage == Stage::queued || NODE_MUTANT(unknown_is_called_refused)
+               ? ProposalFailure::refused
+               : ProposalFailure::unknown);
     deadlines_.pop_front();
   }
 }

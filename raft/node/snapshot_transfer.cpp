@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/crc32c.hpp"
+#include "base/mutant.hpp"
 
 namespace raft {
 
@@ -49,7 +50,13 @@ void SnapshotSender::on_made(std::optional<SnapshotMeta> meta, std::uint64_t tot
     state_ = State::idle;
     return;
   }
-  if (!meta) return fail();
+  if (!meta && NODE_MUTANT(failed_snapshot_blocks_sender)) return fail();
+  if (!meta) {
+    // There is no file, and nothing more to be heard of it.
+    failed_ = peer_;
+    state_ = State::idle;
+    return;
+  }
   meta_ = std::move(*meta);
   total_bytes_ = total_bytes;
   state_ = State::streaming;
@@ -60,8 +67,8 @@ void SnapshotSender::on_made(std::optional<SnapshotMeta> meta, std::uint64_t tot
 void SnapshotSender::read_next() {
   reading_ = true;
   const auto left = total_bytes_ - offset_;
-  work_.push_back(ReadSnapshot{offset_, static_cast<std::size_t>(
-                                            std::min<std::uint64_t>(left, snapshot_chunk_bytes))});
+  work_.push_back(ReadSnapshot{
+      offset_, static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk_bytes_))});
 }
 
 void SnapshotSender::on_read(std::uint64_t offset, std::optional<base::SharedBytes> data) {
@@ -130,7 +137,8 @@ void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, bool wa
     return;
   }
   if (state_ == State::beginning || state_ == State::writing) return;
-  if (state_ == State::complete || chunk.offset != next_offset_ ||
+  if (state_ == State::complete ||
+      (chunk.offset != next_offset_ && !NODE_MUTANT(chunk_offset_unchecked)) ||
       next_offset_ + chunk.data->size() > total_bytes_)
     return answer(false);
   state_ = State::writing;

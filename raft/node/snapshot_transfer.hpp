@@ -36,8 +36,12 @@ using SnapshotWork =
 // On a leader: one transfer at a time, to one follower after the other.
 class SnapshotSender {
  public:
-  SnapshotSender(NodeId self, std::uint64_t resend_ticks, std::uint64_t give_up_ticks)
-      : self_(self), resend_ticks_(resend_ticks), give_up_ticks_(give_up_ticks) {}
+  SnapshotSender(NodeId self, std::uint64_t resend_ticks, std::uint64_t give_up_ticks,
+                 std::size_t chunk_bytes)
+      : self_(self),
+        resend_ticks_(resend_ticks),
+        give_up_ticks_(give_up_ticks),
+        chunk_bytes_(chunk_bytes) {}
 
   void want(NodeId peer);
   bool active() const { return state_ != State::idle; }
@@ -65,6 +69,7 @@ class SnapshotSender {
   const NodeId self_;
   const std::uint64_t resend_ticks_;
   const std::uint64_t give_up_ticks_;
+  const std::size_t chunk_bytes_;
   State state_ = State::idle;
   std::deque<NodeId> waiting_;
   NodeId peer_;
