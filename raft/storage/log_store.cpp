@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
+#include "base/mutant.hpp"
 #include "raft/storage/side_file.hpp"
 #include "sqlite/database.hpp"
 #include "sqlite/files.hpp"
@@ -206,6 +207,8 @@ base::Result<LoadedLog, std::string> LogStore::load() {
           self.meta.hard_state.commit.value())));
     self.side_file.emplace(self.files, self.path.parent_path(), self.meta.identity);
     self.compare_with_side_file(loaded);
+    // The process before may have died between a commit and this.
+    self.note_durable();
     loaded.identity = self.meta.identity;
     loaded.hard_state = self.meta.hard_state;
     // A snapshot may have come without a hard state; what it replaces is committed.
@@ -242,7 +245,8 @@ std::string LogStore::Implementation::check_entry(const Entry& entry, std::uint6
                                                   const LogPosition& before) const {
   if (entry.index != before.index + 1)
     return fmt::format("the one before it is {}", before.index.value());
-  if (entry_crc(meta.identity.cluster_id, entry) != crc) return "wrong checksum";
+  if (entry_crc(meta.identity.cluster_id, entry) != crc && !NODE_MUTANT(entry_checksum_unchecked))
+    return "wrong checksum";
   if (kind > static_cast<std::uint64_t>(EntryKind::configuration)) return "unknown kind";
   if (entry.term < before.term) return "its term is older than that of the entry before it";
   return {};
@@ -254,8 +258,9 @@ void LogStore::Implementation::compare_with_side_file(LoadedLog& loaded) {
   loaded.side_file_last = side->last;
   // A vote that was given is given: forgotten here, it would be given again to another candidate.
   HardState& hard_state = meta.hard_state;
-  if (side->term > hard_state.term ||
-      (side->term == hard_state.term && side->vote && !hard_state.vote)) {
+  if ((side->term > hard_state.term ||
+       (side->term == hard_state.term && side->vote && !hard_state.vote)) &&
+      !NODE_MUTANT(lost_vote_not_restored)) {
     hard_state.term = side->term;
     hard_state.vote = side->vote;
     begin.run();
@@ -280,6 +285,7 @@ void LogStore::Implementation::or_poison(Work work) {
   try {
     work();
   } catch (const sqlite::Error& error) {
+    if (NODE_MUTANT(failed_write_is_retried)) return;
     poison = sqlite::describe(path, format, error);
   } catch (const std::system_error& error) {
     poison = error.what();
@@ -324,15 +330,20 @@ void LogStore::Implementation::write(const PersistBatch& batch) {
   }
   if (batch.snapshot || batch.hard_state || batch.compacted) write_meta();
   delete_compacted();
+  if (NODE_MUTANT(side_file_before_commit)) note_durable();
   commit.run();
   note_durable();
-  if (connection.wal_pages() >= sqlite::wal_pages_max) connection.checkpoint();
+  if (connection.wal_pages() >= files.tuning().wal_pages_max) connection.checkpoint();
 }
 
 void LogStore::Implementation::write_entries(const std::vector<Entry>& entries) {
   const Index first = entries.front().index;
   ASSERT(first > meta.compacted.index && first <= last.index + 1);
   if (first <= last.index) delete_from.run(first.value());
+  if (NODE_MUTANT(truncation_in_own_transaction) && first <= last.index) {
+    commit.run();
+    begin.run();
+  }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
     ASSERT(entry.index == first + i);
@@ -357,6 +368,7 @@ void LogStore::Implementation::delete_compacted() {
 
 void LogStore::Implementation::note_durable() {
   if (regressed_from && up_to_date(last, *regressed_from)) regressed_from.reset();
+  if (NODE_MUTANT(side_file_not_written)) return;
   side_file->write({regressed_from.value_or(last), meta.hard_state.term, meta.hard_state.vote});
 }
 

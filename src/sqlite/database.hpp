@@ -21,7 +21,8 @@ struct Format {
   std::string_view remedy;           // what the user can do where the file is lost; a sentence
 };
 
-// Opens, locks and checks (PRAGMA quick_check). Syncs at every commit; the owner checkpoints.
+// Opens, locks and checks (PRAGMA quick_check); what it then holds is durable. Syncs at every
+// commit; the owner checkpoints.
 // The error is "FILE: what is wrong. What to do."
 base::Result<Connection, std::string> open_database(FileSystem& files,
                                                     const std::filesystem::path& path,
@@ -38,9 +39,5 @@ std::string describe(const std::filesystem::path& path, const Format& format, co
 // The same for damage that the owner found in the content.
 std::string describe_damage(const std::filesystem::path& path, const Format& format,
                             std::string_view what);
-
-// What a commit may leave in the write-ahead log before its owner checkpoints. Large enough that a
-// busy page is copied back once for many commits, small enough that copying is no long pause.
-inline constexpr int wal_pages_max = 4096;  // 16 MiB
 
 }  // namespace sqlite

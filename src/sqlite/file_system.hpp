@@ -34,6 +34,16 @@ enum class FileMode : std::uint8_t {
 
 enum class FileKind : std::uint8_t { missing, regular, other };
 
+// Sizes that bound how long one piece of work takes. They change nothing but how often things
+// happen; the simulator draws small ones, so that what is rare is common there.
+struct Tuning {
+  // What a commit may leave in the write-ahead log before its owner checkpoints. Large enough that
+  // a busy page is copied back once for many commits, small enough that copying is no long pause.
+  int wal_pages_max = 4096;  // 16 MiB
+  // Of a copy of a database in one go, between which its thread serves others.
+  int backup_pages_per_step = 256;  // 1 MiB: about a millisecond
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -54,6 +64,7 @@ class FileSystem {
   virtual std::uint64_t free_bytes(const std::filesystem::path& directory) = 0;
   // Of the VFS through which SQLite reaches the same files; nullptr: SQLite's own.
   virtual const char* vfs() const = 0;
+  virtual Tuning tuning() const { return {}; }
 
   bool exists(const std::filesystem::path& path) { return kind(path) != FileKind::missing; }
 };

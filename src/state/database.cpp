@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/crc32c.hpp"
+#include "base/mutant.hpp"
 #include "sqlite/database.hpp"
 #include "state/rows.hpp"
 
@@ -53,7 +54,7 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
                              counters.now, crc_of({}, counters)));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
-    std::unique_ptr<Database> database(new Database(path, std::move(connection).value()));
+    std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
     database->read_meta();
     return database;
   } catch (const std::exception& error) {
@@ -69,8 +70,8 @@ std::string Database::describe(const fs::path& path, const std::exception& error
   return error.what();  // of the file system: names the file
 }
 
-Database::Database(fs::path path, sqlite::Connection connection)
-    : path_(std::move(path)), connection_(std::move(connection)) {
+Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection connection)
+    : files_(files), path_(std::move(path)), connection_(std::move(connection)) {
   begin_ = connection_.prepare("BEGIN IMMEDIATE");
   commit_ = connection_.prepare("COMMIT");
   put_network_ = connection_.prepare(put_network_sql);
@@ -182,13 +183,21 @@ void Database::write(const ipam::Change& change) {
                    delete_network_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) { put(put_allocation_, put_.allocation); },
-                 [&](const ipam::AuditAppended& appended) { put(put_audit_, appended.entry); },
+                 [&](const ipam::AuditAppended& appended) {
+                   if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
+                     return;
+                   put(put_audit_, appended.entry);
+                 },
              },
              change);
 }
 
 void Database::commit() {
   if (!in_transaction_) return;
+  if (NODE_MUTANT(position_in_own_transaction)) {
+    commit_.run();
+    begin_.run();
+  }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
                    counters_.now, counters_.digest, std::uint64_t{crc_of(position_, counters_)});
@@ -199,7 +208,7 @@ void Database::commit() {
 std::string Database::integrity() { return connection_.text("PRAGMA integrity_check(1)"); }
 
 void Database::checkpoint_if_large() {
-  if (connection_.wal_pages() >= sqlite::wal_pages_max) connection_.checkpoint();
+  if (connection_.wal_pages() >= files_.tuning().wal_pages_max) connection_.checkpoint();
 }
 
 void Database::seal() {

@@ -48,10 +48,11 @@ class Database {
   sqlite::Connection& connection() { return connection_; }
 
  private:
-  Database(std::filesystem::path path, sqlite::Connection connection);
+  Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection);
   void read_meta();
   void write(const ipam::Change& change);
 
+  sqlite::FileSystem& files_;
   std::filesystem::path path_;
   sqlite::Connection connection_;
   sqlite::Statement begin_, commit_, put_network_, delete_network_, put_allocation_, put_audit_,

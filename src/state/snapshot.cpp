@@ -5,11 +5,6 @@
 #include "sqlite/files.hpp"
 
 namespace state {
-namespace {
-
-constexpr int pages_per_step = 256;  // 1 MiB: about a millisecond
-
-}  // namespace
 
 SnapshotCopy::SnapshotCopy(sqlite::FileSystem& files, Database& source, std::filesystem::path path)
     : files_(files), path_(std::move(path)) {
@@ -35,7 +30,7 @@ SnapshotCopy::~SnapshotCopy() {
 }
 
 bool SnapshotCopy::step() {
-  const int code = sqlite3_backup_step(backup_, pages_per_step);
+  const int code = sqlite3_backup_step(backup_, files_.tuning().backup_pages_per_step);
   if (code == SQLITE_DONE) return true;
   if (code != SQLITE_OK) throw sqlite::Error(code, sqlite3_errstr(code));
   return false;

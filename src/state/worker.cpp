@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.hpp"
 #include "sqlite/files.hpp"
 
 namespace state {
@@ -53,6 +54,10 @@ void Worker::perform_one(Append append, Moment now) {
     if (!database_->in_transaction()) commit_deadline_ = now + commit_delay;
     open_changes_ += 1 + append.changes.size();
     database_->append(append.counters, std::move(append.position), append.changes);
+    if (NODE_MUTANT(durable_before_commit) && durable_listener_)
+      post_([listener = durable_listener_, index = database_->position().index] {
+        listener(index);
+      });
     if (open_changes_ >= changes_per_commit_max) commit();
   });
 }
