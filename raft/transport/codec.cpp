@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
+#include "base/mutant.hpp"
 
 namespace raft {
 namespace {
@@ -118,7 +119,7 @@ void read(ByteReader& in, RequestVoteResponse& body) {
 bool write(ByteWriter& out, const AppendEntries& body) {
   if (body.entries.size() > message_elements_max) return false;
   put(out, body.previous);
-  out.varint(body.commit.value());
+  out.varint(NODE_MUTANT(codec_drops_commit) ? 0 : body.commit.value());
   out.u64(body.progress_id);
   out.varint(body.entries.size());
   Index index = body.previous.index;

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/mutant.hpp"
+
 namespace server {
 namespace {
 
@@ -83,6 +85,7 @@ base::Result<base::Ok, Error> reconcile(const NodeSpec& spec, raft::LogStore& st
     log.hard_state.term = applied.last.term;
     log.hard_state.vote = raft::NodeId();
   }
+  if (NODE_MUTANT(reconcile_forgets_vote)) log.hard_state.vote = raft::NodeId();
   log.hard_state.commit = applied.last.index;
   raft::PersistBatch batch;
   batch.snapshot = applied;
@@ -102,14 +105,15 @@ base::Result<base::Ok, Error> reconcile(const NodeSpec& spec, raft::LogStore& st
 base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
                                                      const NodeSpec& spec,
                                                      std::uint64_t incarnation, state::Post post,
-                                                     state::OnFailure on_failure) {
+                                                     state::OnFailure on_failure,
+                                                     state::Execution execution) {
   auto store = open_log(files, spec, incarnation);
   if (!store.ok()) return base::fail(store.error());
   auto log = (*store)->load();
   if (!log.ok()) return base::fail(log.error());
   if (auto same = check_identity(spec, log->identity); !same.ok()) return base::fail(same.error());
   auto state = state::StateStore::open(files, spec.data_dir, std::move(post),
-                                       std::move(on_failure));
+                                       std::move(on_failure), execution);
   if (!state.ok()) return base::fail(state.error());
   state::Loaded loaded = (*state)->take_loaded();
 

@@ -40,6 +40,8 @@ struct NodeFiles {
 base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
                                                      const NodeSpec& spec,
                                                      std::uint64_t incarnation, state::Post post,
-                                                     state::OnFailure on_failure);
+                                                     state::OnFailure on_failure,
+                                                     state::Execution execution =
+                                                         state::Execution::thread);
 
 }  // namespace server

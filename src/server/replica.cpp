@@ -6,9 +6,19 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/mutant.hpp"
 
 namespace server {
 namespace {
+
+// The members before the first change of a cluster: its founders, who all voted. A node that was
+// added later learns of them from that change alone.
+raft::Configuration founders(const raft::Configuration& after_first_change) {
+  raft::Configuration before;
+  for (const auto& [id, member] : after_first_change.members)
+    if (after_first_change.joint ? member.outgoing : member.voter) before.members[id] = member;
+  return before;
+}
 
 // Changes that state.db has not taken up yet; beyond, writes are refused until it has caught up.
 constexpr std::size_t queued_changes_max = 500'000;
@@ -105,15 +115,8 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
                                   std::vector<ipam::Change>& changes) {
   auto next = raft::decode_configuration(entry.content);
   ASSERT(next);  // the core has decoded it before
-  // Before the first one of the log, which names the data directories of the founders, founders
-  // know the members from their configuration and others none: equal logs must give equal records.
-  const bool is_first = std::ranges::all_of(configuration_.members, [](const auto& item) {
-    return item.second.incarnation == 0;
-  });
-  if (is_first) {
-    configuration_ = std::move(*next);
-    return;
-  }
+  if (configuration_.members.empty() && !NODE_MUTANT(founders_are_forgotten))
+    configuration_ = founders(*next);
   const ipam::Revision revision(entry.position.index.value());
   for (const auto& [id, member] : next->members)
     if (!configuration_.contains(id))
@@ -182,6 +185,7 @@ void Replica::make_snapshot(Made done) {
     }
     raft::SnapshotMeta meta;
     meta.last = {raft::Index(file->position.index), raft::Term(file->position.term)};
+    if (NODE_MUTANT(snapshot_meta_is_latest)) meta.last = applied_;
     const auto configuration = raft::decode_configuration(file->position.configuration);
     ASSERT(configuration);  // written with the first entry
     meta.configuration = *configuration;

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 namespace {
-sqlite::PosixFileSystem files;
+sqlite::PosixFileSystem file_system;
 }
 
 struct Directory {
@@ -38,7 +38,7 @@ server::NodeSpec spec_in(const Directory& directory) {
 }
 
 base::Result<server::NodeFiles, std::string> open(const server::NodeSpec& spec) {
-  return server::open_node_files(files, spec, 99, [](std::function<void()>) {},
+  return server::open_node_files(file_system, spec, 99, [](std::function<void()>) {},
                                  [](std::string) {});
 }
 
