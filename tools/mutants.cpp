@@ -1,6 +1,6 @@
 // mutants: puts every known bug into the code, one after the other, and runs seeds until an
 // invariant notices it. Prints a row for each; fails where one survives or dies of anything else.
-//   build/tools/mutants [--seeds N] [--minutes N] [NAME…]
+//   build/tools/mutants [--level core|node] [--seeds N] [--minutes N] [NAME…]
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mutants.hpp"
+#include "node/node_simulation.hpp"
 #include "simulation.hpp"
 
 namespace {
@@ -22,7 +23,8 @@ using namespace simulation;
 
 struct Arguments {
   std::uint64_t seeds = 2000;
-  unsigned minutes = 5;
+  unsigned minutes = 0;  // 0: 5, and 2 of whole nodes
+  bool nodes = false;  // --level node
   std::vector<std::string> mutants;
 };
 
@@ -42,11 +44,14 @@ Arguments parse(int count, char** words) {
         arguments.seeds = value;
       else
         arguments.minutes = static_cast<unsigned>(value);
+    } else if (word == "--level" && i + 1 < count) {
+      arguments.nodes = std::string(words[++i]) == "node";
     } else {
       arguments.mutants.push_back(word);
     }
   }
-  const auto every = every_mutant();
+  const auto every = arguments.nodes ? every_node_mutant() : every_mutant();
+  if (arguments.minutes == 0) arguments.minutes = arguments.nodes ? 2 : 5;
   if (arguments.mutants.empty()) arguments.mutants = every;
   for (const std::string& mutant : arguments.mutants) {
     if (std::find(every.begin(), every.end(), mutant) != every.end()) continue;
@@ -57,7 +62,7 @@ Arguments parse(int count, char** words) {
 }
 
 // In a process of its own, for an assertion ends it. Gives the invariant, "-" for none.
-std::string run_seed(const std::string& mutant, std::uint64_t seed, unsigned minutes) {
+std::string run_seed(const std::string& mutant, std::uint64_t seed, const Arguments& arguments) {
   int ends[2];
   if (pipe(ends) != 0) std::abort();
   std::fflush(nullptr);
@@ -68,9 +73,9 @@ std::string run_seed(const std::string& mutant, std::uint64_t seed, unsigned min
     if (std::freopen("/dev/null", "w", stderr) == nullptr) std::abort();
     SimulationOptions options;
     options.seed = seed;
-    options.duration = minutes * 60 * second;
+    options.duration = arguments.minutes * 60 * second;
     put_in(mutant, options);
-    const Outcome outcome = simulate(options);
+    const Outcome outcome = arguments.nodes ? simulate_nodes(options) : simulate(options);
     const std::string name = outcome.failure ? outcome.failure->invariant : "-";
     _exit(write(ends[1], name.data(), name.size()) > 0 ? 0 : 1);
   }
@@ -87,7 +92,7 @@ Verdict judge(const std::string& mutant, const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   Verdict verdict;
   for (std::uint64_t seed = 1; seed <= arguments.seeds; ++seed) {
-    const std::string invariant = run_seed(mutant, seed, arguments.minutes);
+    const std::string invariant = run_seed(mutant, seed, arguments);
     verdict.seeds = seed;
     if (invariant == "-") continue;
     verdict.invariant = invariant;

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "mutants.hpp"
+#include "node/node_simulation.hpp"
 #include "scenario.hpp"
 #include "simulation.hpp"
 
@@ -29,8 +30,9 @@ struct Arguments {
   std::uint64_t first = 1, last = 1;
   bool single = false;
   bool trace = false;
+  bool nodes = false;  // --level node
   unsigned jobs = 1;
-  unsigned minutes = 10;
+  unsigned minutes = 0;  // 0: 10, and 2 of whole nodes
   std::string mutant;  // empty: none
   std::string scenario;  // a file; empty: seeds
   std::vector<std::size_t> only_faults;
@@ -47,7 +49,7 @@ struct Totals {
 
 [[noreturn]] void usage(const char* problem) {
   fmt::print(stderr,
-             "{}\nusage: simulate --seed N | --seeds A-B [--level core] [--jobs N] [--trace]\n"
+             "{}\nusage: simulate --seed N | --seeds A-B [--level core|node] [--jobs N] [--trace]\n"
              "                [--minutes N] [--mutant NAME] [--list-mutants] [--faults 1,2,...]\n"
              "       simulate --scenario FILE [--mutant NAME]\n",
              problem);
@@ -71,6 +73,7 @@ std::uint64_t number(const char* text) {
 
 void list_mutants() {
   for (const std::string& mutant : every_mutant()) fmt::print("{}\n", mutant);
+  for (const std::string& mutant : every_node_mutant()) fmt::print("{} --level node\n", mutant);
 }
 
 Arguments parse(int count, char** words) {
@@ -103,11 +106,13 @@ Arguments parse(int count, char** words) {
     } else if (word == "--minutes") {
       arguments.minutes = static_cast<unsigned>(std::max<std::uint64_t>(1, number(value)));
     } else if (word == "--level") {
-      if (std::strcmp(value, "core") != 0) usage("the only level is core");
+      arguments.nodes = std::strcmp(value, "node") == 0;
+      if (!arguments.nodes && std::strcmp(value, "core") != 0) usage("--level core or node");
     } else if (word == "--mutant") {
       SimulationOptions unused;
       if (!put_in(value, unused)) usage("no such mutant; see --list-mutants");
       arguments.mutant = value;
+      arguments.nodes = arguments.nodes || is_node_mutant(value);
     } else if (word == "--scenario") {
       arguments.scenario = value;
       seeds = true;
@@ -122,6 +127,7 @@ Arguments parse(int count, char** words) {
       usage("unknown option");
     }
   }
+  if (arguments.minutes == 0) arguments.minutes = arguments.nodes ? 2 : 10;
   if (!seeds || arguments.first > arguments.last) usage("--seed or --seeds is missing");
   return arguments;
 }
@@ -142,7 +148,9 @@ SimulationOptions options_of(const Arguments& arguments, std::uint64_t seed) {
 
 std::string replay_command(const Arguments& arguments, std::uint64_t seed) {
   std::string command = fmt::format("build/tools/simulate --seed {}", seed);
-  if (arguments.minutes != 10) command += fmt::format(" --minutes {}", arguments.minutes);
+  if (arguments.nodes) command += " --level node";
+  if (arguments.minutes != (arguments.nodes ? 2 : 10))
+    command += fmt::format(" --minutes {}", arguments.minutes);
   if (!arguments.mutant.empty()) command += " --mutant " + arguments.mutant;
   return command;
 }
@@ -154,12 +162,17 @@ void report(const Arguments& arguments, const SimulationOptions& options, const 
   fmt::print(stderr, "{}", text);
   text.clear();
   if (!arguments.only && arguments.single) {
-    const auto faults = minimise_faults(options, failure.invariant, minimising_runs_max);
+    const auto faults =
+        arguments.nodes
+            ? minimise_node_faults(options, failure.invariant, minimising_runs_max)
+            : minimise_faults(options, failure.invariant, minimising_runs_max);
     std::string list;
     for (const std::size_t fault : faults)
       list += fmt::format("{}{}", list.empty() ? "" : ",", fault);
     text += fmt::format("faults that suffice:\n{}",
-                        describe_faults(options.seed, options.duration, faults));
+                        arguments.nodes
+                            ? describe_node_faults(options.seed, options.duration, faults)
+                            : describe_faults(options.seed, options.duration, faults));
     text += fmt::format("with them only: {} --faults {} --trace\n",
                         replay_command(arguments, options.seed), list);
   }
@@ -173,7 +186,7 @@ void work(const Arguments& arguments, std::uint64_t first, int out) {
     const SimulationOptions options = options_of(arguments, seed);
     std::string line = fmt::format("begin {}\n", seed);
     if (write(out, line.data(), line.size()) < 0) return;
-    const Outcome outcome = simulate(options);
+    const Outcome outcome = arguments.nodes ? simulate_nodes(options) : simulate(options);
     const Statistics& s = outcome.statistics;
     line = fmt::format("end {} {} {} {} {} {} {} {} {} {:016x} {}\n", seed, outcome.simulated,
                        s.elections, s.crashes, s.membership_changes, s.snapshots, s.reads, s.writes,

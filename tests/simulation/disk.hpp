@@ -45,6 +45,10 @@ class Disk {
   // Whether the entry is durable here, in the log or in what replaced its beginning.
   bool contains(const raft::LogPosition& position) const;
   std::optional<raft::Term> term_at(raft::Index index) const;
+  // REQUIRES: compacted().index < index <= last_index().
+  const raft::Entry& at(raft::Index index) const {
+    return entries_[index - compacted_.index - 1];
+  }
 
   // ---- damage ----
   // Acknowledged entries vanish, those after the durable state.

@@ -26,6 +26,11 @@ enum class EventKind : std::uint8_t {
   split_terms,
   quiet,
   check_liveness,
+  // ---- whole nodes (node/) ----
+  posted,      // a callback comes to the io thread; a: generation
+  state_work,  // the worker of state.db; a: generation
+  leases,      // a: generation
+  operate,     // the operator looks after broken nodes
 };
 
 struct Event {

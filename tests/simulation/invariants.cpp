@@ -123,9 +123,8 @@ void Invariants::check_commit(const RaftCore& core, View& v) {
                                   core.id().value(), index.value()));
     if (index == committed_last() + 1) {
       const raft::Entry& entry = log.at(index);
-      const bool is_configuration = entry.kind == raft::EntryKind::configuration;
-      committed_.push_back({term, core.term(), is_configuration, entry.data});
-      configurations_committed_ += is_configuration;
+      committed_.push_back({term, core.term(), entry.kind, entry.data});
+      configurations_committed_ += entry.kind == raft::EntryKind::configuration;
     }
     const Committed& committed = committed_[index.value() - 1];
     if (committed.term != term)
@@ -270,7 +269,7 @@ void Invariants::installed(const State& state) {
       committed_[state.last.index.value() - 1].term != state.last.term)
     throw Violation("state_machine_safety", "a snapshot holds what is not committed");
   std::size_t at = state.last.index.value();
-  while (at > 0 && !committed_[at - 1].is_configuration) --at;
+  while (at > 0 && committed_[at - 1].kind != raft::EntryKind::configuration) --at;
   const auto in_force = at == 0 ? initial_configuration_
                                 : raft::decode_configuration(*committed_[at - 1].data);
   if (in_force != state.configuration)

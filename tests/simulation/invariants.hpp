@@ -64,7 +64,14 @@ class Invariants {
   raft::Index read_floor() const { return std::max(acknowledged_last_, read_last_); }
   void read_served(raft::Index floor, raft::Index applied);
 
+  struct Committed {
+    raft::Term term, committed_in;
+    raft::EntryKind kind{};
+    base::SharedBytes data;
+  };
   raft::Index committed_last() const { return raft::Index(committed_.size()); }
+  // REQUIRES: 1 <= index <= committed_last().
+  const Committed& committed(raft::Index index) const { return committed_[index.value() - 1]; }
   std::uint64_t leader_changes() const { return leaders_.size(); }
   std::uint64_t configurations_committed() const { return configurations_committed_; }
 
@@ -96,11 +103,6 @@ class Invariants {
     std::uint64_t progress_id = 0;
     std::optional<std::uint64_t> rejected_in_turn;  // where nothing was accepted since
     raft::Index previous;  // of the last append, or what was accepted since
-  };
-  struct Committed {
-    raft::Term term, committed_in;
-    bool is_configuration = false;
-    base::SharedBytes data;
   };
 
   void became_leader(const raft::RaftCore& core);

@@ -2,15 +2,18 @@
 
 namespace simulation {
 
-void Network::send(Time now, raft::Message message, std::shared_ptr<const State> snapshot) {
+void Network::send(Time now, raft::Message message, std::shared_ptr<const State> snapshot,
+                   base::SharedBytes frame) {
   trace_.message(now, TraceKind::sent, message);
   if (!connected(message.from, message.to) || lost_by_chance(message)) {
     trace_.message(now, TraceKind::lost, message);
     return;
   }
-  if (quality.duplicate_permille > 0 && random_.below(1000) < quality.duplicate_permille)
-    schedule(now, {message, snapshot});
-  schedule(now, {std::move(message), std::move(snapshot)});
+  // A connection delivers at most once, and the driver relies on that for what it forwards.
+  const bool once = std::holds_alternative<raft::ForwardProposals>(message.body);
+  if (!once && quality.duplicate_permille > 0 && random_.below(1000) < quality.duplicate_permille)
+    schedule(now, {message, snapshot, frame});
+  schedule(now, {std::move(message), std::move(snapshot), std::move(frame)});
 }
 
 bool Network::lost_by_chance(const raft::Message& message) {

@@ -24,6 +24,7 @@ struct LinkQuality {
 struct InFlight {
   raft::Message message;
   std::shared_ptr<const State> snapshot;  // the bytes that go with an InstallSnapshot
+  base::SharedBytes frame;                // the message as it is on the wire, for whole nodes
 };
 
 class Network {
@@ -34,7 +35,8 @@ class Network {
   LinkQuality quality;
   bool lose_votes = false;  // pre-votes arrive, and no granted vote does
 
-  void send(Time now, raft::Message message, std::shared_ptr<const State> snapshot = nullptr);
+  void send(Time now, raft::Message message, std::shared_ptr<const State> snapshot = nullptr,
+            base::SharedBytes frame = nullptr);
   // Empties the slot. The caller checks connected() again: the link may have been cut meanwhile.
   InFlight take(std::uint64_t slot);
   Time delay() { return random_.between(quality.delay_min, quality.delay_max); }

@@ -295,33 +295,36 @@ void Simulation::check_liveness() {
 
 Outcome simulate(const SimulationOptions& options) { return Simulation(options).run(); }
 
+std::vector<std::size_t> minimise(
+    std::size_t count, std::size_t runs_max,
+    const std::function<bool(const std::vector<bool>& skipped)>& still_fails) {
+  std::vector<bool> skipped(count);
+  // Delta debugging: ever smaller pieces are left out for good where the failure stays.
+  for (std::size_t piece = std::max<std::size_t>(count / 2, 1); piece > 0; piece /= 2) {
+    for (std::size_t from = 0; from < count && runs_max > 0; from += piece) {
+      const std::vector<bool> before = skipped;
+      for (std::size_t i = from; i < std::min(from + piece, count); ++i) skipped[i] = true;
+      if (before == skipped) continue;
+      --runs_max;
+      if (!still_fails(skipped)) skipped = before;
+    }
+  }
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < count; ++i)
+    if (!skipped[i]) kept.push_back(i);
+  return kept;
+}
+
 std::vector<std::size_t> minimise_faults(const SimulationOptions& options,
                                          const std::string& invariant, std::size_t runs_max) {
   SimulationOptions attempt = options;
   attempt.trace_out = nullptr;
   const std::size_t count = plan_faults(options.seed, faults_until(options.duration)).size();
-  attempt.skipped_faults.resize(count);
-  // Delta debugging: ever smaller pieces are left out for good where the failure stays.
-  for (std::size_t piece = std::max<std::size_t>(count / 2, 1); piece > 0; piece /= 2) {
-    for (std::size_t from = 0; from < count; from += piece) {
-      const std::vector<bool> before = attempt.skipped_faults;
-      for (std::size_t i = from; i < std::min(from + piece, count); ++i)
-        attempt.skipped_faults[i] = true;
-      if (before == attempt.skipped_faults) continue;
-      if (runs_max-- == 0) {
-        attempt.skipped_faults = before;
-        piece = 1;
-        break;
-      }
-      const Outcome outcome = simulate(attempt);
-      if (!outcome.failure || outcome.failure->invariant != invariant)
-        attempt.skipped_faults = before;
-    }
-  }
-  std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < count; ++i)
-    if (!attempt.skipped_faults[i]) kept.push_back(i);
-  return kept;
+  return minimise(count, runs_max, [&](const std::vector<bool>& skipped) {
+    attempt.skipped_faults = skipped;
+    const Outcome outcome = simulate(attempt);
+    return outcome.failure && outcome.failure->invariant == invariant;
+  });
 }
 
 std::string describe_faults(std::uint64_t seed, Time duration,

@@ -2,6 +2,7 @@
 // step, and, once the faults are over, the check that it lives. Everything follows from the seed.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,8 +80,12 @@ class Simulation {
 
 Outcome simulate(const SimulationOptions& options);
 
-// Leaves out as many faults as it can while the same invariant still breaks; runs at most
-// `runs_max` simulations. Returns the numbers of the faults that remain.
+// Leaves out as many of `count` faults as it can while `still_fails`, which is asked at most
+// `runs_max` times. Returns the numbers of the faults that remain.
+std::vector<std::size_t> minimise(
+    std::size_t count, std::size_t runs_max,
+    const std::function<bool(const std::vector<bool>& skipped)>& still_fails);
+// The same for the faults of a seed: the same invariant must break.
 std::vector<std::size_t> minimise_faults(const SimulationOptions& options,
                                          const std::string& invariant, std::size_t runs_max);
 // Each as "#number time kind duration".

@@ -13,8 +13,12 @@ namespace {
 constexpr const char* message_names[] = {
     "RequestVote",      "RequestVoteResponse", "AppendEntries",   "AppendEntriesResponse",
     "Heartbeat",        "HeartbeatResponse",   "InstallSnapshot", "TimeoutNow",
-    "ReadIndexRequest", "ReadIndexResponse",   "NotMember"};
+    "ReadIndexRequest", "ReadIndexResponse",   "NotMember",       "ForwardProposals",
+    "ForwardRefused",   "SnapshotChunk",       "SnapshotChunkResponse", "ChangeMembersRequest",
+    "ChangeMembersResponse"};
 static_assert(std::is_same_v<std::variant_alternative_t<10, raft::MessageBody>, raft::NotMember>);
+static_assert(
+    std::is_same_v<std::variant_alternative_t<16, raft::MessageBody>, raft::ChangeMembersResponse>);
 
 // b, c and d of a message's record (a is its term).
 struct Details {
@@ -44,6 +48,20 @@ Details details(const raft::ReadIndexResponse& m) { return {m.context, m.index.v
 Details details(const raft::NotMember& m) {
   return {m.as_of.index.value(), m.as_of.term.value(), 0};
 }
+Details details(const raft::ForwardProposals& m) {
+  return {m.proposals.size(), m.proposals.empty() ? 0 : m.proposals.front().id.sequence, 0};
+}
+Details details(const raft::ForwardRefused& m) {
+  return {m.ids.size(), m.ids.empty() ? 0 : m.ids.front().sequence, 0};
+}
+Details details(const raft::SnapshotChunk& m) {
+  return {m.meta.last.index.value(), m.offset, m.total_bytes};
+}
+Details details(const raft::SnapshotChunkResponse& m) {
+  return {m.last.index.value(), m.next_offset, std::uint64_t{m.rejected}};
+}
+Details details(const raft::ChangeMembersRequest& m) { return {m.node_id.value(), m.add, 0}; }
+Details details(const raft::ChangeMembersResponse& m) { return {m.appended, m.refusal, 0}; }
 template <class Other>
 Details details(const Other&) {
   return {};
@@ -74,6 +92,14 @@ std::string format_message(const TraceRecord& r) {
     case 8: text += fmt::format(" context={}", r.b); break;
     case 9: text += fmt::format(" context={} index={} {}", r.b, r.c, r.d ? "ok" : "refused"); break;
     case 10: text += fmt::format(" as of {}/{}", r.b, r.c); break;
+    case 11:
+    case 12: text += fmt::format(" count={} first={}", r.b, r.c); break;
+    case 13: text += fmt::format(" last={} offset={} of {}", r.b, r.c, r.d); break;
+    case 14:
+      text += fmt::format(" last={} next={}{}", r.b, r.c, r.d ? " rejected" : "");
+      break;
+    case 15: text += fmt::format(" {} node {}", r.c ? "add" : "remove", r.b); break;
+    case 16: text += r.b ? " appended" : fmt::format(" refusal={}", r.c); break;
     default: break;
   }
   return text;
@@ -148,6 +174,13 @@ std::string format(const TraceRecord& r) {
     case TraceKind::read_served:
       return at + fmt::format("{} read {} served: index={} applied={}", r.node, r.a, r.b, r.c);
     case TraceKind::quiet: return at + "faults are over";
+    case TraceKind::refused:
+      return at + fmt::format("{} DOES NOT OPEN: {}", r.node, r.a ? "damaged" : "the disk fails");
+    case TraceKind::failed: return at + fmt::format("{} FAILS", r.node);
+    case TraceKind::power_lost:
+      return at + fmt::format("{} {}", r.node, r.a ? "IS KILLED" : "LOSES POWER");
+    case TraceKind::work:
+      return at + fmt::format("{} state.db: {} calls of the disk", r.node, r.a);
   }
   return at;
 }

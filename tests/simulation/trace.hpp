@@ -35,6 +35,11 @@ enum class TraceKind : std::uint8_t {
   read_started,  // a: context, b: greatest index that it has to see
   read_served,   // a: context, b: index, c: applied index
   quiet,         // the faults are over
+  // ---- whole nodes (node/) ----
+  refused,       // does not open its directory; a: 1 where it is damaged
+  failed,        // stops, for its disk failed
+  power_lost,    // a: 1 where the process only was killed
+  work,          // the worker of state.db; a: calls of the disk so far
 };
 
 struct TraceRecord {

@@ -1,0 +1,161 @@
+#include "node_workload.hpp"
+
+#include <fmt/format.h>
+
+#include "violation.hpp"
+
+namespace simulation {
+
+using raft::Index;
+using raft::NodeId;
+
+namespace {
+constexpr Time operation_timeout = 6 * second;
+}
+
+NodeWorkload::NodeWorkload(NodeWorld& world, NodeCluster& cluster, std::uint64_t seed)
+    : world_(world), cluster_(cluster) {
+  base::Random random(seed ^ 0x776f726b);
+  clients_ = 1 + random.below(6);
+  think_max_ = (20 + random.below(600)) * millisecond;
+  read_percent_ = 10 + random.below(50);
+  text_bytes_max_ = random.chance(50) ? 40 : 900;
+}
+
+void NodeWorkload::start() {
+  for (std::uint64_t client = 0; client < clients_; ++client)
+    world_.events.push(world_.now + world_.random.below(second), EventKind::client, {}, client);
+}
+
+void NodeWorkload::begin_final() {
+  final_ = true;
+  current_.clear();
+  world_.events.push(world_.now, EventKind::client, {}, 0);
+}
+
+void NodeWorkload::step(std::uint64_t client) {
+  if (stopped_ && !final_) return;
+  const Time think = final_ ? 20 * millisecond : 1 + world_.random.below(think_max_);
+  world_.events.push(world_.now + think, EventKind::client, {}, client);
+  Client& self = current_[client];
+  if (self.operation != 0 && world_.now < self.deadline) return;
+  auto running = cluster_.running();
+  SimulatedNode* const leader = cluster_.leader();
+  // Whoever waits to be added answers nobody.
+  if (final_ && leader != nullptr)
+    std::erase_if(running,
+                  [&](NodeId id) { return !leader->core().configuration().contains(id); });
+  if (running.empty()) return;
+  SimulatedNode& node = cluster_.node(running[world_.random.below(running.size())]);
+  if (node.paused_until > world_.now) return;
+  self.operation = ++last_operation_;
+  self.deadline = world_.now + operation_timeout;
+  const bool reads =
+      final_ ? final_reads_ < final_writes_ : world_.random.chance(read_percent_);
+  if (reads)
+    read(client, node);
+  else
+    write(client, node);
+  node.after_event();
+}
+
+bool NodeWorkload::finish(std::uint64_t client, std::uint64_t operation) {
+  Client& self = current_[client];
+  if (self.operation != operation) return false;
+  self.operation = 0;
+  return true;
+}
+
+void NodeWorkload::write(std::uint64_t client, SimulatedNode& node) {
+  Client& self = current_[client];
+  const ipam::Command command = self.again ? *std::exchange(self.again, {}) : draw_command();
+  const Index floor = world_.invariants.read_floor();
+  const auto proposal = std::make_shared<raft::ProposalId>();
+  const auto id = node.write(command, [=, this, operation = self.operation](
+                                          server::WriteResult result) {
+    if (const auto* failure = std::get_if<server::WriteFailure>(&result)) {
+      const bool unknown = *failure == server::WriteFailure::unknown;
+      if (finish(client, operation) && !unknown) current_[client].again = command;
+      return;
+    }
+    // The answer counts whether or not the client still waits for it.
+    const Index index =
+        world_.oracle.check_outcome(*proposal, std::get<ipam::Outcome>(result));
+    if (index <= floor)
+      throw Violation("real_time_order",
+                      fmt::format("a write at {} began after {} was there", index.value(),
+                                  floor.value()));
+    const auto& entry = world_.invariants.committed(index);
+    world_.invariants.write_acknowledged({index, entry.term}, entry.data);
+    ++world_.statistics.writes;
+    if (finish(client, operation) && final_) ++final_writes_;
+  });
+  if (id) *proposal = *id;
+}
+
+void NodeWorkload::read(std::uint64_t client, SimulatedNode& node) {
+  const Index floor = world_.invariants.read_floor();
+  world_.trace.record(world_.now, TraceKind::read_started, node.id(), last_operation_,
+                      floor.value());
+  node.read([=, this, &node, operation = current_[client].operation](bool ok) {
+    if (ok) {
+      const Index applied = node.replica().applied();
+      world_.trace.record(world_.now, TraceKind::read_served, node.id(), operation,
+                          floor.value(), applied.value());
+      world_.oracle.check_digest(node.id(), applied,
+                                 node.replica().state_machine().digest());
+      world_.invariants.read_served(floor, applied);
+      if (world_.random.chance(10)) node.check_history();
+      ++world_.statistics.reads;
+    }
+    if (finish(client, operation) && ok && final_) ++final_reads_;
+  });
+}
+
+// ---- commands ----
+
+ipam::Prefix NodeWorkload::draw_prefix() {
+  base::Random& random = world_.random;
+  std::string text;
+  switch (random.below(6)) {
+    case 0: text = fmt::format("2001:db8:{:x}::/120", random.below(8)); break;
+    case 1: text = fmt::format("10.{}.0.0/16", random.below(4)); break;
+    case 2: text = fmt::format("10.{}.{}.0/24", random.below(4), random.below(8)); break;
+    default:
+      text = fmt::format("10.{}.{}.{}/29", random.below(4), random.below(8),
+                         8 * random.below(32));
+      break;
+  }
+  return *ipam::parse_prefix(text);
+}
+
+ipam::Command NodeWorkload::draw_command() {
+  base::Random& random = world_.random;
+  const ipam::Counters& counters = world_.oracle.machine().counters();
+  const ipam::NetworkId network(1 + random.below(counters.next_network));
+  const auto text = [&] { return std::string(random.below(text_bytes_max_), 'x'); };
+  const std::uint64_t kind = random.below(20);
+  ipam::Command command;
+  command.actor = "client";
+  if (kind < 4) {
+    command.body = ipam::CreateNetwork{draw_prefix(), text(), {"a", "b\"c"}};
+  } else if (kind == 4) {
+    command.body = ipam::DeleteNetwork{network};
+  } else if (kind < 9) {
+    const std::uint64_t newest = counters.next_allocation;
+    const std::uint64_t back = random.below(std::min<std::uint64_t>(newest, 40));
+    command.body = ipam::Release{ipam::AllocationId(newest - back)};
+  } else {
+    ipam::Allocate allocate;
+    allocate.network = network;
+    if (random.chance(20)) allocate.network = draw_prefix();
+    if (random.chance(20)) allocate.count = 1 + random.below(4);
+    if (random.chance(30)) allocate.ttl_seconds = 1 + random.below(20);
+    allocate.hostname = "host";
+    allocate.description = text();
+    command.body = std::move(allocate);
+  }
+  return command;
+}
+
+}  // namespace simulation

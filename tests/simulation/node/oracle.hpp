@@ -1,0 +1,70 @@
+// What the cluster should have come to: the committed log applied to a state machine of its own,
+// once. Nodes are compared with it after every step, and clients' answers, too. Its names of broken
+// invariants:
+//
+//   digest_matches_oracle        a node's state as of an index is the oracle's
+//   one_outcome_per_proposal     a proposal is in the committed log at most once
+//   refused_is_not_committed     what a client was told is certainly not in the log is not
+//   acknowledged_is_committed    what a client was told is done is in the committed log
+//   outcome_matches_oracle       and the outcome it was told is the one that it has there
+//   real_time_order              an operation that began after another ended comes after it
+//   no_address_twice             no address has two holders
+//   history_matches_oracle       audit and allocations of state.db are those of the committed log
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "invariants.hpp"
+#include "ipam/state_machine.hpp"
+#include "raft/core/message.hpp"
+
+namespace simulation {
+
+class Oracle {
+ public:
+  explicit Oracle(raft::Configuration initial) : configuration_(std::move(initial)) {
+    digests_.push_back(machine_.digest());
+  }
+
+  // Applies what is committed beyond what it has. Throws Violation.
+  void follow(const Invariants& invariants);
+
+  raft::Index last() const { return raft::Index(digests_.size() - 1); }
+  // REQUIRES: index <= last().
+  std::uint64_t digest(raft::Index index) const { return digests_[index.value()]; }
+  const ipam::StateMachine& machine() const { return machine_; }
+  const raft::Configuration& configuration() const { return configuration_; }
+
+  // ---- checks; they throw Violation ----
+  void check_digest(raft::NodeId node, raft::Index index, std::uint64_t digest) const;
+  // The client of `id` gets `outcome`. Gives the index of its entry.
+  raft::Index check_outcome(const raft::ProposalId& id, const ipam::Outcome& outcome) const;
+  void check_refused(const raft::ProposalId& id);
+  // What state.db has as of `index`.
+  void check_audit(raft::NodeId node, raft::Index index,
+                   const std::vector<ipam::AuditEntry>& entries) const;
+  void check_allocations(raft::NodeId node, raft::Index index,
+                         const std::vector<ipam::Allocation>& allocations) const;
+
+ private:
+  void apply(raft::Index index, const Invariants::Committed& entry);
+  void apply_command(raft::Index index, base::BytesView data);
+  void apply_configuration(raft::Index index, base::BytesView data);
+  void record(raft::Index index, const char* action, raft::NodeId node, std::string details);
+  void note(raft::Index index, const std::vector<ipam::Change>& changes);
+  void hold(const ipam::Allocation& allocation);
+
+  ipam::StateMachine machine_;
+  raft::Configuration configuration_;
+  std::vector<std::uint64_t> digests_;  // by index
+  std::map<raft::ProposalId, raft::Index> proposals_;
+  std::map<raft::Index, ipam::Outcome> outcomes_;
+  std::set<raft::ProposalId> refused_;
+  std::vector<ipam::AuditEntry> audit_;                         // by id - 1
+  std::vector<std::vector<ipam::Allocation>> allocations_;      // by id - 1: all versions
+  std::map<ipam::Address, ipam::Allocation> held_;              // active ones by first address
+};
+
+}  // namespace simulation
