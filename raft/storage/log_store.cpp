@@ -269,8 +269,10 @@ void LogStore::Implementation::compare_with_side_file(LoadedLog& loaded) {
   }
   const Index index = side->last.index;
   bool regressed = index > last.index;
+  // Of two entries at an index the one of the later term is the later one: where the log has that,
+  // it is the side file that is late.
   if (!regressed && index > meta.compacted.index)
-    regressed = loaded.entries[index - meta.compacted.index - 1].term != side->last.term;
+    regressed = loaded.entries[index - meta.compacted.index - 1].term < side->last.term;
   if (!regressed) return;
   loaded.regressed = true;
   regressed_from = side->last;

@@ -113,8 +113,8 @@ void SimulatedNode::on_write_done() {
 void SimulatedNode::check_platter() {
   if (suspect || disk_.off()) return;
   const auto found = durable_log(disk_);
-  const std::string loss = found.ok() ? differs(model_, std::nullopt, *found, world_.invariants)
-                                      : found.error();
+  const std::string loss =
+      found.ok() ? differs(model_, std::nullopt, *found, world_.invariants, true) : found.error();
   if (!loss.empty())
     throw Violation("recovered_contains_acknowledged",
                     fmt::format("node {}, after persist(): {}", id_.value(), loss));

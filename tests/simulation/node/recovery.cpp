@@ -23,13 +23,13 @@ Batch batch_for_model(const raft::PersistBatch& batch) {
 namespace {
 
 std::string differs_from(const Disk& model, const raft::DurableState& found,
-                         const Invariants& invariants) {
+                         const Invariants& invariants, bool hints) {
   const auto& hard = model.hard_state();
   if (found.hard_state.term < hard.term)
     return fmt::format("term {} is back at {}", hard.term.value(), found.hard_state.term.value());
   if (found.hard_state.term == hard.term && hard.vote && found.hard_state.vote != hard.vote)
     return fmt::format("the vote of term {} is lost", hard.term.value());
-  if (found.hard_state.commit < hard.commit)
+  if (hints && found.hard_state.commit < hard.commit)
     return fmt::format("commit {} is back at {}", hard.commit.value(),
                        found.hard_state.commit.value());
   const Index beginning = found.compacted.index;
@@ -59,8 +59,8 @@ std::string differs_from(const Disk& model, const raft::DurableState& found,
 }  // namespace
 
 std::string differs(const Disk& model, const std::optional<raft::PersistBatch>& in_flight,
-                    const raft::DurableState& found, const Invariants& invariants) {
-  std::string text = differs_from(model, found, invariants);
+                    const raft::DurableState& found, const Invariants& invariants, bool hints) {
+  std::string text = differs_from(model, found, invariants, hints);
   if (text.empty() || !in_flight) return text;
   Disk after = model;
   // The model checks that the state covers a cut, which the caller has done for this batch.
@@ -68,7 +68,7 @@ std::string differs(const Disk& model, const std::optional<raft::PersistBatch>& 
   if (batch.compacted && batch.compacted->index > after.state().last.index)
     after.write_state(std::make_shared<const State>(State{*batch.compacted, {}, 0}));
   after.write(batch_for_model(batch));
-  const std::string with_it = differs_from(after, found, invariants);
+  const std::string with_it = differs_from(after, found, invariants, hints);
   return with_it.empty() ? with_it : text + "; with the last write: " + with_it;
 }
 

@@ -21,8 +21,10 @@ namespace simulation {
 Batch batch_for_model(const raft::PersistBatch& batch);
 
 // Empty, or in which way `found` is not `model`, with or without the batch that was being written.
+// The commit index is a hint, whose loss a damaged disk need not notice: `hints` says whether it
+// counts.
 std::string differs(const Disk& model, const std::optional<raft::PersistBatch>& in_flight,
-                    const raft::DurableState& found, const Invariants& invariants);
+                    const raft::DurableState& found, const Invariants& invariants, bool hints);
 
 // A model of what was found.
 Disk model_of(const raft::DurableState& found);

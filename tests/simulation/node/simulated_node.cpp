@@ -107,7 +107,7 @@ void SimulatedNode::start() {
 void SimulatedNode::accept(server::NodeFiles& files) {
   const raft::DurableState& found = files.durable;
   const bool knows = found.suspended_until > Index();
-  const std::string loss = differs(model_, in_flight_, found, world_.invariants);
+  const std::string loss = differs(model_, in_flight_, found, world_.invariants, !suspect);
   if (!loss.empty() && !suspect)
     throw Violation("recovered_contains_acknowledged",
                     fmt::format("node {}: {}", id_.value(), loss));

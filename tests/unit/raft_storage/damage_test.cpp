@@ -158,8 +158,15 @@ TEST_CASE("lost write-ahead frames are noticed, and remembered until the log is 
   CHECK(opened.loaded.side_file_last == LogPosition{Index(8), Term(3)});
   opened.store.reset();
 
-  // The same index with another term is another entry.
+  // The log has a later entry at the index of the side file, which is late.
   write_file(directory.path() / "raft.last", side);
+  CHECK_FALSE(open(directory.path()).loaded.regressed);
+  // The log has an earlier entry there: what overwrote it is lost.
+  TemporaryDirectory later;
+  make(later.path());
+  open(later.path()).store->persist(batch_of(entries(1, 9, 4)));
+  fs::copy_file(later.path() / "raft.last", directory.path() / "raft.last",
+                fs::copy_options::overwrite_existing);
   CHECK(open(directory.path()).loaded.regressed);
 }
 
