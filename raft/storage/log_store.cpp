@@ -268,7 +268,7 @@ void LogStore::Implementation::compare_with_side_file(LoadedLog& loaded) {
     commit.run();
   }
   const Index index = side->last.index;
-  bool regressed = index > last.index;
+  bool regressed = index > last.index && !up_to_date(last, side->last);
   // Of two entries at an index the one of the later term is the later one: where the log has that,
   // it is the side file that is late.
   if (!regressed && index > meta.compacted.index)

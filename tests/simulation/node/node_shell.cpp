@@ -105,7 +105,8 @@ void SimulatedNode::on_write_done() {
   // A candidate's own vote: the driver keeps it from the wire.
   if (batch.hard_state && batch.hard_state->vote == id_)
     world_.invariants.vote_leaving(
-        {id_, id_, batch.hard_state->term, raft::RequestVoteResponse{false, true}});
+        {id_, id_, batch.hard_state->term, raft::RequestVoteResponse{false, true},
+         driver_options().core.process});
   std::exchange(process_->written, nullptr)();
 }
 
@@ -138,7 +139,9 @@ void SimulatedNode::observe_log() {
   std::vector<raft::Term>& seen = process_->seen;
   Index& from = process_->seen_from;  // seen[0] is of from + 1
   const Index beginning = log.compacted().index;
+  raft::Ready as_if;  // as the core would hand it out
   if (beginning > from + seen.size()) {
+    as_if.snapshot = {log.compacted(), core().configuration_at(beginning)};
     seen.clear();
     from = beginning;
   } else if (beginning > from) {
@@ -149,13 +152,11 @@ void SimulatedNode::observe_log() {
   Index same = from + seen.size();
   while (same > from && log.term_at(same) != seen[same - from - 1]) same = same - 1;
   seen.resize(same - from);
-  if (same == log.last_index()) return;
-  std::vector<raft::Entry> entries;
   for (Index index = same + 1; index <= log.last_index(); ++index) {
-    entries.push_back(log.at(index));
-    seen.push_back(entries.back().term);
+    as_if.entries.push_back(log.at(index));
+    seen.push_back(as_if.entries.back().term);
   }
-  world_.invariants.appended(core(), entries);
+  world_.invariants.appended(core(), as_if);
 }
 
 // A leader that has not heard from a quorum for two election timeouts does not lead (thesis §6.2).

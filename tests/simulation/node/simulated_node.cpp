@@ -48,6 +48,7 @@ raft::DriverOptions SimulatedNode::driver_options() const {
   raft::DriverOptions options = settings_.driver;
   options.core.id = id_;
   options.core.seed = process_->seed;
+  options.core.process = {process_->incarnation, ipam::command_version_latest};
   options.origin = process_->seed | 1;
   return options;
 }
@@ -77,8 +78,11 @@ void SimulatedNode::start() {
                                         on_failure, state::Execution::caller);
   if (!opened.ok()) return on_open_failed(opened.error(), errors_before);
   accept(*opened);
+  process_->incarnation = opened->identity.incarnation;
   server::ReplicaEvents events;
-  events.on_stop_wanted = [this](const std::string&, bool failed) {
+  events.on_stop_wanted = [this](const std::string& reason, bool failed) {
+    if (reason.find("differs from that of a majority") != std::string::npos)
+      throw Violation("digests_agree", fmt::format("node {}: {}", id_.value(), reason));
     process_->stop_wanted = true;
     process_->failed = failed;
   };
@@ -106,7 +110,7 @@ void SimulatedNode::start() {
 // Compares what was found with what must be there, and goes on from what was found.
 void SimulatedNode::accept(server::NodeFiles& files) {
   const raft::DurableState& found = files.durable;
-  const bool knows = found.suspended_until > Index();
+  const bool knows = found.lost.index > Index();
   const std::string loss = differs(model_, in_flight_, found, world_.invariants, !suspect);
   if (!loss.empty() && !suspect)
     throw Violation("recovered_contains_acknowledged",
@@ -116,7 +120,7 @@ void SimulatedNode::accept(server::NodeFiles& files) {
   if (knows && !suspect && !recovering())
     throw Violation("no_false_alarm",
                     fmt::format("node {} believes that entries up to {} are lost", id_.value(),
-                                found.suspended_until.value()));
+                                found.lost.index.value()));
   if (found.applied.last.index < model_.state().last.index && !suspect)
     throw Violation("recovered_contains_acknowledged",
                     fmt::format("node {}: state.db was durable up to {}, and is at {}",
@@ -130,7 +134,7 @@ void SimulatedNode::accept(server::NodeFiles& files) {
                                 found.applied.last.index.value()));
   if (knows && !recovering()) lost_ = model_.last();
   // Also a write that was not reported any more may be known to the side file.
-  if (knows) lost_.index = std::max(lost_.index, found.suspended_until);
+  if (knows && !raft::up_to_date(lost_, found.lost)) lost_ = found.lost;
   if (knows) world_.invariants.lost_tail(id_, lost_.index);
   model_ = model_of(found);
   in_flight_.reset();

@@ -64,9 +64,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   bool damaged() const { return damaged_; }
   bool was_removed() const { return removed_; }
   // Lost acknowledged entries and has not got them back.
-  bool recovering() const {
-    return model_.last().index < lost_.index || model_.last().term < lost_.term;
-  }
+  bool recovering() const { return !raft::up_to_date(model_.last(), lost_); }
   std::uint64_t generation() const { return generation_; }
 
   // ---- events; REQUIRE running() ----
@@ -112,6 +110,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   class WatchedHost;
   struct Process {
     std::uint64_t seed = 0;
+    std::uint64_t incarnation = 0;
     std::unique_ptr<raft::LogStore> log;
     std::unique_ptr<server::Replica> replica;
     std::unique_ptr<WatchedHost> host;

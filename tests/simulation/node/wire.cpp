@@ -31,7 +31,7 @@ auto fields(const InstallSnapshot& m) { return std::tuple(m.meta, m.progress_id)
 auto fields(const TimeoutNow&) { return std::tuple(); }
 auto fields(const ReadIndexRequest& m) { return std::tuple(m.context); }
 auto fields(const ReadIndexResponse& m) { return std::tuple(m.context, m.ok, m.index); }
-auto fields(const NotMember& m) { return std::tuple(m.configuration_index); }
+auto fields(const NotMember& m) { return std::tuple(m.as_of); }
 auto fields(const ForwardProposals& m) {
   std::vector<std::tuple<ProposalId, base::Bytes>> out;
   for (const Proposal& proposal : m.proposals) out.emplace_back(proposal.id, *proposal.command);
@@ -50,6 +50,9 @@ auto fields(const ChangeMembersRequest& m) {
 auto fields(const ChangeMembersResponse& m) {
   return std::tuple(m.context, m.appended, m.refusal);
 }
+
+auto fields(const StateDigest& m) { return std::tuple(m.index, m.digest); }
+auto fields(const StateDiverged& m) { return std::tuple(m.index, m.expected); }
 
 }  // namespace
 
@@ -95,6 +98,7 @@ Message open_frame(const base::Bytes& frame, const Message& sent, base::Random& 
   if (!message || !same_message(*message, sent))
     throw Violation("codec_round_trip",
                     fmt::format("a message of type {} arrives as another one", sent.body.index()));
+  message->sender = sent.sender;  // as the handshake said
   return *std::move(message);
 }
 
