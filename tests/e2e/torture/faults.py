@@ -1,7 +1,8 @@
-"""Faults: a plan that a seed gives, and its execution by three lanes at once.
+"""Faults: a plan that a seed gives, and its execution by four lanes at once.
 
 A lane is a thread that has one fault on at a time: one lane for the network, one for processes, one
-for the members. The plan says when each fault begins, how long it lasts, and has a number of its
+for the members, and one for how far apart the nodes are, which is no fault: where messages take
+long, much is under way at any moment, and that is what a fault must meet. The plan says when each fault begins, how long it lasts, and has a number of its
 own for each, from which that fault chooses its victims when it begins (the leader, often).
 """
 import collections
@@ -16,11 +17,15 @@ from harness import check
 # Kind and weight. A weight of 2 comes twice as often as one of 1.
 NETWORK_KINDS = {'delay': 2, 'loss': 2, 'reorder': 1, 'duplicate': 1, 'bad_link': 2, 'isolate': 4,
                  'split': 3, 'one_way': 3, 'bridge': 3, 'flapping': 1, 'clients_cut_off': 2}
-PROCESS_KINDS = {'kill': 4, 'pause': 4, 'long_away': 2, 'terminate': 1, 'kill_all': 1,
+PROCESS_KINDS = {'kill': 4, 'pause': 4, 'migrate': 3, 'long_away': 2, 'terminate': 1, 'kill_all': 1,
                  'pause_all': 1}
-LONG_AWAY_SECONDS = (6, 15)  # long enough for the log to be cut behind it
+# Long enough for the log to be cut, and for peers to give up connections (after 10 seconds).
+LONG_AWAY_SECONDS = (4, 15)
+UNREACHABLE_BEFORE_FROZEN_SECONDS = (0.05, 0.5)
 FIRST_CHANGE_OF_MEMBERS_SECONDS = (12, 20)
 BETWEEN_CHANGES_OF_MEMBERS_SECONDS = (80, 160)
+DISTANCES_MS = (0, 1, 5, 20)  # in one direction: one machine, one site, one region, one continent
+SAME_DISTANCE_SECONDS = (10, 30)
 RETRY_SECONDS = 0.3
 
 
@@ -42,7 +47,7 @@ def draw_plan(seed, seconds):
         while True:
             kind, = choice.choices(names, weights)
             duration = choice.uniform(0.3, duration_max)
-            if kind == 'long_away':
+            if kind in ('long_away', 'migrate'):
                 duration = choice.uniform(*LONG_AWAY_SECONDS)
             elif kind in ('kill_all', 'pause_all'):
                 duration = choice.uniform(0, 2)
@@ -52,11 +57,16 @@ def draw_plan(seed, seconds):
             at += duration + choice.uniform(0.5, gap_max)
 
     plan = {'network': draw(NETWORK_KINDS, 4, 8), 'processes': draw(PROCESS_KINDS, 6, 5),
-            'members': []}
+            'members': [], 'distance': []}
     at = choice.uniform(*FIRST_CHANGE_OF_MEMBERS_SECONDS)
     while at < seconds - 10:
         plan['members'].append(Fault('replace', at, 0, choice.randrange(1 << 32)))
         at += choice.uniform(*BETWEEN_CHANGES_OF_MEMBERS_SECONDS)
+    at = 0
+    while at < seconds:
+        duration = choice.uniform(*SAME_DISTANCE_SECONDS)
+        plan['distance'].append(Fault('distance', at, duration, choice.randrange(1 << 32)))
+        at += duration
     return plan
 
 
@@ -140,6 +150,11 @@ class Faults:
         self.log(f'{fault.kind} ends')
 
     # ---- the network ----
+    def _distance(self, fault, choice):
+        delay = choice.choice(DISTANCES_MS)
+        self._on_wire(fault, both_ways(self.cluster.node_ids, self.cluster.node_ids,
+                                       delay_ms=delay), f'{delay} ms')
+
     def _on_link(self, fault, choice, **rule):
         victim = self._victim(choice)
         self._on_wire(fault, both_ways([victim.id], self.cluster.node_ids, **rule),
@@ -242,6 +257,26 @@ class Faults:
         self._hold(fault)
         victim.resume()
         self.log('pause ends')
+
+    def _migrate(self, fault, choice):
+        """As a virtual machine that is moved: it loses the network, or at first only what is sent to
+        it, then it is frozen, and goes on with the network back, not noticing for how long. After a
+        pause alone it would find all that its peers had sent in its sockets; here they have given
+        the connections up, if it takes long enough."""
+        victim = self._victim(choice)
+        outwards = choice.random() < 0.5
+        rules = {(other, victim.id): {'cut': True} for other in self.cluster.node_ids}
+        if outwards:
+            rules.update({(victim.id, other): {'cut': True} for other in self.cluster.node_ids})
+        self.log(f'migrate begins: node {victim.id} {"hears" if not outwards else "has"} nothing')
+        self.wire.put(fault, rules)
+        self.ending.wait(choice.uniform(*UNREACHABLE_BEFORE_FROZEN_SECONDS))
+        victim.pause()
+        self.wire.put(fault, both_ways([victim.id], self.cluster.node_ids, cut=True))
+        self._hold(fault)
+        self.wire.remove(fault)
+        victim.resume()
+        self.log('migrate ends')
 
     def _kill_all(self, fault, choice):
         nodes = self.cluster.present()

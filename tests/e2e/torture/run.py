@@ -13,6 +13,7 @@ SECONDS = 60
 SECONDS_FULL = 600
 SECONDS_MAX = 3000  # the holders of the namespaces end after an hour
 CLIENTS = 16
+WRITES_PER_SECOND_MIN = 2  # acknowledged; tens are common, fewer than this say nothing
 AFTERMATH_SECONDS = 3  # clients go on for so long when the faults are over
 WATCH_SECONDS = 0.1
 FINAL_CLIENT = -1
@@ -36,6 +37,7 @@ def torture(env):
         run.keep()
         raise
     run.note(report, leaders)
+    run.check_enough_happened(seconds)
 
 
 class Run:
@@ -102,12 +104,23 @@ class Run:
         self.workload.ending.set()
         history.write_history(self.env.path('history.jsonl'), self.operations())
 
+    def acknowledged(self):
+        """When writes were, in order."""
+        return sorted(one.end for one in self.operations() if one.is_write()
+                      and one.status in (201, 204))
+
+    def check_enough_happened(self, seconds):
+        count = len(self.acknowledged())
+        check(count >= WRITES_PER_SECOND_MIN * seconds, f'only {count} writes in {seconds} s')
+        quiet = [lane for lane, planned in self.faults.plan.items() if planned
+                 and not any(self.faults.counts[fault.kind] for fault in planned)]
+        check(not quiet, f'no fault of these lanes has been performed: {quiet}')
+
     def note(self, report, leaders):
         operations = self.operations()
         outcomes = collections.Counter('refused' if one.refused else 'unknown' if one.unknown
                                        else 'answered' for one in operations)
-        writes = sorted(one.end for one in operations if one.is_write()
-                        and one.status in (201, 204))
+        writes = self.acknowledged()
         longest = max((later - earlier for earlier, later in zip(writes, writes[1:])), default=0)
         stale = sum(one.stale and one.answered for one in operations)
         self.env.notes += [

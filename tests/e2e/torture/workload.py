@@ -22,7 +22,10 @@ UNKNOWN_MAX = 8        # writes of an unknown outcome on one network
 PAUSE_SECONDS_MEAN = 0.02  # between two operations of a client
 
 # Seconds that a client waits for an answer, by its number: some give up while the server has not.
-PATIENCE_SECONDS = (15, 15, 8, 15, 2, 15, 15, 0.4)
+PATIENCE_SECONDS = (30, 15, 8, 2, 30, 15, 30, 0.4)
+# One client in so many asks any node at any time; the rest keep to one while it answers. If all
+# roamed, all would soon wait for the node that is frozen, and the others would have nothing to do.
+ROAMING_ONE_IN = 4
 
 # Kind and weight. Those that need something which is not there are drawn again.
 KINDS = {'allocate': 30, 'release': 24, 'list': 16, 'list_all': 3, 'stats': 8, 'get_allocation': 5,
@@ -126,6 +129,8 @@ class TortureClient:
     def __init__(self, number, cluster, networks, seed, ending):
         self.number, self.cluster, self.networks = number, cluster, networks
         self.choice = random.Random(seed * 1000 + number)
+        self.roams = number % ROAMING_ONE_IN == ROAMING_ONE_IN - 1
+        self.moves = 0  # how often it has given a node up
         self.patience = PATIENCE_SECONDS[number % len(PATIENCE_SECONDS)]
         self.ending = ending
         self.connections = {}  # node -> (Client, life)
@@ -144,6 +149,8 @@ class TortureClient:
                 operation = self.ask(self._node(), network.cidr, *request)
                 if operation:
                     self.networks.learn(network, operation)
+                if operation is None or not operation.answered:
+                    self.moves += 1
                 self.ending.wait(self.choice.expovariate(1 / PAUSE_SECONDS_MEAN))
         except Exception as error:  # a thread's exception would be lost
             self.failure = f'client {self.number}: {type(error).__name__}: {error}'
@@ -155,11 +162,10 @@ class TortureClient:
             client.close()
 
     def _node(self):
-        """Mostly the same one, as behind a load balancer with affinity."""
         nodes = self.cluster.present()
-        if self.choice.random() < 0.5:
-            return nodes[self.number % len(nodes)]
-        return self.choice.choice(nodes)
+        if self.roams:
+            return self.choice.choice(nodes)
+        return nodes[(self.number + self.moves) % len(nodes)]
 
     # ---- what to ask ----
     def _name(self):
