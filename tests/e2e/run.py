@@ -63,6 +63,8 @@ def run_one(test, arguments):
         outcome, failure = 'FAILED', traceback.format_exc()
     except KeyboardInterrupt:
         env.end_processes()
+        if not arguments.keep:
+            env.remove()
         raise
     finally:
         signal.alarm(0)

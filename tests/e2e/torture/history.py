@@ -172,6 +172,7 @@ class Names:
         self.violations = []
         self._network_ids = {}     # description -> id
         self._allocation_ids = {}  # hostname -> id
+        self._told = set()         # what need not be said for each list that shows it
 
     def allocation_named(self, hostname):
         """What the request of this hostname made, or None where nobody has seen it."""
@@ -190,13 +191,19 @@ class Names:
 
     def _learn(self, entry, of, ids, name, fixed, operation):
         before = of.setdefault(entry.id, entry)
-        if before is not entry and fixed(before) != fixed(entry):
+        if before is not entry and fixed(before) != fixed(entry) and self._is_news(entry.id):
             self.violations.append(f'{entry.id} has changed from {before} to {entry}:\n'
                                    f'  {operation.describe()}')
         other = ids.setdefault(name, entry.id)
-        if other != entry.id:
+        if other != entry.id and self._is_news(name, entry.id):
             self.violations.append(f'one request ({name}) made both {other} and {entry.id}:\n'
                                    f'  {operation.describe()}')
+
+
+    def _is_news(self, *what):
+        known = what in self._told
+        self._told.add(what)
+        return not known
 
 
 def names_of(operations):

@@ -35,6 +35,7 @@ class MachineNode(Node):
         self.lock = threading.RLock()
         self.life = 0           # how many processes it has had
         self.wanted = False     # it should be running: we did not end it
+        self.closed = False     # the test ends: nothing is started any more
         self.may_leave = False  # its removal was asked for: then it ends by itself, with 0
 
     def plug_wire(self):
@@ -53,8 +54,8 @@ class MachineNode(Node):
 
     def start(self):
         with self.lock:
-            if self.may_leave and self.process and self.process.popen.poll() == 0:
-                return self  # it has left
+            if self.closed or self.may_leave and self.process and self.process.popen.poll() == 0:
+                return self  # it has left, or the test ends
             self.life += 1
             self.process = self.env.start(
                 f'node{self.id}',
@@ -80,6 +81,12 @@ class MachineNode(Node):
             self.wanted = False
             code = self.process.stop(60)
             check(code == 0, f'node {self.id} ended with {code} on SIGTERM')
+
+    def close(self):
+        """No fault that still comes to its end starts a process that nobody would end."""
+        self.closed = True
+        if self.lock.acquire(timeout=30):  # one that is being started is known then
+            self.lock.release()
 
     def pause(self):
         self.signal(signal.SIGSTOP)

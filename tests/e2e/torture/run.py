@@ -102,6 +102,9 @@ class Run:
     def keep(self):
         """What helps to understand a failure, as files beside the logs of the nodes."""
         self.workload.ending.set()
+        self.faults.ending.set()
+        for node in self.cluster.nodes:
+            node.close()
         history.write_history(self.env.path('history.jsonl'), self.operations())
 
     def acknowledged(self):
