@@ -29,6 +29,12 @@ ASAN_E2E = ('standalone_cli_without_a_server', 'bad_requests', 'cluster_survives
 # All threads of a node together, under load.
 TSAN_E2E = ('standalone_cli_with_a_server', 'cluster_survives_a_killed_leader')
 
+# Bugs of storage, driver and replica that die within a few seeds; the others take minutes each.
+NODE_MUTANTS = ('answers_before_write', 'messages_before_write', 'commit_without_sync',
+                'failed_write_is_retried', 'open_believes_page_cache', 'cut_without_state',
+                'durable_before_commit', 'side_file_not_written', 'side_file_before_commit',
+                'position_in_own_transaction', 'hard_state_not_written')
+
 SANITIZER_OPTIONS = {
     'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -211,6 +217,23 @@ def fuzz(run):
         run.record(f'fuzz {name}', ok, seconds, output, replay)
 
 
+def proof(run):
+    """A selection of the simulations: seeds without a violation, and mutants that must be killed.
+    Longer runs: tests/simulation/README.md."""
+    tools = {
+        'simulate core': ['simulate', '--seeds', '1-500', '--jobs', '2'],
+        'simulate nodes': ['simulate', '--level', 'node', '--seeds', '1-40', '--jobs', '2'],
+        'mutants core': ['mutants', '--seeds', '500'],
+        'mutants nodes': ['mutants', '--level', 'node', '--seeds', '20', *NODE_MUTANTS],
+    }
+    for name, (tool, *arguments) in tools.items():
+        if not run.wants(name):
+            continue
+        command = [f'build/tools/{tool}', *arguments]
+        ok, seconds, output = execute(name, command)
+        run.record(name, ok, seconds, output, shell(command))
+
+
 def thread_sanitized(run):
     build = 'build-tsan'
     if not configure(run, build, ['-Db_sanitize=thread', '-Dcpp_args=-g1']):
@@ -274,6 +297,7 @@ def main():
     script(run, 'history checker', 'tests/e2e/torture/test_checker.py')
     if ok:
         meson_tests(run, 'test', 'build')
+        proof(run)
         end_to_end(run)
     if not arguments.quick:
         kinds = arguments.only is None

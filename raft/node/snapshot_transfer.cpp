@@ -120,6 +120,8 @@ void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, bool wa
     return;
   }
   if (base::crc32c(*chunk.data) != chunk.crc) return;  // sent again after a while
+  if (chunk.offset > chunk.total_bytes || chunk.data->size() > chunk.total_bytes - chunk.offset)
+    return;  // the codec lets none such in
   const bool other = state_ == State::idle || last_ != chunk.meta.last ||
                      total_bytes_ != chunk.total_bytes;
   if (other) {
