@@ -11,6 +11,7 @@ namespace {
 
 constexpr unsigned hand_over_ticks = 20;  // how long a stopping leader waits for a successor
 constexpr unsigned drain_ticks = 4;       // and then for its last messages to leave
+constexpr unsigned disk_check_ticks = 40;
 
 // A node that waits to be added belongs to no epoch yet.
 std::uint64_t epoch_of(const RaftCore& core) {
@@ -112,8 +113,26 @@ void Node::schedule_tick() {
     // A thread that was held up ticks once, not for all the time that it missed: its peers did not
     // get the chance to be heard meanwhile.
     loop_.tick();
+    watch_disk_space();
     if (stopping_) continue_stop();
     if (!stopping_ || stopped_) schedule_tick();
+  });
+}
+
+// A leader whose disk is nearly full hands over before it has to stop.
+void Node::watch_disk_space() {
+  if (stopping_ || loop_.failed() || ticks_until_disk_check_-- > 0) return;
+  ticks_until_disk_check_ = disk_check_ticks;
+  storage_.measure_free([this](std::optional<std::uint64_t> bytes) {
+    const bool low = bytes && *bytes < options_.disk_low_bytes;
+    if (low == disk_low_) return;
+    disk_low_ = low;
+    if (low)
+      logger_.warning("raft", "only {} MiB are free on the disk of raft.db: this node does not lead "
+                      "where another can; make room before it has to stop", *bytes >> 20);
+    else
+      logger_.info("raft", "there is room on the disk of raft.db again");
+    loop_.on_disk_low(low);
   });
 }
 

@@ -20,6 +20,7 @@ namespace raft {
 struct NodeOptions {
   DriverOptions driver;
   std::chrono::milliseconds tick{50};
+  std::uint64_t disk_low_bytes = 256u << 20;  // less than that free: it should not lead
   Identity identity;
   std::string address;  // host:port to listen on; empty: no raft port (standalone)
   // Where members that no configuration of ours names yet can be dialled.
@@ -60,6 +61,7 @@ class Node : public Proposer, private HostLoop::Shell {
 
   void turn();
   void schedule_tick();
+  void watch_disk_space();
   void update_peers();
   void continue_stop();
   void finish_stop();
@@ -72,6 +74,8 @@ class Node : public Proposer, private HostLoop::Shell {
   std::unique_ptr<Transport> transport_;  // none in standalone mode
   asio::steady_timer tick_timer_;
   bool turn_scheduled_ = false;
+  unsigned ticks_until_disk_check_ = 0;
+  bool disk_low_ = false;
   Index peers_as_of_{~std::uint64_t{0}};
   Term logged_term_;
   NodeId logged_leader_;

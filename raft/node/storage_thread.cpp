@@ -21,9 +21,22 @@ StorageThread::~StorageThread() {
 }
 
 void StorageThread::persist(PersistBatch batch, std::function<void()> done) {
+  push([batch = std::move(batch), done = std::move(done)](LogStore& store) mutable {
+    store.persist(batch);
+    return std::move(done);
+  });
+}
+
+void StorageThread::measure_free(Free done) {
+  push([done = std::move(done)](LogStore& store) {
+    return [done, bytes = store.free_bytes()] { done(bytes); };
+  });
+}
+
+void StorageThread::push(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(batch), std::move(done)});
+    jobs_.push_back(std::move(job));
   }
   changed_.notify_one();
 }
@@ -38,14 +51,15 @@ void StorageThread::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
+    std::function<void()> done;
     try {
-      store_->persist(job.batch);
+      done = job(*store_);
     } catch (const std::exception& failure) {
       // Never a second try: what an fsync that failed left on the disk is unknown.
       asio::post(io_, [this, text = std::string(failure.what())] { on_failure_(text); });
       break;
     }
-    asio::post(io_, std::move(job.done));
+    asio::post(io_, std::move(done));
   }
   store_.reset();
 }

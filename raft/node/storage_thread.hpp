@@ -24,12 +24,14 @@ class StorageThread {
 
   // `done` is called on the io thread once the batch is durable; never after a failure.
   void persist(PersistBatch batch, std::function<void()> done);
+  // Of the disk under raft.db, where it can be told; never after a failure.
+  using Free = std::function<void(std::optional<std::uint64_t> bytes)>;
+  void measure_free(Free done);
 
  private:
-  struct Job {
-    PersistBatch batch;
-    std::function<void()> done;
-  };
+  // Runs on the thread; what it returns runs on the io thread.
+  using Job = std::function<std::function<void()>(LogStore& store)>;
+  void push(Job job);
   void run();
 
   asio::io_context& io_;

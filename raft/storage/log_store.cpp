@@ -301,6 +301,14 @@ void LogStore::persist(const PersistBatch& batch) {
   implementation_->or_poison([&] { implementation_->write(batch); });
 }
 
+std::optional<std::uint64_t> LogStore::free_bytes() const {
+  try {
+    return implementation_->files.free_bytes(implementation_->path.parent_path());
+  } catch (const std::system_error&) {
+    return std::nullopt;
+  }
+}
+
 void LogStore::checkpoint() {
   implementation_->or_poison([&] { implementation_->connection.checkpoint(); });
 }

@@ -83,6 +83,9 @@ class LogStore {
   // Throws StorageFailure.
   void persist(const PersistBatch& batch);
 
+  // Of the disk under the directory; nullopt where it cannot be told.
+  std::optional<std::uint64_t> free_bytes() const;
+
   // Folds the WAL into the database file. For idle moments; persist() does it at a size by itself.
   void checkpoint();
 

@@ -3,7 +3,8 @@ import json
 import os
 
 from cluster import make_networks
-from harness import Cluster, Load, Node, check, check_equal, test, verify_nothing_lost, wait_until
+from harness import (Cluster, Load, Node, Skip, check, check_equal, private_network, test,
+                     verify_nothing_lost, wait_until)
 
 
 def member(node, node_id):
@@ -185,3 +186,30 @@ def cluster_recovers_after_the_loss_of_a_quorum(env):
     wait_until('it votes', lambda: audited(survivor, 'node_promoted', 'node-4'))
     new.wait_healthy()
     verify_nothing_lost([survivor, new], [load, after], ids)
+
+
+@test()
+def leader_with_a_nearly_full_disk_hands_over(env):
+    """Each node has a small file system of its own; that of the leader fills up."""
+    if not private_network():
+        raise Skip('needs namespaces of its own')
+    cluster = Cluster(env)
+    for node in cluster.nodes:
+        os.makedirs(node.directory)
+        env.run(['mount', '-t', 'tmpfs', '-o', 'size=400m', 'none', node.directory])
+    try:
+        cluster.form().start()
+        ids = make_networks(cluster.leader(), ['10.0.0.0/16'])
+        full = cluster.leader()
+        load = Load(cluster.nodes, ids, clients=4, seed=env.seed).start()
+        with open(os.path.join(full.directory, 'ballast'), 'wb') as file:
+            os.posix_fallocate(file.fileno(), 0, 200 << 20)
+        wait_until('another node leads', lambda: cluster.leader() is not full)
+        os.remove(os.path.join(full.directory, 'ballast'))
+        wait_until('there is room again', lambda: 'room on the disk' in full.process.log())
+        load.stop()
+        verify_nothing_lost(cluster.nodes, [load], ids)
+    finally:
+        env.end_processes()
+        for node in cluster.nodes:
+            env.run(['umount', '-l', node.directory])
