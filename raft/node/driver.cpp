@@ -8,6 +8,12 @@
 #include "raft/node/envelope.hpp"
 
 namespace raft {
+namespace {
+
+// How many times the usual length the log may have while a snapshot is being sent.
+constexpr std::uint64_t log_patience_factor = 16;
+
+}  // namespace
 
 Driver::Driver(const DriverOptions& options, DurableState durable)
     : options_(options),
@@ -372,7 +378,14 @@ void Driver::compact_log() {
   const Index last = core_.log().last_index();
   if (last - core_.log().compacted().index < 2 * options_.log_entries_kept) return;
   const Index durable = NODE_MUTANT(cut_without_state) ? core_.applied() : state_durable_;
-  const Index target = std::min({durable, core_.applied(), last - options_.log_entries_kept});
+  Index target = std::min({durable, core_.applied(), last - options_.log_entries_kept});
+  // A follower that is being sent a snapshot goes on from there: cut, it would need another one, for
+  // ever where it is slow. There is an end to the patience, for memory has one.
+  if (const auto needed = sender_.needed_after()) {
+    const std::uint64_t patience = log_patience_factor * options_.log_entries_kept;
+    const Index limit = last.value() > patience ? last - patience : Index();
+    target = std::min(target, std::max(*needed, limit));
+  }
   // Each cut is a write: not for a few entries.
   if (target < core_.log().compacted().index + options_.log_entries_kept / 2) return;
   core_.compact(target);

@@ -46,6 +46,11 @@ class SnapshotSender {
   void want(NodeId peer);
   bool active() const { return state_ != State::idle; }
   NodeId peer() const { return peer_; }
+  // Entries after this one will be asked for when the transfer is over; nullopt: nothing is sent.
+  std::optional<Index> needed_after() const {
+    if (!active()) return std::nullopt;
+    return state_ == State::making ? Index() : meta_.last.index;
+  }
   // `term` and `progress_id` are stamped on the messages; progress_id 0: the peer is no longer ours
   // to serve.
   void advance(Term term, std::uint64_t progress_id);

@@ -174,6 +174,8 @@ bool FaultInjector::any_wiped() {
 bool FaultInjector::may_wipe(NodeId id) {
   Host* const leader = cluster_.leader();
   if (leader == nullptr || leader->core().configuration().joint) return false;
+  // Others may still go by the configuration before one that is not committed.
+  if (leader->core().configuration_index() > leader->core().commit()) return false;
   const raft::Configuration& configuration = leader->core().configuration();
   return raft::has_quorum(configuration, [&](NodeId voter) {
     const Host& host = cluster_.host(voter);

@@ -384,3 +384,32 @@ TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {
   CHECK(driver.core().commit() >= Index(4));
   CHECK(driver.core().configuration().epoch == 2);
 }
+
+TEST_CASE("the log after a snapshot that is being sent is kept, so that its receiver can go on") {
+  TestCluster cluster{};
+  cluster.log_entries_kept = 10;
+  for (const std::uint64_t id : {1, 2, 3}) cluster.add(id, raft::test::voters({1, 2, 3}));
+  cluster.elect(1);
+  cluster.isolate(3);
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      cluster.propose(1, "x");
+      cluster.run();
+    }
+  };
+  write(60);
+  const RaftCore& leader = cluster.nodes.at(1).driver->core();
+  REQUIRE(leader.log().compacted().index > Index(20));
+  cluster.cut.clear();
+  cluster.hold_snapshots = true;  // the transfer takes its time
+  cluster.tick(5);
+  REQUIRE(leader.awaits_snapshot(NodeId(3)));
+  const Index made = cluster.nodes.at(1).position.index;
+  write(60);
+  CHECK(leader.log().compacted().index <= made);
+  cluster.hold_snapshots = false;
+  cluster.tick(100);
+  CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
+  write(60);
+  CHECK(leader.log().compacted().index > made);
+}

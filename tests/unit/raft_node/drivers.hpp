@@ -77,6 +77,7 @@ class TestCluster {
         const auto to = nodes.find(message.to.value());
         if (to == nodes.end() || to->second.down) continue;
         if (cut.contains({message.from.value(), message.to.value()})) continue;
+        if (hold_snapshots && std::holds_alternative<SnapshotChunk>(message.body)) continue;
         to->second.driver->receive(std::move(message));
         busy = true;
       }
@@ -120,6 +121,7 @@ class TestCluster {
   }
 
   std::uint64_t log_entries_kept = 10000;
+  bool hold_snapshots = false;  // their chunks are lost
   std::map<std::uint64_t, TestNode> nodes;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
   std::deque<Message> network;
