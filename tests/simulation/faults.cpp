@@ -130,11 +130,19 @@ void FaultInjector::change_members(FaultKind kind, base::Random& random) {
 void FaultInjector::rejoin_or_add(base::Random& random, Host& leader) {
   if (random.chance(40)) {
     const NodeId id = cluster_.id_at(random.below(cluster_.size()));
+    // A change that an earlier leader began may yet make it a voter: then its disk counts. Who is
+    // down may know of one.
+    bool counted = false;
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      const Host& host = cluster_.host(cluster_.id_at(i));
+      counted = counted || (host.running() ? host.core().configuration().contains(id)
+                                           : host.id() != id && !host.was_removed());
+    }
     if (!leader.core().configuration().contains(id) && leader.add_member(id)) {
       Host& host = cluster_.host(id);
       host.allow_restart();
       if (host.running()) return;
-      if (random.chance(50)) host.wipe(false);
+      if (random.chance(50) && !counted) host.wipe(false);
       host.start();
     }
     return;
