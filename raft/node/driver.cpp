@@ -379,8 +379,8 @@ void Driver::compact_log() {
   if (last - core_.log().compacted().index < 2 * options_.log_entries_kept) return;
   const Index durable = NODE_MUTANT(cut_without_state) ? core_.applied() : state_durable_;
   Index target = std::min({durable, core_.applied(), last - options_.log_entries_kept});
-  // A follower that is being sent a snapshot goes on from there: cut, it would need another one, for
-  // ever where it is slow. There is an end to the patience, for memory has one.
+  // A follower that is being sent a snapshot goes on from there: cut, it would need another one,
+  // for ever where it is slow. There is an end to the patience, for memory has one.
   if (const auto needed = sender_.needed_after()) {
     const std::uint64_t patience = log_patience_factor * options_.log_entries_kept;
     const Index limit = last.value() > patience ? last - patience : Index();

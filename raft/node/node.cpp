@@ -128,8 +128,10 @@ void Node::watch_disk_space() {
     if (low == disk_low_) return;
     disk_low_ = low;
     if (low)
-      logger_.warning("raft", "only {} MiB are free on the disk of raft.db: this node does not lead "
-                      "where another can; make room before it has to stop", *bytes >> 20);
+      logger_.warning("raft",
+                      "only {} MiB are free on the disk of raft.db: this node does not lead where "
+                      "another can; make room before it has to stop",
+                      *bytes >> 20);
     else
       logger_.info("raft", "there is room on the disk of raft.db again");
     loop_.on_disk_low(low);
