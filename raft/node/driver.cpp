@@ -248,7 +248,7 @@ void Driver::ask_reads() {
 
 void Driver::answer_reads() {
   while (!reads_known_.empty() &&
-         (reads_known_.begin()->first <= applied_ || NODE_MUTANT(read_before_applied))) {
+         (reads_known_.begin()->first <= applied_ || NODE_MUTANT(reads_ahead_of_apply))) {
     output_.reads.push_back({reads_known_.begin()->second.id, true});
     reads_known_.erase(reads_known_.begin());
   }

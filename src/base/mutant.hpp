@@ -28,7 +28,7 @@
   X(reconcile_forgets_vote)          /* 2 */                                         \
   X(forwards_twice)                  /* 31 */                                        \
   X(unknown_is_called_refused)       /* 31 */                                        \
-  X(read_before_applied)             /* 32 */                                        \
+  X(reads_ahead_of_apply)            /* 32 */                                        \
   X(read_without_asking)             /* 30 */                                        \
   X(founders_are_forgotten)          /* a node that joins applies otherwise */       \
   X(codec_drops_commit)              /* an AppendEntries without its commit index */

@@ -117,14 +117,16 @@ void NodeWorkload::read(std::uint64_t client, SimulatedNode& node) {
 ipam::Prefix NodeWorkload::draw_prefix() {
   base::Random& random = world_.random;
   std::string text;
-  switch (random.below(6)) {
-    case 0: text = fmt::format("2001:db8:{:x}::/120", random.below(8)); break;
-    case 1: text = fmt::format("10.{}.0.0/16", random.below(4)); break;
-    case 2: text = fmt::format("10.{}.{}.0/24", random.below(4), random.below(8)); break;
-    default:
-      text = fmt::format("10.{}.{}.{}/29", random.below(4), random.below(8),
-                         8 * random.below(32));
-      break;
+  const std::uint64_t kind = random.below(6);
+  // One after the other: compilers differ in the order of a call's arguments.
+  const std::uint64_t octet_2 = random.below(4);
+  const std::uint64_t octet_3 = random.below(8);
+  const std::uint64_t octet_4 = 8 * random.below(32);
+  switch (kind) {
+    case 0: text = fmt::format("2001:db8:{:x}::/120", octet_3); break;
+    case 1: text = fmt::format("10.{}.0.0/16", octet_2); break;
+    case 2: text = fmt::format("10.{}.{}.0/24", octet_2, octet_3); break;
+    default: text = fmt::format("10.{}.{}.{}/29", octet_2, octet_3, octet_4); break;
   }
   return *ipam::parse_prefix(text);
 }
