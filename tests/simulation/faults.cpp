@@ -279,17 +279,20 @@ void FaultInjector::end(std::size_t number) {
   }
 }
 
-void FaultInjector::end_all() {
+Time FaultInjector::end_all() {
+  Time well_from = world_.now;
   over_ = true;
   world_.network.heal();
   world_.network.quality = LinkQuality();
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     Host& host = cluster_.host(cluster_.id_at(i));
-    host.paused_until = 0;
+    // What a paused node missed waits for the end of its pause, its ticks too.
+    well_from = std::max(well_from, host.paused_until);
     host.write_delay_max = 5 * millisecond;
     host.tick_period = 100 * millisecond;
     if (!host.running() && !host.was_removed()) host.start();
   }
+  return well_from;
 }
 
 }  // namespace simulation

@@ -51,7 +51,8 @@ class FaultInjector {
   void end(std::size_t number);
   void add_member();
   // Everything is well from now on; all nodes that were not removed run.
-  void end_all();
+  // The time from which that is true: pauses take their time.
+  Time end_all();
   const std::vector<Fault>& plan() const { return plan_; }
 
  private:

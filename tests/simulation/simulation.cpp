@@ -188,12 +188,12 @@ void Simulation::end_faults() {
 void Simulation::begin_quiet() {
   world_.network.lose_votes = false;
   world_.trace.record(world_.now, TraceKind::quiet, {});
-  faults_.end_all();
+  const Time pauses = faults_.end_all() - world_.now;
   workload_.stop();
   stop_minority();
   const auto& core = cluster_.options().core;
   enter(absent_.empty() ? Stage::electing : Stage::electing_without,
-        10 * core.election_timeout_ticks * 100 * millisecond);
+        pauses + 10 * core.election_timeout_ticks * 100 * millisecond);
   world_.events.push(world_.now, EventKind::check_liveness);
 }
 
