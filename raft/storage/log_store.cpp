@@ -271,7 +271,7 @@ void LogStore::Implementation::compare_with_side_file(LoadedLog& loaded) {
   bool regressed = index > last.index && !up_to_date(last, side->last);
   // Of two entries at an index the one of the later term is the later one: where the log has that,
   // it is the side file that is late.
-  if (!regressed && index > meta.compacted.index)
+  if (index <= last.index && index > meta.compacted.index)
     regressed = loaded.entries[index - meta.compacted.index - 1].term < side->last.term;
   if (!regressed) return;
   loaded.regressed = true;
