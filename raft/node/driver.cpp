@@ -129,6 +129,11 @@ void Driver::handle_driver_message(Message& message) {
         {core_.id(), message.from, Term(), raft::change_members(core_, *request)});
   } else if (const auto* changed = std::get_if<ChangeMembersResponse>(&message.body)) {
     member_changes_.on_response(*changed);
+  } else if (const auto* appended = std::get_if<AppendEntriesResponse>(&message.body)) {
+    core_.step(message);
+    // Where the log was cut further meanwhile, the next snapshot is asked for at once.
+    if (sender_.on_appended(message.from, *appended))
+      core_.on_snapshot_sent(message.from, appended->index, true);
   } else if (const auto* install = std::get_if<InstallSnapshot>(&message.body)) {
     // Only with its bytes here can the core take it; the sender repeats itself until then.
     const bool needed = message.term >= core_.term() && install->meta.last.index > core_.commit();

@@ -97,6 +97,13 @@ void SnapshotSender::on_response(NodeId from, const SnapshotChunkResponse& respo
   messages_.push_back({self_, peer_, term_, InstallSnapshot{meta_, progress_id_}});
 }
 
+bool SnapshotSender::on_appended(NodeId from, const AppendEntriesResponse& response) {
+  if (state_ != State::installing || from != peer_ || response.rejected) return false;
+  if (response.progress_id != progress_id_ || response.index < meta_.last.index) return false;
+  finish();
+  return true;
+}
+
 void SnapshotSender::finish() {
   if (!active()) return;
   // Two files at once would be mixed up: the next transfer waits until the host has made this one.

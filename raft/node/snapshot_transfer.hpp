@@ -58,7 +58,9 @@ class SnapshotSender {
   void on_made(std::optional<SnapshotMeta> meta, std::uint64_t total_bytes);
   void on_read(std::uint64_t offset, std::optional<base::SharedBytes> data);
   void on_response(NodeId from, const SnapshotChunkResponse& response);
-  // The follower acknowledged the installed snapshot, or leadership ended.
+  // True where the acknowledgement says that the snapshot is installed: the transfer is over then.
+  bool on_appended(NodeId from, const AppendEntriesResponse& response);
+  // The follower needs no snapshot any more, or leadership ended.
   void finish();
 
   std::vector<Message> take_messages() { return std::exchange(messages_, {}); }

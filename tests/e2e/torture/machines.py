@@ -17,7 +17,7 @@ from torture import wire
 
 HTTP_PORT, RAFT_PORT = 8080, 5000
 # So few that a node which is away for seconds needs a snapshot.
-LOG_ENTRIES_KEPT = 40
+LOG_ENTRIES_KEPT = 100
 
 
 def raft_ip(node_id):

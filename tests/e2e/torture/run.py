@@ -19,7 +19,7 @@ WATCH_SECONDS = 0.1
 FINAL_CLIENT = -1
 
 
-@test(400)
+@test(900)
 def torture(env):
     """Issue 3, level 3."""
     seconds = env.seconds or (SECONDS_FULL if env.full else SECONDS)

@@ -385,6 +385,33 @@ TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {
   CHECK(driver.core().configuration().epoch == 2);
 }
 
+TEST_CASE("a snapshot that arrives when the log is cut behind it is followed by another one") {
+  TestCluster cluster{};
+  cluster.log_entries_kept = 10;
+  for (const std::uint64_t id : {1, 2, 3}) cluster.add(id, raft::test::voters({1, 2, 3}));
+  cluster.elect(1);
+  cluster.isolate(3);
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      cluster.propose(1, "x");
+      cluster.run();
+    }
+  };
+  write(60);
+  cluster.cut.clear();
+  cluster.hold_snapshots = true;
+  cluster.tick(5);
+  const RaftCore& leader = cluster.nodes.at(1).driver->core();
+  REQUIRE(leader.awaits_snapshot(NodeId(3)));
+  const Index made = cluster.nodes.at(1).position.index;
+  write(500);  // more than the leader is ready to keep for it
+  REQUIRE(leader.log().compacted().index > made);
+  cluster.hold_snapshots = false;
+  cluster.tick(100);  // the sender repeats itself after 40, and gives up after 1200
+  CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
+  CHECK_FALSE(leader.awaits_snapshot(NodeId(3)));
+}
+
 TEST_CASE("the log after a snapshot that is being sent is kept, so that its receiver can go on") {
   TestCluster cluster{};
   cluster.log_entries_kept = 10;
