@@ -209,6 +209,10 @@ base::Result<LoadedLog, std::string> LogStore::load() {
     self.compare_with_side_file(loaded);
     // The process before may have died between a commit and this.
     self.note_durable();
+    if (loaded.regressed) {  // a power cut must not make the node forget that it lost something
+      self.side_file->sync();
+      self.files.sync_directory(self.path.parent_path());
+    }
     loaded.identity = self.meta.identity;
     loaded.hard_state = self.meta.hard_state;
     // A snapshot may have come without a hard state; what it replaces is committed.

@@ -10,7 +10,6 @@
   X(commit_without_sync)             /* 18 */                                        \
   X(failed_write_is_retried)         /* 19 */                                        \
   X(open_believes_page_cache)        /* 19, across a restart */                      \
-  X(rename_without_directory_sync)   /* 20 */                                        \
   X(cut_without_state)               /* 21 */                                        \
   X(durable_before_commit)           /* 21 */                                        \
   X(entry_checksum_unchecked)        /* 22 */                                        \

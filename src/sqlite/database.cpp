@@ -48,7 +48,7 @@ void make_durable(FileSystem& files, const fs::path& path) {
     file->write_at(0, file->read_at(0, file->size()));
     file->sync();
   }
-  if (!NODE_MUTANT(rename_without_directory_sync)) files.sync_directory(path.parent_path());
+  files.sync_directory(path.parent_path());
 }
 
 std::string set_up(Connection& connection, const fs::path& path, const Format& format) {

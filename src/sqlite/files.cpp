@@ -1,7 +1,5 @@
 #include "sqlite/files.hpp"
 
-#include "base/mutant.hpp"
-
 namespace sqlite {
 
 void sync_file(FileSystem& files, const std::filesystem::path& path) {
@@ -11,7 +9,7 @@ void sync_file(FileSystem& files, const std::filesystem::path& path) {
 void rename_durably(FileSystem& files, const std::filesystem::path& from,
                     const std::filesystem::path& to) {
   files.rename(from, to);
-  if (!NODE_MUTANT(rename_without_directory_sync)) files.sync_directory(to.parent_path());
+  files.sync_directory(to.parent_path());
 }
 
 bool rename_new_durably(FileSystem& files, const std::filesystem::path& from,

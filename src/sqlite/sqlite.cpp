@@ -134,14 +134,23 @@ void Connection::execute(const std::string& sql) {
   if (code != SQLITE_OK) throw_error(handle(), code);
 }
 
+// To the end: a PRAGMA that writes gives its row first, and its commit may fail after that.
 std::int64_t Connection::integer(std::string_view sql) {
   Statement statement = prepare(sql);
-  return statement.step() ? statement.integer(0) : 0;
+  if (!statement.step()) return 0;
+  const std::int64_t value = statement.integer(0);
+  while (statement.step()) {
+  }
+  return value;
 }
 
 std::string Connection::text(std::string_view sql) {
   Statement statement = prepare(sql);
-  return statement.step() ? std::string(statement.text(0)) : std::string();
+  if (!statement.step()) return {};
+  std::string value(statement.text(0));
+  while (statement.step()) {
+  }
+  return value;
 }
 
 bool Connection::read_only() const { return sqlite3_db_readonly(handle(), "main") == 1; }

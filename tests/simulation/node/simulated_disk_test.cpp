@@ -187,3 +187,52 @@ TEST_CASE("opening a log brings its side file up to date") {
   const std::string side = files.open("raft.last", sqlite::FileMode::read)->read_at(0, 4);
   CHECK(side == "RLS1");
 }
+
+// Failed before: the row of the PRAGMA came, and the failure of its commit behind it was not seen.
+TEST_CASE("a change of the journal mode whose sync fails is an error") {
+  std::uint64_t refused = 0;
+  for (std::uint64_t sync = 1; sync <= 12; ++sync) {
+    CAPTURE(sync);
+    SimulatedDisk disk(sync);
+    SimulatedFiles files(disk, "sim");
+    REQUIRE(raft::LogStore::create(files, "", identity).ok());
+    disk.fail_sync(sync);  // the first opening changes the mode
+    const auto opened = raft::LogStore::open(files, "");
+    // The one failure that SQLite itself does not mind: the directory, when a journal is new.
+    CHECK((!opened.ok() || disk.errors() == 0 || sync == 2));
+    refused += !opened.ok();
+  }
+  CHECK(refused >= 3);
+}
+
+// Failed before: the node knew of its loss only from the page cache, and voted after a power cut.
+TEST_CASE("that entries were lost is remembered across a power cut") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    SimulatedDisk disk(seed);
+    SimulatedFiles files(disk, "sim");
+    REQUIRE(raft::LogStore::create(files, "", identity).ok());
+    std::unique_ptr<raft::LogStore> store;
+    open(files, store);
+    for (std::uint64_t index = 1; index <= 5; ++index) store->persist(batch(index, 1));
+    disk.switch_off();
+    store.reset();
+    disk.restart_process();
+    {
+      const auto log = files.open("raft.db-wal", sqlite::FileMode::write);
+      log->write_at(log->size() - 100, std::string(8, '\x5a'));  // rot in the last frame
+    }
+    for (int opening = 0; opening < 2; ++opening) {
+      auto opened = raft::LogStore::open(files, "");
+      REQUIRE(opened.ok());
+      auto loaded = (*opened)->load();
+      REQUIRE(loaded.ok());
+      CHECK(last_of(*loaded) < 5);
+      CHECK(loaded->regressed);
+      CHECK(loaded->side_file_last.index == raft::Index(5));
+      disk.switch_off();
+      opened->reset();
+      disk.lose_power();
+    }
+  }
+}
