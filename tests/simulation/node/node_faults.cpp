@@ -12,6 +12,7 @@ namespace {
 constexpr const char* fault_names[] = {
     "power_cut",  "power_cut_of_many", "power_cut_at_call", "kill",        "restart",
     "pause",      "isolate",           "split",             "one_way",     "bridge",
+    "stranded_leader",
     "bad_network", "disconnect",       "slow_disk",         "clock_rate",  "wall_clock",
     "add_member", "remove_member",     "transfer",          "sync_fails",  "call_fails",
     "disk_full",  "disk_lies",         "bit_rot"};
@@ -97,6 +98,21 @@ void NodeFaultInjector::partition(NodeFaultKind kind, base::Random& random) {
       if (kind == NodeFaultKind::one_way && (lucky || a == center)) world_.network.cut(a, b);
       if (kind == NodeFaultKind::bridge && side(a) != side(b) && !links_center) cut_both(a, b);
     }
+  }
+}
+
+void NodeFaultInjector::strand_leader(base::Random& random) {
+  SimulatedNode* const leader = cluster_.leader();
+  if (leader == nullptr) return;
+  const auto running = cluster_.running();
+  const NodeId companion = running[random.below(running.size())];
+  const auto stranded = [&](NodeId id) { return id == leader->id() || id == companion; };
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const NodeId id = cluster_.id_at(i);
+    // Longer than the cut: the next leader comes while the write of the last one is under way.
+    if (stranded(id)) cluster_.node(id).slow_until = world_.now + 6 * second;
+    for (std::size_t j = 0; j < i; ++j)
+      if (stranded(id) != stranded(cluster_.id_at(j))) cut_both(id, cluster_.id_at(j));
   }
 }
 
@@ -188,6 +204,7 @@ void NodeFaultInjector::begin(std::size_t number) {
     case NodeFaultKind::split:
     case NodeFaultKind::one_way:
     case NodeFaultKind::bridge: partition(fault.kind, random); break;
+    case NodeFaultKind::stranded_leader: strand_leader(random); break;
     case NodeFaultKind::bad_network:
       world_.network.quality.loss_permille = static_cast<unsigned>(random.below(300));
       world_.network.quality.duplicate_permille = static_cast<unsigned>(random.below(200));
@@ -225,7 +242,8 @@ void NodeFaultInjector::end(std::size_t number) {
     case NodeFaultKind::isolate:
     case NodeFaultKind::split:
     case NodeFaultKind::one_way:
-    case NodeFaultKind::bridge: world_.network.heal(); break;
+    case NodeFaultKind::bridge:
+    case NodeFaultKind::stranded_leader: world_.network.heal(); break;
     case NodeFaultKind::bad_network: world_.network.quality = usual_quality_; break;
     case NodeFaultKind::slow_disk: node.write_delay_max = usual_write_delay; break;
     case NodeFaultKind::disk_full: node.disk().set_full(false); break;
@@ -253,6 +271,7 @@ void NodeFaultInjector::end_all() {
     node.disk().fail_sync(0);
     node.disk().cancel_power_cut();
     node.cut_power_at_rare_write = false;
+    node.slow_until = 0;
     if (node.disk().lies() && node.running()) {
       node.stop(Stop::power_cut);
       node.disk().lie_about({});

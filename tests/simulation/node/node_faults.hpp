@@ -19,6 +19,8 @@ enum class NodeFaultKind : std::uint8_t {
   split,
   one_way,
   bridge,  // two halves that only one node reaches
+  stranded_leader,  // the leader and at most one more, whose disks are slow: what it appends there
+                    // is overwritten later, some of it before it is written
   bad_network,
   disconnect,
   slow_disk,
@@ -33,7 +35,7 @@ enum class NodeFaultKind : std::uint8_t {
   disk_lies,  // syncs of raft.db do nothing, until a power cut
   bit_rot,    // in raft.db or its log; the process dies soon after
 };
-inline constexpr std::size_t node_fault_kinds = 23;
+inline constexpr std::size_t node_fault_kinds = 24;
 const char* name_of(NodeFaultKind kind);
 
 struct NodeFault {
@@ -61,6 +63,7 @@ class NodeFaultInjector {
   void stop(SimulatedNode& node, Stop how, Time down);
   void partition(NodeFaultKind kind, base::Random& random);
   void change_members(NodeFaultKind kind, base::Random& random);
+  void strand_leader(base::Random& random);
   void spoil(SimulatedNode& node, const NodeFault& fault, base::Random& random);
   bool may_damage(raft::NodeId id);
   void cut_both(raft::NodeId a, raft::NodeId b);

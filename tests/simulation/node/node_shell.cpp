@@ -67,8 +67,9 @@ void SimulatedNode::persist(raft::PersistBatch batch, std::function<void()> done
       throw Violation("durable_log", "entries of one batch are not contiguous");
   process_->writing = std::move(batch);
   process_->written = std::move(done);
-  world_.events.push(world_.now + 100 + world_.random.below(write_delay_max),
-                     EventKind::persisted, id_, generation_);
+  const Time delay_max = world_.now < slow_until ? 4 * second : write_delay_max;
+  world_.events.push(world_.now + 100 + world_.random.below(delay_max), EventKind::persisted, id_,
+                     generation_);
 }
 
 // The log may be cut only up to what a power cut would leave of state.db.
@@ -85,7 +86,8 @@ void SimulatedNode::on_write_done() {
   if (!process_->writing) return;
   check_batch(*process_->writing);
   const raft::PersistBatch& next = *process_->writing;
-  const bool rare = next.snapshot || next.compacted ||
+  // Cuts at the beginning of the log are common, compared with those at its end.
+  const bool rare = next.snapshot || (next.compacted && world_.random.chance(10)) ||
                     (!next.entries.empty() && next.entries.front().index <= model_.last_index());
   if (rare && !disk_.lies() && std::exchange(cut_power_at_rare_write, false))
     disk_.lose_power_at(1 + world_.random.below(world_.random.chance(50) ? 12 : 40));

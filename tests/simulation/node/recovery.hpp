@@ -21,8 +21,8 @@ namespace simulation {
 Batch batch_for_model(const raft::PersistBatch& batch);
 
 // Empty, or in which way `found` is not `model`, with or without the batch that was being written.
-// The commit index is a hint, whose loss a damaged disk need not notice: `hints` says whether it
-// counts.
+// A commit index that goes back, and a log that begins earlier again, lose nothing: a damaged disk
+// need not notice that. `hints` says whether they count.
 std::string differs(const Disk& model, const std::optional<raft::PersistBatch>& in_flight,
                     const raft::DurableState& found, const Invariants& invariants, bool hints);
 

@@ -100,6 +100,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   // ---- circumstances, set by the faults ----
   Time paused_until = 0;
   Time write_delay_max = 3 * millisecond;
+  Time slow_until = 0;  // until then, writes of the log take seconds
   Time tick_period;
   std::int64_t wall_offset_ms = 0;
   // The power is cut in the next write that cuts the log or replaces it, or soon after.
