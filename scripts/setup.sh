@@ -36,6 +36,7 @@ packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boo
   doctest-dev curl python3)
 if [ "$profile" = test ]; then
   packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2)
+  command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
 if [ "$system" != "debian 12" ] && [ "$system" != "ubuntu 24.04" ]; then

@@ -297,6 +297,7 @@ def main():
     script(run, 'history checker', 'tests/e2e/torture/test_checker.py')
     if ok:
         meson_tests(run, 'test', 'build')
+        script(run, 'openapi validator', 'tests/openapi/validate.py')
         proof(run)
         end_to_end(run)
     if not arguments.quick:

@@ -42,6 +42,9 @@ Body get_cluster_status(const Call& call);
 Body add_node(const Call& call);
 Body remove_node(const Call& call);
 
+// openapi.cpp
+Body get_openapi(const Call& call);
+
 // What several handlers say.
 http::Response network_not_found(std::string_view id);     // 404 "network not found: …"
 http::Response allocation_not_found(std::string_view id);  // 404 "allocation not found: …"

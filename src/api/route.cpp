@@ -5,9 +5,9 @@
 #include <array>
 #include <optional>
 
-#include "api/handlers.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
+#include "api/route_table.hpp"
 
 namespace api {
 
@@ -17,19 +17,11 @@ using http::Method;
 
 constexpr std::string_view api_prefix = "/api/v1";
 
-// `parameters` ends at the first empty one. Routes that read data also know "consistency".
-struct Route {
-  Method method;
-  std::string_view pattern;  // below api_prefix
-  Handler* handler;
-  bool reads_data = false;
-  std::array<std::string_view, 3> parameters{};
-};
-
 Body get_index(const Call&);
 
 constexpr Route routes[] = {
     {Method::get, "", get_index},
+    {Method::get, "/openapi.json", get_openapi},
     {Method::get, "/networks", list_networks, true, {"cidr"}},
     {Method::post, "/networks", create_network},
     {Method::get, "/networks/{id}", get_network, true},
@@ -154,6 +146,8 @@ Body call_handler(const Route& route, const http::Request& request, std::string_
 }
 
 }  // namespace
+
+std::span<const Route> route_table() { return routes; }
 
 Action route(const http::Request& request) {
   if (request.path == "*") return {0, Answer{server_options()}};

@@ -1,0 +1,150 @@
+#include "api/openapi_text.hpp"
+
+namespace api {
+
+namespace {
+
+using http::Method;
+
+constexpr OperationText operations[] = {
+    {Method::get, "", "The routes of this server", "", 200, "Index", ""},
+    {Method::get, "/openapi.json", "This document", "", 200, "OpenApi", ""},
+    {Method::get, "/networks", "Networks, by id", "", 200, "[]Network", "INVALID_CIDR"},
+    {Method::post, "/networks", "Create a network", "cidr! description tags", 201, "Network",
+     "INVALID_CIDR INVALID_FIELD NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS"},
+    {Method::get, "/networks/{id}", "One network", "", 200, "Network", "NETWORK_NOT_FOUND"},
+    {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
+     "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS"},
+    {Method::get, "/networks/{id}/stats", "How full a network is", "", 200, "Stats",
+     "NETWORK_NOT_FOUND"},
+    {Method::get, "/stats", "How full all networks are", "", 200, "[]Stats", ""},
+    {Method::get, "/allocations", "Active allocations, or all that ever were", "", 200,
+     "[]Allocation", "NETWORK_NOT_FOUND"},
+    {Method::post, "/allocations", "Allocate an address, or a block as one record",
+     "network_id cidr count hostname description tags ttl ttl_hours", 201, "Allocation",
+     "INVALID_FIELD NETWORK_NOT_FOUND NETWORK_FULL"},
+    {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
+     "ALLOCATION_NOT_FOUND"},
+    {Method::post, "/allocations/{id}/release", "Release an allocation", "", 204, "",
+     "ALLOCATION_NOT_FOUND ALREADY_RELEASED"},
+    {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry", ""},
+    {Method::get, "/health", "Ready to serve or not", "", 200, "Health", "NOT_READY"},
+    {Method::get, "/cluster/status", "What this node knows of its cluster", "", 200,
+     "ClusterStatus", "NOT_A_CLUSTER"},
+    {Method::post, "/cluster/nodes", "Add a node to the cluster", "node_id! addr!", 204, "",
+     "ALREADY_MEMBER CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
+    {Method::delete_, "/cluster/nodes/{id}", "Remove a node from the cluster", "", 204, "",
+     "NOT_A_MEMBER WOULD_LOSE_QUORUM CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
+};
+
+constexpr std::string_view text_schema = R"({"type":["string","null"],"maxLength":1024})";
+constexpr std::string_view count_schema =
+    R"({"oneOf":[{"type":"integer","minimum":1},{"type":"string","pattern":"^[1-9][0-9]*$"}]})";
+
+constexpr FieldText fields[] = {
+    {"addr", R"({"type":"string"})", "host:port, or [IPv6]:port, of the node's Raft port",
+     R"("node4.example.com:5004")"},
+    {"cidr", R"({"type":"string","examples":["192.168.1.0/24","2001:db8::/64"]})",
+     "A network without host bits set", R"("192.168.7.0/24")"},
+    {"count", count_schema, "Addresses in a row; a decimal string where beyond 2^53", "1"},
+    {"description", text_schema, "Free text", R"("Office network")"},
+    {"hostname", R"({"type":["string","null"],"maxLength":253,"pattern":"^[A-Za-z0-9._-]*$"})",
+     "The name of the host", R"("web-02")"},
+    {"network_id", R"({"type":["string","null"]})", "The id of a network; this or cidr",
+     R"("net-1")"},
+    {"node_id", count_schema, "The number of the node", "4"},
+    {"tags",
+     R"({"type":["array","null"],"maxItems":64,)"
+     R"("items":{"type":"string","minLength":1,"maxLength":128}})",
+     "Tags", R"(["production"])"},
+    {"ttl", R"({"type":["integer","null"],"minimum":1,"maximum":315360000})",
+     "Seconds until the lease ends", "3600"},
+    {"ttl_hours", R"({"type":["integer","null"],"minimum":1,"maximum":87600})",
+     "Hours until the lease ends", "24"},
+};
+
+constexpr FieldText parameters[] = {
+    {"all", R"({"type":"boolean","default":false})", "Also those that have ended", "true"},
+    {"cidr", R"({"type":"string"})", "Exactly this network", R"("192.168.1.0/24")"},
+    {"consistency", R"({"type":"string","enum":["linearizable","stale"],"default":"linearizable"})",
+     "stale answers at once from what the node has", R"("stale")"},
+    {"id", R"({"type":"string"})", "The id, such as net-1, alloc-7 or the number of a node", ""},
+    {"ip", R"({"type":"string"})", "Those that hold this address", R"("192.168.1.1")"},
+    {"limit", R"({"type":"integer","minimum":1,"maximum":10000,"default":100})", "At most so many",
+     "20"},
+    {"network_id", R"({"type":"string"})", "Of this network", R"("net-1")"},
+    {"X-Ipam-Min-Revision", R"({"type":"integer","minimum":0})",
+     "Wait until the node has applied this revision", ""},
+};
+
+// An object whose named properties are always there.
+constexpr SchemaText schemas[] = {
+    {"Index", R"({"type":"object","required":["service","version","routes"],"properties":{
+"service":{"type":"string"},"version":{"type":"string"},
+"routes":{"type":"array","items":{"type":"string"}}}})"},
+    {"OpenApi", R"({"type":"object","required":["openapi","info","paths"]})"},
+    {"Count", R"({"description":"A decimal string where beyond 2^53","oneOf":[
+{"type":"integer","minimum":0},{"type":"string","pattern":"^[0-9]+$"}]})"},
+    {"Time", R"({"type":"string","format":"date-time"})"},
+    {"TimeOrNull", R"({"type":["string","null"],"format":"date-time"})"},
+    {"Network", R"({"type":"object",
+"required":["id","cidr","description","tags","created_at","updated_at"],"properties":{
+"id":{"type":"string","pattern":"^net-[1-9][0-9]*$"},"cidr":{"type":"string"},
+"description":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
+"created_at":{"$ref":"#/components/schemas/Time"},
+"updated_at":{"$ref":"#/components/schemas/Time"}}})"},
+    {"Stats", R"({"type":"object","required":["network_id","total_ips","allocated_ips",
+"available_ips","reserved_ips","utilization_percent","first_available","last_allocated"],
+"properties":{"network_id":{"type":"string"},"cidr":{"type":"string"},
+"total_ips":{"$ref":"#/components/schemas/Count"},
+"allocated_ips":{"$ref":"#/components/schemas/Count"},
+"available_ips":{"$ref":"#/components/schemas/Count"},
+"reserved_ips":{"$ref":"#/components/schemas/Count"},
+"utilization_percent":{"type":"number","minimum":0,"maximum":100},
+"first_available":{"type":["string","null"]},"last_allocated":{"type":["string","null"]}}})"},
+    {"Allocation", R"({"type":"object","required":["id","network_id","ip","end_ip","hostname",
+"description","tags","status","allocated_at","expires_at","released_at"],"properties":{
+"id":{"type":"string","pattern":"^alloc-[1-9][0-9]*$"},"network_id":{"type":"string"},
+"ip":{"type":"string"},"end_ip":{"type":["string","null"]},"hostname":{"type":"string"},
+"description":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
+"status":{"type":"string","enum":["allocated","released","expired"]},
+"allocated_at":{"$ref":"#/components/schemas/Time"},
+"expires_at":{"$ref":"#/components/schemas/TimeOrNull"},
+"released_at":{"$ref":"#/components/schemas/TimeOrNull"}}})"},
+    {"AuditEntry", R"({"type":"object",
+"required":["id","timestamp","action","resource","details","user"],"properties":{
+"id":{"type":"string","pattern":"^audit-[1-9][0-9]*$"},
+"timestamp":{"$ref":"#/components/schemas/Time"},"action":{"type":"string"},
+"resource":{"type":"string"},"details":{"type":"string"},"user":{"type":"string"}}})"},
+    {"Health", R"({"type":"object",
+"required":["status","service","cluster_mode","version","uptime"],"properties":{
+"status":{"type":"string"},"service":{"type":"string"},"cluster_mode":{"type":"boolean"},
+"version":{"type":"string"},"uptime":{"type":"string"}}})"},
+    {"ClusterStatus", R"({"type":"object","required":["node_id","cluster_id","role","raft_state",
+"has_leader","leader_id","term","commit_index","applied_index","last_log_index","snapshot_index",
+"members"],"properties":{"node_id":{"type":"integer"},"cluster_id":{"type":"integer"},
+"role":{"type":"string"},"raft_state":{"type":"string"},"has_leader":{"type":"boolean"},
+"leader_id":{"type":"integer"},"term":{"type":"integer"},"commit_index":{"type":"integer"},
+"applied_index":{"type":"integer"},"last_log_index":{"type":"integer"},
+"snapshot_index":{"type":"integer"},
+"members":{"type":"array","items":{"$ref":"#/components/schemas/Member"}}}})"},
+    {"Member", R"({"type":"object",
+"required":["node_id","addr","role","voter","match_index","lag","last_heard_ms"],"properties":{
+"node_id":{"type":"integer"},"addr":{"type":"string"},"role":{"type":"string"},
+"voter":{"type":"boolean"},"match_index":{"type":["integer","null"]},
+"lag":{"type":["integer","null"]},"last_heard_ms":{"type":["integer","null"]}}})"},
+    {"Problem", R"({"type":"object",
+"required":["type","title","status","detail","error","code","reason"],"properties":{
+"type":{"type":"string"},"title":{"type":"string"},"status":{"type":["integer","string"]},
+"detail":{"type":"string"},"error":{"type":"string"},"code":{"type":"integer"},
+"reason":{"type":"string"}}})"},
+};
+
+}  // namespace
+
+std::span<const OperationText> operation_texts() { return operations; }
+std::span<const FieldText> field_texts() { return fields; }
+std::span<const FieldText> parameter_texts() { return parameters; }
+std::span<const SchemaText> schema_texts() { return schemas; }
+
+}  // namespace api

@@ -1,0 +1,23 @@
+// The routes as data: route() serves by them, openapi.json is written from them.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "api/handlers.hpp"
+
+namespace api {
+
+// `parameters` ends at the first empty one. Routes that read data also know "consistency".
+struct Route {
+  http::Method method;
+  std::string_view pattern;  // below /api/v1; {id} stands for one segment
+  Handler* handler;
+  bool reads_data = false;
+  std::array<std::string_view, 3> parameters{};
+};
+
+std::span<const Route> route_table();
+
+}  // namespace api
