@@ -97,6 +97,7 @@ const Network& AddressPlan::add_network(Network network) {
   if (parent != nullptr) delegate(*parent, prefix);
   const bool is_inserted = tree_.insert(prefix, &state);
   ASSERT(is_inserted);
+  journal_.note([id](AddressPlan& plan) { plan.remove_network(id); });
   return state.network;
 }
 
@@ -104,6 +105,8 @@ void AddressPlan::remove_network(NetworkId id) {
   const auto it = networks_.find(id);
   ASSERT(it != networks_.end() && it->second.allocations.empty());
   const Prefix prefix = it->second.network.prefix;
+  if (journal_.is_open())
+    journal_.note([network = it->second.network](AddressPlan& plan) { plan.add_network(network); });
   tree_.erase(prefix);
   networks_.erase(it);
   NetworkState* const parent = tree_.parent_of(prefix);
@@ -127,6 +130,7 @@ const Allocation& AddressPlan::add_allocation(Allocation allocation) {
   state.allocations.insert(&added);
   state.allocated += added.last.value - added.first.value + 1;
   if (added.expires_at) leases_.insert({*added.expires_at, id});
+  journal_.note([id](AddressPlan& plan) { plan.remove_allocation(id); });
   return added;
 }
 
@@ -141,6 +145,8 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   if (allocation.expires_at) leases_.erase({*allocation.expires_at, id});
   Allocation removed = std::move(it->second);
   allocations_.erase(it);
+  if (journal_.is_open())
+    journal_.note([removed](AddressPlan& plan) { plan.add_allocation(removed); });
   return removed;
 }
 

@@ -14,6 +14,7 @@
 #include "ipam/address_set.hpp"
 #include "ipam/model.hpp"
 #include "ipam/prefix_tree.hpp"
+#include "ipam/undo_journal.hpp"
 
 namespace ipam {
 
@@ -66,6 +67,10 @@ class AddressPlan {
   // REQUIRES: it exists.
   Allocation remove_allocation(AllocationId id);
 
+  // Each add_, remove_ and replace_ notes its inverse in it, so that all can be taken back. Nothing
+  // else changes the plan.
+  UndoJournal<AddressPlan>& journal() { return journal_; }
+
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
   const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
   const std::set<Lease>& leases() const { return leases_; }  // by when they end
@@ -75,6 +80,7 @@ class AddressPlan {
   PrefixTree<NetworkState> tree_;  // points into networks_
   std::map<AllocationId, Allocation> allocations_;
   std::set<Lease> leases_;
+  UndoJournal<AddressPlan> journal_;
 };
 
 }  // namespace ipam

@@ -58,6 +58,22 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
   return applied;
 }
 
+Outcome StateMachine::preview(Revision revision, TimeMs timestamp, const Command& command) {
+  if (auto error = check_limits(command)) return std::move(*error);
+  AddressPlan& plan = implementation_->plan;
+  Counters& counters = implementation_->counters;
+  const Counters counters_before = counters;
+  const auto mark = plan.journal().begin();
+  counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
+  std::vector<Change> changes;
+  Decision decision{plan, counters, revision, command.actor, changes};
+  Outcome outcome =
+      std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+  plan.journal().rollback(mark, plan);
+  counters = counters_before;
+  return outcome;
+}
+
 const Network* StateMachine::network(NetworkId id) const {
   const NetworkState* state = implementation_->plan.network(id);
   return state != nullptr ? &state->network : nullptr;

@@ -26,6 +26,9 @@ class StateMachine {
   // clock is the greatest one so far. An Outcome of Error changes nothing but the clock.
   Applied apply(Revision revision, TimeMs timestamp, const Command& command);
 
+  // What apply() would give as the outcome; everything is as before then, the clock too.
+  Outcome preview(Revision revision, TimeMs timestamp, const Command& command);
+
   // ---- queries; O(log n) where not said otherwise ----
   const Network* network(NetworkId id) const;       // nullptr: no such network
   const Network* network(const Prefix& prefix) const;

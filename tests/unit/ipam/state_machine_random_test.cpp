@@ -193,8 +193,14 @@ class Comparison {
     const auto decoded = decode_command(encode(command));
     REQUIRE(decoded);
     ++revision_;
+    const Counters counters_before = machine_.counters();
+    const std::uint64_t digest_before = machine_.digest();
+    const Outcome previewed = machine_.preview(Revision(revision_), now_, command);
+    REQUIRE(machine_.digest() == digest_before);
+    REQUIRE(machine_.counters() == counters_before);
     const Applied applied = machine_.apply(Revision(revision_), now_, command);
     REQUIRE(applied == twin_.apply(Revision(revision_), now_, *decoded));
+    REQUIRE(previewed == applied.outcome);
     if (std::holds_alternative<Error>(applied.outcome)) REQUIRE(applied.changes.empty());
     stored_.follow(applied.changes);
     return applied.outcome;

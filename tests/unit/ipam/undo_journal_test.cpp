@@ -1,0 +1,153 @@
+// Changes of an address plan that are taken back: everything is then as it was, free runs included.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "base/random.hpp"
+#include "ipam/address_plan.hpp"
+
+namespace {
+
+using namespace ipam;
+
+// All of the plan as text, with the free runs of each network one by one.
+std::string dump(const AddressPlan& plan) {
+  std::string text;
+  for (const auto& [id, state] : plan.networks()) {
+    state.free.check_invariants();
+    text += to_string(id) + " " + to_string(state.network.prefix) + " runs " +
+            std::to_string(state.free.run_count()) + " free";
+    for (U128 v = state.usable.first.value; v <= state.usable.last.value; ++v)
+      if (state.free.is_free(v, v)) text += " " + to_string(v);
+    text += " held";
+    for (const Allocation* held : state.allocations) text += " " + to_string(held->id);
+    const auto* parent = plan.parent_of(state.network.prefix);
+    text += " allocated " + to_string(state.allocated) + " in " +
+            (parent == nullptr ? "none" : to_string(parent->network.id)) + "\n";
+  }
+  for (const auto& [id, allocation] : plan.allocations())
+    text += to_string(id) + " " + to_string(allocation.first) + " " + allocation.hostname + "\n";
+  for (const Lease& lease : plan.leases())
+    text += "lease " + to_string(lease.id) + " " + std::to_string(lease.expires_at) + "\n";
+  return text;
+}
+
+class RandomPlan {
+ public:
+  explicit RandomPlan(std::uint64_t seed) : random_(seed) {}
+
+  AddressPlan plan;
+
+  void change() {
+    const std::uint64_t choice = random_.below(10);
+    if (choice < 3)
+      add_network();
+    else if (choice < 4)
+      remove_network();
+    else if (choice < 8)
+      add_allocation();
+    else
+      remove_allocation();
+  }
+
+  // Random changes, some of them in transactions within this one that end one way or the other.
+  void changes(int depth) {
+    for (std::uint64_t i = 0; i < random_.between(1, 12); ++i) {
+      if (depth == 0 || random_.chance(80)) {
+        change();
+        continue;
+      }
+      const std::string before = dump(plan);
+      const auto mark = plan.journal().begin();
+      changes(depth - 1);
+      if (random_.chance(50)) {
+        plan.journal().commit(mark);
+      } else {
+        plan.journal().rollback(mark, plan);
+        REQUIRE(dump(plan) == before);
+      }
+    }
+  }
+
+ private:
+  void add_network() {
+    Network network;
+    network.id = NetworkId(++next_id_);
+    network.prefix.base = *parse_address("10.0.0.0");
+    network.prefix.base.value += random_.below(256);
+    network.prefix.length = static_cast<int>(random_.between(24, 32));
+    network.prefix.base.value &= network.prefix.mask();
+    const Prefix& prefix = network.prefix;
+    if (plan.network(prefix) != nullptr) return;
+    const NetworkState* parent = plan.parent_of(prefix);
+    if (parent && parent->first_allocation_in(prefix.base.value, prefix.last().value)) return;
+    plan.add_network(std::move(network));
+  }
+
+  void remove_network() {
+    const NetworkState* state = some_network();
+    if (state && state->allocations.empty()) plan.remove_network(state->network.id);
+  }
+
+  void add_allocation() {
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    const std::uint64_t count = random_.chance(60) ? 1 : random_.between(2, 9);
+    const auto first = state->free.first_fit(count);
+    if (!first) return;
+    Allocation allocation;
+    allocation.id = AllocationId(++next_id_);
+    allocation.network_id = state->network.id;
+    allocation.first = {Family::ipv4, *first};
+    allocation.last = {Family::ipv4, *first + (count - 1)};
+    allocation.hostname = "host-" + std::to_string(next_id_);
+    if (random_.chance(40)) allocation.expires_at = static_cast<TimeMs>(random_.below(100));
+    plan.add_allocation(std::move(allocation));
+  }
+
+  void remove_allocation() {
+    const auto& all = plan.allocations();
+    if (all.empty()) return;
+    const auto it = std::next(all.begin(), static_cast<long>(random_.below(all.size())));
+    plan.remove_allocation(it->first);
+  }
+
+  const NetworkState* some_network() {
+    const auto& all = plan.networks();
+    if (all.empty()) return nullptr;
+    return &std::next(all.begin(), static_cast<long>(random_.below(all.size())))->second;
+  }
+
+  base::Random random_;
+  std::uint64_t next_id_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("random changes that are taken back leave the plan as it was, however they nest") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    RandomPlan random(seed);
+    for (int round = 0; round < 40; ++round) {
+      CAPTURE(round);
+      random.changes(3);
+    }
+  }
+}
+
+TEST_CASE("a closed journal keeps nothing, a commit ends the outermost one") {
+  AddressPlan plan;
+  CHECK_FALSE(plan.journal().is_open());
+  const auto outer = plan.journal().begin();
+  const auto inner = plan.journal().begin();
+  Network network;
+  network.id = NetworkId(1);
+  network.prefix = *parse_prefix("10.0.0.0/24");
+  plan.add_network(network);
+  plan.journal().commit(inner);
+  CHECK(plan.journal().is_open());
+  CHECK(plan.network(NetworkId(1)) != nullptr);
+  plan.journal().rollback(outer, plan);
+  CHECK(plan.network(NetworkId(1)) == nullptr);
+  CHECK_FALSE(plan.journal().is_open());
+}
