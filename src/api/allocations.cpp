@@ -2,8 +2,6 @@
 // from state.db.
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "api/handlers.hpp"
 #include "api/json.hpp"
 #include "api/problems.hpp"
@@ -12,9 +10,6 @@
 namespace api {
 
 namespace {
-
-constexpr std::uint64_t count_max = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t seconds_per_hour = 3600;
 
 struct Filter {
   std::optional<ipam::NetworkId> network_id;
@@ -25,13 +20,6 @@ struct Filter {
     return !ip || (allocation.first <= *ip && *ip <= allocation.last);
   }
 };
-
-std::string allocation_json(const ipam::Allocation& allocation) {
-  std::string body;
-  JsonWriter json(body);
-  write_allocation(json, allocation);
-  return body;
-}
 
 http::Response render_active(const ipam::StateMachine& state, const Filter& filter) {
   if (filter.network_id && !state.network(*filter.network_id))
@@ -68,52 +56,9 @@ http::Response render_ever(const ipam::HistoryAnswer& answer, const Filter& filt
   return json_response(200, std::move(body));
 }
 
-http::Response render_created_allocation(const ipam::Outcome& outcome) {
-  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  const auto* allocation = std::get_if<ipam::Allocation>(&outcome);
-  ASSERT(allocation);
-  return created("/api/v1/allocations/" + ipam::to_string(allocation->id),
-                 allocation_json(*allocation));
-}
-
 http::Response render_released(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   return no_content();
-}
-
-// The seconds of "ttl" or "ttl_hours".
-std::optional<std::uint64_t> read_ttl(Fields& fields) {
-  if (fields.has("ttl") && fields.has("ttl_hours")) {
-    fields.complain(Problem::invalid_field, "give either ttl (seconds) or ttl_hours, not both");
-    return std::nullopt;
-  }
-  const auto hours = fields.whole_number("ttl_hours", ipam::ttl_seconds_max / seconds_per_hour);
-  if (hours) return *hours * seconds_per_hour;
-  return fields.whole_number("ttl", ipam::ttl_seconds_max);
-}
-
-// The network of "network_id" or "cidr": exactly one. An id that cannot exist is a 404 like one
-// that does not.
-void read_network(Fields& fields, ipam::Allocate& command) {
-  // Clients that always send both leave the other one empty.
-  const std::string id_text = fields.unchecked_text("network_id").value_or("");
-  const std::string cidr = fields.unchecked_text("cidr").value_or("");
-  if (fields.problem()) return;
-  if (!id_text.empty() && !cidr.empty())
-    return fields.complain(Problem::invalid_field, "give either network_id or cidr, not both");
-  if (id_text.empty() && cidr.empty())
-    return fields.complain(Problem::invalid_field, "either network_id or cidr is required");
-  if (!cidr.empty()) {
-    const auto prefix = parse_cidr(cidr);
-    if (!prefix) return fields.complain(Problem::invalid_cidr, prefix.error());
-    command.network = *prefix;
-    return;
-  }
-  const auto id = ipam::parse_network_id(id_text);
-  if (!id)
-    return fields.complain(Problem::network_not_found,
-                           "network not found: " + id_text.substr(0, quoted_bytes_max));
-  command.network = *id;
 }
 
 }  // namespace
@@ -148,21 +93,6 @@ Body list_allocations(const Call& call) {
               }};
 }
 
-Body create_allocation(const Call& call) {
-  auto fields = Fields::read(call.request, {"network_id", "cidr", "count", "hostname",
-                                            "description", "tags", "ttl", "ttl_hours"});
-  if (!fields) return Answer{std::move(fields.error())};
-  ipam::Allocate command;
-  command.count = fields->whole_number("count", count_max).value_or(1);
-  command.hostname = fields->hostname("hostname");
-  command.description = fields->text("description", ipam::description_bytes_max);
-  command.tags = fields->tags("tags");
-  command.ttl_seconds = read_ttl(*fields);
-  read_network(*fields, command);
-  if (fields->problem()) return Answer{*fields->problem()};
-  return Write{{.body = std::move(command)}, render_created_allocation};
-}
-
 Body get_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
@@ -179,9 +109,11 @@ Body get_allocation(const Call& call) {
 Body release_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
-  const auto fields = Fields::read(call.request, {});
+  auto fields = Fields::read_or_empty(call.request, {"fence"});
   if (!fields) return Answer{fields.error()};
-  return Write{{.body = ipam::Release{*id}}, render_released};
+  const auto fence = fields->whole_number("fence", UINT64_MAX);
+  if (fields->problem()) return Answer{*fields->problem()};
+  return Write{{.body = ipam::Release{*id, fence}}, render_released};
 }
 
 }  // namespace api

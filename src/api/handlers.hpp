@@ -29,7 +29,7 @@ Body delete_network(const Call& call);
 Body get_network_stats(const Call& call);
 Body list_stats(const Call& call);
 
-// allocations.cpp
+// allocations.cpp; create_allocation.cpp
 Body list_allocations(const Call& call);
 Body create_allocation(const Call& call);
 Body get_allocation(const Call& call);

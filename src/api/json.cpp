@@ -228,6 +228,12 @@ base::Result<Fields, http::Response> Fields::read(const http::Request& request,
   return Fields(std::move(*object));
 }
 
+base::Result<Fields, http::Response> Fields::read_or_empty(
+    const http::Request& request, std::initializer_list<std::string_view> known) {
+  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return Fields({});
+  return read(request, known);
+}
+
 const json::value* Fields::find(std::string_view name) const {
   const json::value* value = object_.if_contains({name.data(), name.size()});
   return value && !value->is_null() ? value : nullptr;
@@ -265,33 +271,81 @@ std::string Fields::hostname(std::string_view name) {
   return value;
 }
 
-std::vector<std::string> Fields::tags(std::string_view name) {
-  std::vector<std::string> tags;
+std::vector<std::string> Fields::texts(std::string_view name, std::size_t elements_max) {
+  std::vector<std::string> texts;
   const json::value* value = find(name);
-  if (!value) return tags;
+  if (!value) return texts;
   const json::array* array = value->if_array();
   if (!array) {
     complain(Problem::invalid_field,
              fmt::format("\"{}\" must be an array of strings, not {}", name, kind_name(*value)));
-    return tags;
+    return texts;
   }
-  if (array->size() > ipam::tags_max) {
+  if (array->size() > elements_max) {
     complain(Problem::invalid_field, fmt::format("{} must have at most {} elements, not {}", name,
-                                                 ipam::tags_max, array->size()));
-    return tags;
+                                                 elements_max, array->size()));
+    return texts;
   }
-  for (std::size_t i = 0; i < array->size() && !problem_; ++i) {
-    const std::string element = fmt::format("{}[{}]", name, i);
-    const json::string* tag = (*array)[i].if_string();
-    if (!tag) {
-      complain(Problem::invalid_field, fmt::format("\"{}\" must be a string, not {}", element,
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    const json::string* text = (*array)[i].if_string();
+    if (!text) {
+      complain(Problem::invalid_field, fmt::format("\"{}[{}]\" must be a string, not {}", name, i,
                                                    kind_name((*array)[i])));
       break;
     }
-    tags.emplace_back(tag->data(), tag->size());
-    complain(check_tag(element, tags.back()));
+    texts.emplace_back(text->data(), text->size());
   }
+  return texts;
+}
+
+std::vector<std::string> Fields::tags(std::string_view name) {
+  std::vector<std::string> tags = texts(name, ipam::tags_max);
+  for (std::size_t i = 0; i < tags.size() && !problem_; ++i)
+    complain(check_tag(fmt::format("{}[{}]", name, i), tags[i]));
   return tags;
+}
+
+ipam::Metadata Fields::metadata(std::string_view name) {
+  ipam::Metadata metadata;
+  const json::value* value = find(name);
+  if (!value) return metadata;
+  const json::object* object = value->if_object();
+  if (!object) {
+    complain(Problem::invalid_field,
+             fmt::format("\"{}\" must be an object of strings, not {}", name, kind_name(*value)));
+    return metadata;
+  }
+  if (object->size() > ipam::metadata_entries_max)
+    complain(Problem::invalid_field, fmt::format("{} must have at most {} entries, not {}", name,
+                                                 ipam::metadata_entries_max, object->size()));
+  for (const auto& member : *object) {
+    if (problem_) break;
+    const std::string_view key(member.key().data(), member.key().size());
+    const json::string* text = member.value().if_string();
+    if (!text) {
+      complain(Problem::invalid_field,
+               fmt::format("a value of \"{}\" must be a string, not {}", name,
+                           kind_name(member.value())));
+      break;
+    }
+    const std::string_view content(text->data(), text->size());
+    if (key.empty() || key.size() > ipam::metadata_key_bytes_max)
+      complain(Problem::invalid_field, fmt::format("a key of \"{}\" must have 1 to {} bytes", name,
+                                                   ipam::metadata_key_bytes_max));
+    complain(check_tag("a key of metadata", key));
+    complain(check_text("a value of metadata", content, ipam::metadata_value_bytes_max));
+    metadata.emplace(key, content);
+  }
+  return metadata;
+}
+
+std::optional<bool> Fields::boolean(std::string_view name) {
+  const json::value* value = find(name);
+  if (!value) return std::nullopt;
+  if (const bool* flag = value->if_bool()) return *flag;
+  complain(Problem::invalid_field,
+           fmt::format("\"{}\" must be true or false, not {}", name, kind_name(*value)));
+  return std::nullopt;
 }
 
 std::optional<std::uint64_t> Fields::whole_number(std::string_view name, std::uint64_t max) {

@@ -15,11 +15,12 @@
 #include "api/text.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
+#include "ipam/model.hpp"
 
 namespace api {
 
 inline constexpr std::size_t json_depth_max = 16;  // bounds the parser's stack
-// The largest valid body has some 9 KiB of text; with every byte as \u00XX it still fits.
+// The largest valid body has some 40 KiB of text, half of it addresses to leave out.
 inline constexpr std::size_t json_body_bytes_max = 64 * 1024;
 
 // RFC 8259 without extensions; also refuses invalid UTF-8, a key given twice, depth beyond
@@ -35,12 +36,20 @@ class Fields {
   static base::Result<Fields, http::Response> read(const http::Request& request,
                                                    std::initializer_list<std::string_view> known);
 
+  // The same for a route whose fields are all optional: no body at all is an empty object.
+  static base::Result<Fields, http::Response> read_or_empty(
+      const http::Request& request, std::initializer_list<std::string_view> known);
+
   bool has(std::string_view name) const;
 
   // Empty where the field is left out.
   std::string text(std::string_view name, std::size_t bytes_max);
   std::string hostname(std::string_view name);
   std::vector<std::string> tags(std::string_view name);
+  // An object of strings, within the limits of ipam/model.hpp.
+  ipam::Metadata metadata(std::string_view name);
+  std::vector<std::string> texts(std::string_view name, std::size_t elements_max);
+  std::optional<bool> boolean(std::string_view name);
   // Of any content: for values that have a parser of their own.
   std::optional<std::string> unchecked_text(std::string_view name);
   // From 1 to `max`, as a JSON number or as a decimal string (for those beyond 2^53).

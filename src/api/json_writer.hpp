@@ -37,6 +37,14 @@ class JsonWriter {
     comma_needed_ = false;
   }
 
+  // A name that a client chose.
+  void text_key(std::string_view name) {
+    comma();
+    append_json_string(out_, name);
+    out_ += ':';
+    comma_needed_ = false;
+  }
+
   void text(std::string_view value) {
     comma();
     append_json_string(out_, value);

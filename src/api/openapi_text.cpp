@@ -21,12 +21,15 @@ constexpr OperationText operations[] = {
     {Method::get, "/allocations", "Active allocations, or all that ever were", "", 200,
      "[]Allocation", "NETWORK_NOT_FOUND"},
     {Method::post, "/allocations", "Allocate an address, or a block as one record",
-     "network_id cidr count hostname description tags ttl ttl_hours", 201, "Allocation",
-     "INVALID_FIELD NETWORK_NOT_FOUND NETWORK_FULL"},
+     "network_id cidr count hostname description tags ttl ttl_hours ip force range_start range_end "
+     "exclude align contiguous strategy unique_hostname owner metadata",
+     201, "Allocations",
+     "INVALID_FIELD NETWORK_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE ADDRESS_NOT_USABLE "
+     "HOSTNAME_IN_USE"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
      "ALLOCATION_NOT_FOUND"},
-    {Method::post, "/allocations/{id}/release", "Release an allocation", "", 204, "",
-     "ALLOCATION_NOT_FOUND ALREADY_RELEASED"},
+    {Method::post, "/allocations/{id}/release", "Release an allocation", "fence", 204, "",
+     "ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE"},
     {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry", ""},
     {Method::get, "/health", "Ready to serve or not", "", 200, "Health", "NOT_READY"},
     {Method::get, "/cluster/status", "What this node knows of its cluster", "", 200,
@@ -41,7 +44,31 @@ constexpr std::string_view text_schema = R"({"type":["string","null"],"maxLength
 constexpr std::string_view count_schema =
     R"({"oneOf":[{"type":"integer","minimum":1},{"type":"string","pattern":"^[1-9][0-9]*$"}]})";
 
+constexpr std::string_view address_schema = R"({"type":["string","null"]})";
+constexpr std::string_view flag_schema = R"({"type":["boolean","null"]})";
+
 constexpr FieldText fields[] = {
+    {"align", count_schema, "A power of two: the first address is a multiple of it", "16"},
+    {"contiguous", flag_schema, "false: count records of one address each, answered as an array",
+     "true"},
+    {"exclude", R"({"type":["array","null"],"maxItems":256,"items":{"type":"string"}})",
+     "Addresses, ranges such as 10.0.0.5-10.0.0.9, or CIDRs that are not to be taken",
+     R"(["192.168.1.10-192.168.1.19"])"},
+    {"fence", count_schema, "The fence of the allocation: another is refused", "1"},
+    {"force", flag_schema, "With ip: also an address that is kept from being handed out by itself",
+     "false"},
+    {"ip", address_schema, "This address, or the start of the block", R"("192.168.1.20")"},
+    {"metadata",
+     R"({"type":["object","null"],"maxProperties":32,)"
+     R"("additionalProperties":{"type":"string","maxLength":256}})",
+     "Texts of the client's own", R"({"rack":"7"})"},
+    {"owner", R"({"type":["string","null"],"maxLength":253})", "Whose it is", R"("team-web")"},
+    {"range_end", address_schema, "Not above this address", R"("192.168.1.200")"},
+    {"range_start", address_schema, "Not below this address", R"("192.168.1.100")"},
+    {"strategy",
+     R"({"type":["string","null"],"enum":["first","last","random","sparse","sticky",null]})",
+     "Which of the free addresses", R"("first")"},
+    {"unique_hostname", flag_schema, "Refuse a hostname that the network has already", "false"},
     {"addr", R"({"type":"string"})", "host:port, or [IPv6]:port, of the node's Raft port",
      R"("node4.example.com:5004")"},
     {"cidr", R"({"type":"string","examples":["192.168.1.0/24","2001:db8::/64"]})",
@@ -103,14 +130,19 @@ constexpr SchemaText schemas[] = {
 "utilization_percent":{"type":"number","minimum":0,"maximum":100},
 "first_available":{"type":["string","null"]},"last_allocated":{"type":["string","null"]}}})"},
     {"Allocation", R"({"type":"object","required":["id","network_id","ip","end_ip","hostname",
-"description","tags","status","allocated_at","expires_at","released_at"],"properties":{
+"description","tags","status","allocated_at","expires_at","released_at","fence"],"properties":{
 "id":{"type":"string","pattern":"^alloc-[1-9][0-9]*$"},"network_id":{"type":"string"},
 "ip":{"type":"string"},"end_ip":{"type":["string","null"]},"hostname":{"type":"string"},
 "description":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
 "status":{"type":"string","enum":["allocated","released","expired"]},
 "allocated_at":{"$ref":"#/components/schemas/Time"},
 "expires_at":{"$ref":"#/components/schemas/TimeOrNull"},
-"released_at":{"$ref":"#/components/schemas/TimeOrNull"}}})"},
+"released_at":{"$ref":"#/components/schemas/TimeOrNull"},
+"fence":{"$ref":"#/components/schemas/Count"},"owner":{"type":"string"},
+"metadata":{"type":"object","additionalProperties":{"type":"string"}}}})"},
+    {"Allocations", R"({"description":"An array where contiguous is false","oneOf":[
+{"$ref":"#/components/schemas/Allocation"},
+{"type":"array","items":{"$ref":"#/components/schemas/Allocation"}}]})"},
     {"AuditEntry", R"({"type":"object",
 "required":["id","timestamp","action","resource","details","user"],"properties":{
 "id":{"type":"string","pattern":"^audit-[1-9][0-9]*$"},

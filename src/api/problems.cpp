@@ -24,6 +24,11 @@ constexpr std::array table{
     ProblemRow{P::child_holds_allocations, 409, "CHILD_HOLDS_ALLOCATIONS",
                "Addresses are in use by another network"},
     ProblemRow{P::already_released, 409, "ALREADY_RELEASED", "Allocation is released already"},
+    ProblemRow{P::address_in_use, 409, "ADDRESS_IN_USE", "Address is in use"},
+    ProblemRow{P::address_not_usable, 409, "ADDRESS_NOT_USABLE",
+               "Address cannot be handed out by this network"},
+    ProblemRow{P::hostname_in_use, 409, "HOSTNAME_IN_USE", "Hostname is in use"},
+    ProblemRow{P::stale_fence, 409, "STALE_FENCE", "Fence is not the allocation's"},
     ProblemRow{P::invalid_argument, 400, "INVALID_ARGUMENT", "Invalid argument"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
@@ -122,6 +127,10 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::network_has_allocations: return P::network_has_allocations;
     case ipam::ErrorCode::child_holds_allocations: return P::child_holds_allocations;
     case ipam::ErrorCode::already_released: return P::already_released;
+    case ipam::ErrorCode::address_in_use: return P::address_in_use;
+    case ipam::ErrorCode::address_not_usable: return P::address_not_usable;
+    case ipam::ErrorCode::hostname_in_use: return P::hostname_in_use;
+    case ipam::ErrorCode::stale_fence: return P::stale_fence;
     case ipam::ErrorCode::invalid_argument: return P::invalid_argument;
   }
   UNREACHABLE();

@@ -23,6 +23,10 @@ enum class Problem : std::uint8_t {
   network_has_allocations,
   child_holds_allocations,
   already_released,
+  address_in_use,
+  address_not_usable,
+  hostname_in_use,
+  stale_fence,
   invalid_argument,
   // The request is wrong in itself.
   invalid_json,

@@ -67,6 +67,18 @@ void write_service(JsonWriter& json, const NodeStatus& status) {
   json.text("uptime", duration_text(status.uptime_seconds));
 }
 
+void write_extras(JsonWriter& json, const ipam::AllocationExtras& extras) {
+  if (!extras.owner.empty()) json.text("owner", extras.owner);
+  if (extras.metadata.empty()) return;
+  json.key("metadata");
+  json.begin_object();
+  for (const auto& [key, value] : extras.metadata) {
+    json.text_key(key);
+    json.text(value);
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 void write_network(JsonWriter& json, const ipam::Network& network) {
@@ -96,7 +108,16 @@ void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
   json.text("allocated_at", ipam::to_rfc3339(allocation.allocated_at));
   write_time_or_null(json, "expires_at", allocation.expires_at);
   write_time_or_null(json, "released_at", allocation.released_at);
+  json.count("fence", allocation.fence());
+  if (allocation.extras) write_extras(json, *allocation.extras);
   json.end_object();
+}
+
+std::string allocation_json(const ipam::Allocation& allocation) {
+  std::string body;
+  JsonWriter json(body);
+  write_allocation(json, allocation);
+  return body;
 }
 
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {

@@ -18,6 +18,7 @@ inline constexpr std::size_t allocation_bytes_typical = 320;
 
 void write_network(JsonWriter& json, const ipam::Network& network);
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation);
+std::string allocation_json(const ipam::Allocation& allocation);
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry);
 // `cidr` is shown where it is not empty: in the list of all networks' stats.
 void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_view cidr = {});

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/assert.hpp"
+#include "ipam/digest.hpp"
 
 namespace ipam {
 
@@ -31,6 +32,24 @@ void delegate(NetworkState& parent, const Prefix& child) {
 void take_back(NetworkState& parent, const Prefix& child) {
   if (const auto range = delegated_range(parent, child))
     parent.free.give_back(range->first, range->last);
+}
+
+char lower_case(char c) {
+  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+std::uint64_t hash_of(std::string_view hostname) {
+  std::string text(hostname);
+  std::transform(text.begin(), text.end(), text.begin(), lower_case);
+  Digest digest;
+  digest.add(std::string_view(text));
+  return digest.value();
+}
+
+// RFC 4343: ASCII letters of either case are alike.
+bool same_hostname(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower_case(x) == lower_case(y); });
 }
 
 }  // namespace
@@ -116,6 +135,23 @@ void AddressPlan::remove_network(NetworkId id) {
       prefix, [&](const NetworkState& child) { delegate(*parent, child.network.prefix); });
 }
 
+const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view hostname) {
+  NetworkState& state = networks_.at(id);
+  if (!state.hostnames) {
+    state.hostnames = std::make_unique<HostnameIndex>();
+    for (const Allocation* allocation : state.allocations)
+      if (!allocation->hostname.empty())
+        state.hostnames->emplace(hash_of(allocation->hostname), allocation->id);
+  }
+  const std::uint64_t hash = hash_of(hostname);
+  for (auto it = state.hostnames->lower_bound({hash, AllocationId()});
+       it != state.hostnames->end() && it->first == hash; ++it) {
+    const Allocation& holder = allocations_.at(it->second);
+    if (same_hostname(holder.hostname, hostname)) return &holder;
+  }
+  return nullptr;
+}
+
 const Allocation& AddressPlan::add_allocation(Allocation allocation) {
   const AllocationId id = allocation.id;
   const auto network = networks_.find(allocation.network_id);
@@ -129,6 +165,8 @@ const Allocation& AddressPlan::add_allocation(Allocation allocation) {
   state.free.take(added.first.value, added.last.value);
   state.allocations.insert(&added);
   state.allocated += added.last.value - added.first.value + 1;
+  if (state.hostnames && !added.hostname.empty())
+    state.hostnames->emplace(hash_of(added.hostname), id);
   if (added.expires_at) leases_.insert({*added.expires_at, id});
   journal_.note([id](AddressPlan& plan) { plan.remove_allocation(id); });
   return added;
@@ -142,6 +180,8 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   state.allocations.erase(&allocation);
   state.allocated -= allocation.last.value - allocation.first.value + 1;
   state.free.give_back(allocation.first.value, allocation.last.value);
+  if (state.hostnames && !allocation.hostname.empty())
+    state.hostnames->erase({hash_of(allocation.hostname), id});
   if (allocation.expires_at) leases_.erase({*allocation.expires_at, id});
   Allocation removed = std::move(it->second);
   allocations_.erase(it);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -27,6 +28,9 @@ struct ByAddress {
   bool operator()(U128 a, const Allocation* b) const { return a < b->first.value; }
 };
 
+// Allocations by the hash of their hostname in lower case.
+using HostnameIndex = std::set<std::pair<std::uint64_t, AllocationId>>;
+
 struct NetworkState {
   explicit NetworkState(Network n);
 
@@ -35,6 +39,8 @@ struct NetworkState {
   AddressSet free;
   std::set<const Allocation*, ByAddress> allocations;
   U128 allocated = 0;  // addresses in `allocations`
+  // Only from the first request for a unique hostname on: most networks never need it.
+  std::unique_ptr<HostnameIndex> hostnames;
 
   // The lowest allocation that holds an address of [first, last].
   const Allocation* first_allocation_in(U128 first, U128 last) const;
@@ -61,6 +67,10 @@ class AddressPlan {
   const Network& add_network(Network network);
   // Its children go to its parent. REQUIRES: it exists and has no allocations.
   void remove_network(NetworkId id);
+
+  // The allocation of the network that has this hostname, in whatever case; the oldest of several.
+  // The first call for a network makes its index, in O(n log n) of its allocations.
+  const Allocation* hostname_holder(NetworkId id, std::string_view hostname);
 
   // REQUIRES: the id is new, the network exists and all the addresses are free in it.
   const Allocation& add_allocation(Allocation allocation);

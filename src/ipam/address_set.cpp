@@ -1,11 +1,51 @@
 #include "ipam/address_set.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include "base/assert.hpp"
 
 namespace ipam {
+
+namespace {
+
+int trailing_zeros(U128 value) {
+  const auto low = static_cast<std::uint64_t>(value);
+  if (low != 0) return std::countr_zero(low);
+  return 64 + std::countr_zero(static_cast<std::uint64_t>(value >> 64));
+}
+
+int highest_bit(U128 value) {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  if (high != 0) return 127 - std::countl_zero(high);
+  return 63 - std::countl_zero(static_cast<std::uint64_t>(value));
+}
+
+// The greatest k for which a multiple of 2^k lies in [first, last]: the bit up to which first - 1
+// and last agree is where a number between them can end in zeros.
+std::uint8_t best_alignment(U128 first, U128 last) {
+  if (first == 0) return 128;
+  return static_cast<std::uint8_t>(
+      first == last ? trailing_zeros(first) : highest_bit((first - 1) ^ last));
+}
+
+std::optional<U128> fit_in_run(const FreeRun& run, const Fit& wanted, bool lowest) {
+  const U128 first = std::max(run.first, wanted.first);
+  const U128 last = std::min(run.last, wanted.last);
+  if (first > last || last - first < wanted.count - 1) return std::nullopt;
+  const U128 below_alignment = (U128{1} << wanted.align_bits) - 1;
+  if (!lowest) {
+    const U128 start = (last - (wanted.count - 1)) & ~below_alignment;
+    return start >= first ? std::optional(start) : std::nullopt;
+  }
+  if (first > ~U128{0} - below_alignment) return std::nullopt;
+  const U128 start = (first + below_alignment) & ~below_alignment;
+  if (start > last || last - start < wanted.count - 1) return std::nullopt;
+  return start;
+}
+
+}  // namespace
 
 AddressSet::AddressSet(U128 first, U128 last) : nodes_(1), first_(first), last_(last) {
   ASSERT(first <= last);
@@ -27,6 +67,94 @@ std::optional<U128> AddressSet::first_fit(U128 count) const {
     else
       index = node.right;
     ASSERT(index != none);
+  }
+}
+
+template <bool lowest>
+std::optional<U128> AddressSet::fit(Index index, const Fit& wanted) const {
+  const Node& node = nodes_[index];
+  if (node.longest < wanted.count || node.align_bits < wanted.align_bits) return std::nullopt;
+  const bool left_counts = node.first > wanted.first;
+  const bool right_counts = node.last < wanted.last;
+  if (lowest ? left_counts : right_counts)
+    if (const auto found = fit<lowest>(lowest ? node.left : node.right, wanted)) return found;
+  if (const auto found = fit_in_run({node.first, node.last}, wanted, lowest)) return found;
+  if (lowest ? right_counts : left_counts)
+    return fit<lowest>(lowest ? node.right : node.left, wanted);
+  return std::nullopt;
+}
+
+std::optional<U128> AddressSet::first_fit(const Fit& wanted) const {
+  ASSERT(wanted.count > 0);
+  return fit<true>(root_, wanted);
+}
+
+std::optional<U128> AddressSet::last_fit(const Fit& wanted) const {
+  ASSERT(wanted.count > 0);
+  return fit<false>(root_, wanted);
+}
+
+std::optional<FreeRun> AddressSet::longest_run(U128 first, U128 last) const {
+  if (first > last) return std::nullopt;
+  const U128 length = longest_within(root_, first, last);
+  if (length == 0) return std::nullopt;
+  const auto start = first_fit(Fit{first, last, length});
+  ASSERT(start);
+  return FreeRun{*start, *start + (length - 1)};
+}
+
+// Bounds that the subtree cannot cross are nullopt: then the sum that the node has is the answer.
+U128 AddressSet::longest_within(Index index, std::optional<U128> first,
+                                std::optional<U128> last) const {
+  const Node& node = nodes_[index];
+  if (index == none || (!first && !last)) return node.longest;
+  if (first && node.last < *first) return longest_within(node.right, first, last);
+  if (last && node.first > *last) return longest_within(node.left, first, last);
+  const U128 from = std::max(node.first, first.value_or(node.first));
+  const U128 to = std::min(node.last, last.value_or(node.last));
+  U128 longest = to - from + 1;
+  if (!first || node.first > *first)
+    longest = std::max(longest, longest_within(node.left, first, std::nullopt));
+  if (!last || node.last < *last)
+    longest = std::max(longest, longest_within(node.right, std::nullopt, last));
+  return longest;
+}
+
+U128 AddressSet::free_below(U128 address) const {
+  U128 count = 0;
+  for (Index index = root_; index != none;) {
+    const Node& node = nodes_[index];
+    if (node.first >= address) {
+      index = node.left;
+      continue;
+    }
+    count += nodes_[node.left].total + (std::min(node.last, address - 1) - node.first + 1);
+    index = node.right;
+  }
+  return count;
+}
+
+U128 AddressSet::free_count(U128 first, U128 last) const {
+  if (first > last) return 0;
+  const U128 up_to_last = last == ~U128{0} ? free_count_ : free_below(last + 1);
+  return up_to_last - free_below(first);
+}
+
+U128 AddressSet::kth_free(U128 first, U128 k) const {
+  k += free_below(first);
+  ASSERT(k < free_count_);
+  Index index = root_;
+  while (true) {
+    const Node& node = nodes_[index];
+    const U128 left = nodes_[node.left].total;
+    if (k < left) {
+      index = node.left;
+    } else if (k - left < node.length()) {
+      return node.first + (k - left);
+    } else {
+      k -= left + node.length();
+      index = node.right;
+    }
   }
 }
 
@@ -89,7 +217,9 @@ AddressSet::Index AddressSet::make_node(U128 first, U128 last) {
     index = static_cast<Index>(nodes_.size());
     nodes_.emplace_back();
   }
-  nodes_[index] = Node{first, last, last - first + 1, none, none, 1};
+  const std::uint8_t align_bits = best_alignment(first, last);
+  const U128 length = last - first + 1;
+  nodes_[index] = Node{first, last, length, length, none, none, 1, align_bits, align_bits};
   ++run_count_;
   return index;
 }
@@ -106,6 +236,8 @@ void AddressSet::update(Index index) {
   const Node& right = nodes_[node.right];
   node.height = static_cast<std::int8_t>(1 + std::max(left.height, right.height));
   node.longest = std::max({left.longest, node.length(), right.longest});
+  node.total = left.total + node.length() + right.total;
+  node.align_bits = std::max({left.align_bits, node.own_align_bits, right.align_bits});
 }
 
 int AddressSet::balance(Index index) const {
@@ -200,6 +332,7 @@ void AddressSet::resize(Index index, U128 old_first, U128 first, U128 last) {
   } else {
     node.first = first;
     node.last = last;
+    node.own_align_bits = best_alignment(first, last);
   }
   update(index);
 }
@@ -231,7 +364,7 @@ AddressSet::Index AddressSet::above(U128 address) const {
 }
 
 void AddressSet::check_invariants() const {
-  ASSERT(nodes_[none].height == 0 && nodes_[none].longest == 0);
+  ASSERT(nodes_[none].height == 0 && nodes_[none].longest == 0 && nodes_[none].total == 0);
   const Checked checked = check(root_, std::nullopt, std::nullopt);
   ASSERT(checked.free_count == free_count_);
   ASSERT(checked.run_count == run_count_);
@@ -252,6 +385,10 @@ AddressSet::Checked AddressSet::check(Index index, std::optional<U128> above,
   const Node& right_node = nodes_[node.right];
   ASSERT(node.height == 1 + std::max(left_node.height, right_node.height));
   ASSERT(node.longest == std::max({left_node.longest, node.length(), right_node.longest}));
+  ASSERT(node.own_align_bits == best_alignment(node.first, node.last));
+  ASSERT(node.align_bits ==
+         std::max({left_node.align_bits, node.own_align_bits, right_node.align_bits}));
+  ASSERT(node.total == left.free_count + node.length() + right.free_count);
   return {left.free_count + node.length() + right.free_count,
           left.run_count + 1 + right.run_count};
 }

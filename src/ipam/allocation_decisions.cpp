@@ -2,6 +2,8 @@
 
 #include "base/assert.hpp"
 #include "ipam/decision.hpp"
+#include "ipam/digest.hpp"
+#include "ipam/placement.hpp"
 
 namespace ipam {
 
@@ -16,12 +18,132 @@ std::string described(const Allocation& allocation, const AddressPlan& plan) {
   return text;
 }
 
+// The addresses are free: makes the record of the command's fields.
+const Allocation& hand_out(Decision& decision, const NetworkState& state, const Allocate& command,
+                           U128 first, std::uint64_t count) {
+  const Family family = state.network.prefix.base.family;
+  Allocation allocation;
+  allocation.id = AllocationId(decision.counters.next_allocation++);
+  allocation.network_id = state.network.id;
+  allocation.first = {family, first};
+  allocation.last = {family, first + (count - 1)};
+  allocation.hostname = command.hostname;
+  allocation.description = command.description;
+  allocation.tags = command.tags;
+  allocation.allocated_at = decision.counters.now;
+  if (command.ttl_seconds)
+    allocation.expires_at =
+        decision.counters.now + static_cast<TimeMs>(*command.ttl_seconds) * 1000;
+  allocation.revision = decision.revision;
+  if (command.options)
+    allocation.extras.set({command.options->owner, command.options->metadata});
+  const Allocation& added = decision.plan.add_allocation(std::move(allocation));
+  decision.changes.push_back(AllocationPut{added});
+  decision.audit("ip_allocated", to_string(added.id),
+                 "Allocated " + described(added, decision.plan));
+  return added;
+}
+
 Error network_full(const NetworkState& state, std::uint64_t count) {
   std::string detail = "no available IP addresses in " + to_string(state.network.prefix);
   if (count > 1)
     detail += fmt::format(": {} in a row wanted, the longest free run is {}", count,
                           to_string(state.free.longest_run()));
   return {ErrorCode::network_full, std::move(detail)};
+}
+
+std::optional<Error> check_families(const NetworkState& state, const AllocateOptions& options) {
+  const Family family = state.network.prefix.base.family;
+  const auto check = [&](const Address& address) -> std::optional<Error> {
+    if (address.family == family) return std::nullopt;
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("{} is not of the address family of {}", to_string(address),
+                             to_string(state.network.prefix))};
+  };
+  for (const auto& address : {options.ip, options.range_start, options.range_end})
+    if (address)
+      if (auto error = check(*address)) return error;
+  for (const AddressRange& range : options.exclude)
+    if (auto error = check(range.first)) return error;
+  return std::nullopt;
+}
+
+// Why the network does not hand out `count` addresses from this one on; nullopt: they are free.
+std::optional<Error> check_free(const Decision& decision, const NetworkState& state,
+                                const Address& first, std::uint64_t count) {
+  const std::string network = to_string(state.network.prefix);
+  const UsableRange& usable = state.usable;
+  const bool is_usable = usable.first <= first && first <= usable.last &&
+                         usable.last.value - first.value >= count - 1;
+  if (!is_usable)
+    return Error{ErrorCode::address_not_usable,
+                 fmt::format("{}{} is not within the usable addresses of {}: {} to {}",
+                             to_string(first),
+                             count > 1 ? fmt::format(" and {} in all", count) : "", network,
+                             to_string(usable.first), to_string(usable.last))};
+  const Address last{first.family, first.value + (count - 1)};
+  if (state.free.is_free(first.value, last.value)) return std::nullopt;
+  if (const Allocation* held = state.first_allocation_in(first.value, last.value))
+    return Error{ErrorCode::address_in_use,
+                 fmt::format("{} of {} is in use: {} holds it", held_range(*held), network,
+                             to_string(held->id))};
+  for (const Address& end : {first, last}) {
+    const NetworkState* child = decision.plan.network_of(end);
+    if (child != nullptr && child != &state)
+      return Error{ErrorCode::address_not_usable,
+                   fmt::format("{} belongs to the child network {} ({}): allocate it there",
+                               to_string(end), to_string(child->network.id),
+                               to_string(child->network.prefix))};
+  }
+  return Error{ErrorCode::address_not_usable,
+               fmt::format("a child network of {} lies between {} and {}", network,
+                           to_string(first), to_string(last))};
+}
+
+Error no_room(const NetworkState& state, std::uint64_t count, bool scattered) {
+  return {ErrorCode::network_full,
+          fmt::format("no available IP addresses in {}: {}{} wanted, within what range, exclude "
+                      "and align leave",
+                      to_string(state.network.prefix), count,
+                      count > 1 && !scattered ? " in a row" : "")};
+}
+
+Outcome hand_out_scattered(Decision& decision, const NetworkState& state, const Allocate& command,
+                           Placement& placement) {
+  if (placement.free_count() < command.count) return no_room(state, command.count, true);
+  std::vector<Allocation> made;
+  for (std::uint64_t i = 0; i < command.count; ++i) {
+    const auto first = placement.find(1);
+    ASSERT(first);
+    made.push_back(hand_out(decision, state, command, *first, 1));
+  }
+  return made;
+}
+
+Outcome allocate_with_options(Decision& decision, const NetworkState& state,
+                              const Allocate& command) {
+  const AllocateOptions& options = *command.options;
+  if (auto error = check_families(state, options)) return *std::move(error);
+  if (options.unique_hostname) {
+    const Allocation* holder = decision.plan.hostname_holder(state.network.id, command.hostname);
+    if (holder != nullptr)
+      return Error{ErrorCode::hostname_in_use,
+                   fmt::format("the hostname {} is in use in {}: {} has it with {}",
+                               command.hostname, to_string(state.network.prefix),
+                               to_string(holder->id), held_range(*holder))};
+  }
+  if (options.ip) {
+    if (auto error = check_free(decision, state, *options.ip, command.count))
+      return *std::move(error);
+    return hand_out(decision, state, command, options.ip->value, command.count);
+  }
+  Digest seed(decision.revision.value());
+  seed.add(decision.counters.next_allocation);
+  Placement placement(state, options, seed.value());
+  if (options.scattered) return hand_out_scattered(decision, state, command, placement);
+  const auto first = placement.find(command.count);
+  if (!first) return no_room(state, command.count, false);
+  return hand_out(decision, state, command, *first, command.count);
 }
 
 // Ends an active allocation: memory forgets it, the change tells the history.
@@ -49,35 +171,26 @@ Outcome Decision::decide(const Allocate& command) {
     if (state == nullptr)
       return Error{ErrorCode::network_not_found, "network not found: " + to_string(prefix)};
   }
+  if (command.options) return allocate_with_options(*this, *state, command);
   const auto first = state->free.first_fit(command.count);
   if (!first) return network_full(*state, command.count);
-  const Family family = state->network.prefix.base.family;
-  Allocation allocation;
-  allocation.id = AllocationId(counters.next_allocation++);
-  allocation.network_id = state->network.id;
-  allocation.first = {family, *first};
-  allocation.last = {family, *first + (command.count - 1)};
-  allocation.hostname = command.hostname;
-  allocation.description = command.description;
-  allocation.tags = command.tags;
-  allocation.allocated_at = counters.now;
-  if (command.ttl_seconds)
-    allocation.expires_at = counters.now + static_cast<TimeMs>(*command.ttl_seconds) * 1000;
-  allocation.revision = revision;
-  const Allocation& added = plan.add_allocation(std::move(allocation));
-  changes.push_back(AllocationPut{added});
-  audit("ip_allocated", to_string(added.id), "Allocated " + described(added, plan));
-  return added;
+  return hand_out(*this, *state, command, *first, command.count);
 }
 
 Outcome Decision::decide(const Release& command) {
-  if (plan.allocation(command.id) == nullptr) {
+  const Allocation* allocation = plan.allocation(command.id);
+  if (allocation == nullptr) {
     const std::uint64_t id = command.id.value();
     if (id == 0 || id >= counters.next_allocation)
       return Error{ErrorCode::allocation_not_found,
                    "allocation not found: " + to_string(command.id)};
     return Error{ErrorCode::already_released, to_string(command.id) + " is already released"};
   }
+  if (command.fence && *command.fence != allocation->fence())
+    return Error{ErrorCode::stale_fence,
+                 fmt::format("the fence of {} is {}, not {}: its address was handed out anew; "
+                             "look with GET before you release it",
+                             to_string(command.id), allocation->fence(), *command.fence)};
   end_allocation(*this, command.id, AllocationStatus::released, "ip_released", "Released");
   return std::monostate();
 }

@@ -30,9 +30,10 @@ struct AuditAppended {
 
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended>;
 
-// What the client is told: CreateNetwork gives the Network, Allocate the Allocation, every other
-// command nothing (std::monostate) where it succeeds.
-using Outcome = std::variant<Error, Network, Allocation, std::monostate>;
+// What the client is told: CreateNetwork gives the Network, Allocate the Allocation (or a list of
+// them, where scattered ones were wanted), every other command nothing (std::monostate) where it
+// succeeds.
+using Outcome = std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>>;
 
 struct Applied {
   Outcome outcome;

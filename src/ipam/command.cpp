@@ -57,6 +57,95 @@ std::vector<std::string> read_strings(base::ByteReader& reader) {
   return strings;
 }
 
+// u8 family, then u32 for IPv4, low u64 and high u64 for IPv6.
+void write_address(base::ByteWriter& writer, const Address& address) {
+  write_prefix(writer, Prefix{address, bits_of(address.family)});
+}
+
+Address read_address(base::ByteReader& reader) {
+  const Prefix prefix = read_prefix(reader);
+  if (prefix.length != bits_of(prefix.base.family)) reader.fail();
+  return prefix.base;
+}
+
+void write_optional(base::ByteWriter& writer, const std::optional<Address>& address) {
+  writer.boolean(address.has_value());
+  if (address) write_address(writer, *address);
+}
+
+std::optional<Address> read_optional_address(base::ByteReader& reader) {
+  if (!reader.boolean()) return std::nullopt;
+  return read_address(reader);
+}
+
+void write_optional(base::ByteWriter& writer, const std::optional<std::uint64_t>& number) {
+  writer.boolean(number.has_value());
+  if (number) writer.varint(*number);
+}
+
+std::optional<std::uint64_t> read_optional_number(base::ByteReader& reader) {
+  if (!reader.boolean()) return std::nullopt;
+  return reader.varint();
+}
+
+void write_metadata(base::ByteWriter& writer, const Metadata& metadata) {
+  writer.varint(metadata.size());
+  for (const auto& [key, value] : metadata) {
+    writer.string(key);
+    writer.string(value);
+  }
+}
+
+// Keys that are not in order, or twice, would encode otherwise: decode_command() refuses them.
+Metadata read_metadata(base::ByteReader& reader) {
+  Metadata metadata;
+  for (std::size_t left = reader.count(2); left > 0; --left) {
+    std::string key(reader.string());
+    metadata[std::move(key)] = reader.string();
+  }
+  return metadata;
+}
+
+// The fields in order; strategy as its value, 0 for none.
+void write_options(base::ByteWriter& writer, const AllocateOptions& options) {
+  write_optional(writer, options.ip);
+  writer.boolean(options.force);
+  write_optional(writer, options.range_start);
+  write_optional(writer, options.range_end);
+  writer.varint(options.exclude.size());
+  for (const AddressRange& range : options.exclude) {
+    write_address(writer, range.first);
+    write_address(writer, range.last);
+  }
+  writer.varint(options.align);
+  writer.boolean(options.scattered);
+  writer.u8(options.strategy ? static_cast<std::uint8_t>(*options.strategy) : 0);
+  writer.boolean(options.unique_hostname);
+  writer.string(options.owner);
+  write_metadata(writer, options.metadata);
+}
+
+AllocateOptions read_options(base::ByteReader& reader) {
+  AllocateOptions options;
+  options.ip = read_optional_address(reader);
+  options.force = reader.boolean();
+  options.range_start = read_optional_address(reader);
+  options.range_end = read_optional_address(reader);
+  for (std::size_t left = reader.count(12); left > 0 && reader.ok(); --left) {
+    const Address first = read_address(reader);
+    options.exclude.push_back({first, read_address(reader)});
+  }
+  options.align = reader.varint();
+  options.scattered = reader.boolean();
+  const std::uint8_t strategy = reader.u8();
+  if (strategy > static_cast<std::uint8_t>(Strategy::sticky)) reader.fail();
+  if (strategy != 0 && reader.ok()) options.strategy = static_cast<Strategy>(strategy);
+  options.unique_hostname = reader.boolean();
+  options.owner = reader.string();
+  options.metadata = read_metadata(reader);
+  return options;
+}
+
 struct BodyWriter {
   base::ByteWriter& writer;
 
@@ -78,10 +167,14 @@ struct BodyWriter {
     writer.string(command.hostname);
     writer.string(command.description);
     write_strings(writer, command.tags);
-    writer.boolean(command.ttl_seconds.has_value());
-    if (command.ttl_seconds) writer.varint(*command.ttl_seconds);
+    write_optional(writer, command.ttl_seconds);
+    writer.boolean(static_cast<bool>(command.options));
+    if (command.options) write_options(writer, *command.options);
   }
-  void operator()(const Release& command) { writer.varint(command.id.value()); }
+  void operator()(const Release& command) {
+    writer.varint(command.id.value());
+    write_optional(writer, command.fence);
+  }
   void operator()(const ExpireLeases&) {}
   void operator()(const RecordEvent& command) {
     writer.string(command.action);
@@ -109,8 +202,14 @@ Allocate read_allocate(base::ByteReader& reader) {
   command.hostname = reader.string();
   command.description = reader.string();
   command.tags = read_strings(reader);
-  if (reader.boolean()) command.ttl_seconds = reader.varint();
+  command.ttl_seconds = read_optional_number(reader);
+  if (reader.boolean()) command.options = read_options(reader);
   return command;
+}
+
+Release read_release(base::ByteReader& reader) {
+  const AllocationId id(reader.varint());
+  return {id, read_optional_number(reader)};
 }
 
 RecordEvent read_record_event(base::ByteReader& reader) {
@@ -126,7 +225,7 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::create_network: return read_create_network(reader);
     case Kind::delete_network: return DeleteNetwork{NetworkId(reader.varint())};
     case Kind::allocate: return read_allocate(reader);
-    case Kind::release: return Release{AllocationId(reader.varint())};
+    case Kind::release: return read_release(reader);
     case Kind::expire_leases: return ExpireLeases{};
     case Kind::record_event: return read_record_event(reader);
   }

@@ -28,6 +28,30 @@ struct DeleteNetwork {
   friend bool operator==(const DeleteNetwork&, const DeleteNetwork&) = default;
 };
 
+struct AddressRange {
+  Address first;
+  Address last;
+
+  friend bool operator==(const AddressRange&, const AddressRange&) = default;
+};
+
+// What most requests for an address leave out.
+struct AllocateOptions {
+  std::optional<Address> ip;  // this one, or the start of the block
+  bool force = false;         // with ip: also one that next-free would not hand out
+  std::optional<Address> range_start;
+  std::optional<Address> range_end;
+  std::vector<AddressRange> exclude;
+  std::uint64_t align = 1;  // a power of two: the first address is a multiple of it
+  bool scattered = false;   // `count` records of one address each
+  std::optional<Strategy> strategy;
+  bool unique_hostname = false;
+  std::string owner;
+  Metadata metadata;
+
+  friend bool operator==(const AllocateOptions&, const AllocateOptions&) = default;
+};
+
 struct Allocate {
   std::variant<NetworkId, Prefix> network;  // by id or by its exact CIDR
   std::uint64_t count = 1;                  // > 1: one contiguous block as one record
@@ -35,12 +59,14 @@ struct Allocate {
   std::string description;
   std::vector<std::string> tags;
   std::optional<std::uint64_t> ttl_seconds;  // 1 to ttl_seconds_max
+  base::Boxed<AllocateOptions> options = {};
 
   friend bool operator==(const Allocate&, const Allocate&) = default;
 };
 
 struct Release {
   AllocationId id;
+  std::optional<std::uint64_t> fence = std::nullopt;  // another than the allocation's is refused
 
   friend bool operator==(const Release&, const Release&) = default;
 };

@@ -49,6 +49,14 @@ class Digest {
     add(static_cast<std::uint64_t>(address.value >> 64));
   }
 
+  void add(const Metadata& metadata) {
+    add(metadata.size());
+    for (const auto& [key, value] : metadata) {
+      add(std::string_view(key));
+      add(std::string_view(value));
+    }
+  }
+
   void add(const Network& network) {
     add(network.id.value());
     add(network.prefix.base);
@@ -73,6 +81,9 @@ class Digest {
     add(allocation.expires_at);
     add(allocation.released_at);
     add(allocation.revision.value());
+    if (!allocation.extras) return;
+    add(std::string_view(allocation.extras->owner));
+    add(allocation.extras->metadata);
   }
 
   void add(const AuditEntry& entry) {

@@ -15,6 +15,10 @@ enum class ErrorCode : std::uint8_t {
   network_has_allocations,    // 409 "cannot delete network with active allocations"
   child_holds_allocations,    // 409 the new network would cover what its parent handed out
   already_released,           // 409
+  address_in_use,             // 409 names the holder
+  address_not_usable,         // 409 outside the network, or a child network's
+  hostname_in_use,            // 409 names the holder
+  stale_fence,                // 409
   invalid_argument,           // 400 what the API could not check on its own
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace ipam {
 
 namespace {
@@ -25,6 +27,50 @@ std::optional<Error> check_prefix(const Prefix& prefix) {
   return invalid("invalid CIDR: host bits are set or the prefix length is out of range");
 }
 
+std::optional<Error> check_metadata(const Metadata& metadata) {
+  if (metadata.size() > metadata_entries_max)
+    return invalid(fmt::format("metadata has more than {} entries", metadata_entries_max));
+  for (const auto& [key, value] : metadata) {
+    if (auto error = check_text("a key of metadata", key, metadata_key_bytes_max)) return error;
+    if (auto error = check_text("a value of metadata", value, metadata_value_bytes_max))
+      return error;
+  }
+  return std::nullopt;
+}
+
+// What goes together whatever the network is.
+std::optional<Error> check_options(const Allocate& command, const AllocateOptions& options) {
+  if (options.align == 0 || !std::has_single_bit(options.align))
+    return invalid("align must be a power of two");
+  if (options.ip && (options.range_start || options.range_end || !options.exclude.empty() ||
+                     options.strategy || options.scattered))
+    return invalid("ip does not go with range_start, range_end, exclude, strategy or "
+                   "contiguous: false");
+  if (options.ip && (options.ip->value & (options.align - 1)) != 0)
+    return invalid(fmt::format("ip is no multiple of align {}", options.align));
+  if (options.scattered && (options.align > 1 || options.unique_hostname))
+    return invalid("contiguous: false does not go with align or unique_hostname");
+  if (options.scattered && command.count > scattered_max)
+    return invalid(
+        fmt::format("count must be at most {} where contiguous is false", scattered_max));
+  if (options.unique_hostname && command.hostname.empty())
+    return invalid("unique_hostname needs a hostname");
+  if (options.force && !options.ip) return invalid("force needs an ip");
+  if (options.strategy == Strategy::sticky && options.owner.empty())
+    return invalid("the strategy sticky needs an owner");
+  if (options.exclude.size() > exclude_max)
+    return invalid(fmt::format("exclude has more than {} elements", exclude_max));
+  for (const AddressRange& range : options.exclude)
+    if (range.first.family != range.last.family || range.last < range.first)
+      return invalid("a range of exclude ends before it begins");
+  if (options.range_start && options.range_end &&
+      (options.range_start->family != options.range_end->family ||
+       *options.range_end < *options.range_start))
+    return invalid("range_end is before range_start");
+  if (auto error = check_text("owner", options.owner, owner_bytes_max)) return error;
+  return check_metadata(options.metadata);
+}
+
 struct BodyCheck {
   std::optional<Error> operator()(const CreateNetwork& command) {
     if (auto error = check_prefix(command.prefix)) return error;
@@ -45,6 +91,8 @@ struct BodyCheck {
     if (auto error = check_text("hostname", command.hostname, hostname_bytes_max)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))
       return error;
+    if (command.options)
+      if (auto error = check_options(command, *command.options)) return error;
     return check_tags(command.tags);
   }
 

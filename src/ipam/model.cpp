@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
+
 namespace ipam {
 
 namespace {
@@ -54,6 +56,24 @@ std::string to_string(AllocationId id) {
   return fmt::format("{}{}", allocation_id_prefix, id.value());
 }
 std::string to_string(AuditId id) { return fmt::format("{}{}", audit_id_prefix, id.value()); }
+
+std::string_view to_string(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::first: return "first";
+    case Strategy::last: return "last";
+    case Strategy::random: return "random";
+    case Strategy::sparse: return "sparse";
+    case Strategy::sticky: return "sticky";
+  }
+  UNREACHABLE();
+}
+
+std::optional<Strategy> parse_strategy(std::string_view text) {
+  for (const Strategy strategy : {Strategy::first, Strategy::last, Strategy::random,
+                                  Strategy::sparse, Strategy::sticky})
+    if (to_string(strategy) == text) return strategy;
+  return std::nullopt;
+}
 
 std::optional<NetworkId> parse_network_id(std::string_view text) {
   const auto value = parse_id(network_id_prefix, text);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/boxed.hpp"
 #include "base/strong.hpp"
 #include "ipam/address.hpp"
 
@@ -36,6 +38,28 @@ struct Network {
   friend bool operator==(const Network&, const Network&) = default;
 };
 
+// What a client keeps with an object; the keys are in order.
+using Metadata = std::map<std::string, std::string>;
+
+// How the free address is chosen among many. Values are written to the log: never reuse one.
+enum class Strategy : std::uint8_t {
+  first = 1,   // the lowest
+  last = 2,    // the highest
+  random = 3,  // any, equally likely
+  sparse = 4,  // the middle of the longest free run
+  sticky = 5,  // the one that its owner had last, else as first
+};
+std::string_view to_string(Strategy strategy);
+std::optional<Strategy> parse_strategy(std::string_view text);
+
+// What few allocations have: it takes no memory in the others.
+struct AllocationExtras {
+  std::string owner;
+  Metadata metadata;
+
+  friend bool operator==(const AllocationExtras&, const AllocationExtras&) = default;
+};
+
 // Values are written to disk: never reuse one.
 enum class AllocationStatus : std::uint8_t { allocated = 1, released = 2, expired = 3 };
 
@@ -53,6 +77,10 @@ struct Allocation {
   std::optional<TimeMs> expires_at;
   std::optional<TimeMs> released_at;  // also when it expired
   Revision revision;
+  base::Boxed<AllocationExtras> extras = {};
+
+  // Rises each time an address is handed out, whichever: the number of the id does just that.
+  std::uint64_t fence() const { return id.value(); }
 
   friend bool operator==(const Allocation&, const Allocation&) = default;
 };
@@ -106,6 +134,12 @@ inline constexpr std::size_t description_bytes_max = 1024;
 inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
 inline constexpr std::size_t tags_max = 64;
 inline constexpr std::size_t tag_bytes_max = 128;
+inline constexpr std::size_t owner_bytes_max = 253;
+inline constexpr std::size_t metadata_entries_max = 32;
+inline constexpr std::size_t metadata_key_bytes_max = 64;
+inline constexpr std::size_t metadata_value_bytes_max = 256;
+inline constexpr std::size_t exclude_max = 256;      // addresses or ranges
+inline constexpr std::uint64_t scattered_max = 1000;  // records that one command makes
 inline constexpr std::size_t actor_bytes_max = 253;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 

@@ -25,6 +25,16 @@ std::optional<ipam::TimeMs> optional_time(const sqlite::Statement& row, int colu
   return row.integer(column);
 }
 
+ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
+  ipam::AllocationExtras extras;
+  if (!row.is_null(12)) extras.owner = row.text(12);
+  if (row.is_null(13)) return extras;
+  auto metadata = map_from_json(row.text(13));
+  if (!metadata) damaged("allocations", row, "metadata");
+  extras.metadata = *std::move(metadata);
+  return extras;
+}
+
 }  // namespace
 
 void put(sqlite::Statement& statement, const ipam::Network& network) {
@@ -36,11 +46,17 @@ void put(sqlite::Statement& statement, const ipam::Network& network) {
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
   std::optional<std::string> end;
   if (allocation.last != allocation.first) end = ipam::to_string(allocation.last);
+  std::optional<std::string> owner, metadata;
+  if (allocation.extras) {
+    if (!allocation.extras->owner.empty()) owner = allocation.extras->owner;
+    if (!allocation.extras->metadata.empty()) metadata = map_to_json(allocation.extras->metadata);
+  }
   statement.run(allocation.id.value(), allocation.network_id.value(),
                 ipam::to_string(allocation.first), end, allocation.hostname,
                 allocation.description, to_json(allocation.tags),
                 static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
-                allocation.expires_at, allocation.released_at, allocation.revision.value());
+                allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
+                metadata);
 }
 
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
@@ -80,7 +96,8 @@ ipam::Allocation read_allocation(const sqlite::Statement& row) {
           .allocated_at = row.integer(8),
           .expires_at = optional_time(row, 9),
           .released_at = optional_time(row, 10),
-          .revision = ipam::Revision(row.number(11))};
+          .revision = ipam::Revision(row.number(11)),
+          .extras = read_extras(row)};
 }
 
 ipam::AuditEntry read_audit(const sqlite::Statement& row) {

@@ -17,8 +17,8 @@ class Damage : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Format version 1. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
-// 3 expired); `end_ip` is NULL for a single address.
+// Format version 2. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
+// 3 expired); `end_ip` is NULL for a single address, `owner` and `metadata` where there is none.
 inline constexpr const char* schema = R"(
   CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
                         tags TEXT NOT NULL, created_at INTEGER NOT NULL,
@@ -27,7 +27,7 @@ inline constexpr const char* schema = R"(
                            end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
                            tags TEXT NOT NULL, status INTEGER NOT NULL,
                            allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
-                           revision INTEGER NOT NULL);
+                           revision INTEGER NOT NULL, owner TEXT, metadata TEXT);
   CREATE INDEX allocations_by_network ON allocations(network_id);
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
@@ -43,7 +43,7 @@ inline constexpr const char* schema = R"(
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
                                                     "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
-                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?)";
+                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?)";
 

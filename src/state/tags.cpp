@@ -84,4 +84,29 @@ std::optional<std::vector<std::string>> tags_from_json(std::string_view text) {
   return tags;
 }
 
+std::string map_to_json(const std::map<std::string, std::string>& texts) {
+  std::string out = "{";
+  for (const auto& [key, value] : texts) {
+    if (out.size() > 1) out += ',';
+    append_string(out, key);
+    out += ':';
+    append_string(out, value);
+  }
+  return out + "}";
+}
+
+std::optional<std::map<std::string, std::string>> map_from_json(std::string_view text) {
+  std::map<std::string, std::string> texts;
+  if (!take(text, '{')) return std::nullopt;
+  if (text == "}") return texts;
+  do {
+    std::string key, value;
+    if (!take_string(text, key) || !take(text, ':') || !take_string(text, value))
+      return std::nullopt;
+    if (!texts.emplace(std::move(key), std::move(value)).second) return std::nullopt;
+  } while (take(text, ','));
+  if (text != "}") return std::nullopt;
+  return texts;
+}
+
 }  // namespace state

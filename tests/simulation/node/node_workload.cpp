@@ -131,6 +131,18 @@ ipam::Prefix NodeWorkload::draw_prefix() {
   return *ipam::parse_prefix(text);
 }
 
+ipam::AllocateOptions NodeWorkload::draw_options() {
+  base::Random& random = world_.random;
+  ipam::AllocateOptions options;
+  options.scattered = random.chance(30);
+  if (!options.scattered && random.chance(30)) options.align = 1u << random.below(4);
+  if (random.chance(70)) options.strategy = static_cast<ipam::Strategy>(random.between(1, 4));
+  if (!options.scattered) options.unique_hostname = random.chance(20);
+  if (random.chance(30)) options.owner = "owner";
+  if (random.chance(30)) options.metadata = {{"key", "value"}};
+  return options;
+}
+
 ipam::Command NodeWorkload::draw_command() {
   base::Random& random = world_.random;
   const ipam::Counters& counters = world_.oracle.machine().counters();
@@ -154,6 +166,7 @@ ipam::Command NodeWorkload::draw_command() {
     if (random.chance(20)) allocate.count = 1 + random.below(4);
     if (random.chance(30)) allocate.ttl_seconds = 1 + random.below(20);
     allocate.hostname = "host";
+    if (random.chance(20)) allocate.options = draw_options();
     allocate.description = text();
     command.body = std::move(allocate);
   }

@@ -33,6 +33,7 @@ class NodeWorkload {
   void read(std::uint64_t client, SimulatedNode& node);
   // False where the client has given this operation up.
   bool finish(std::uint64_t client, std::uint64_t operation);
+  ipam::AllocateOptions draw_options();
   ipam::Command draw_command();
   ipam::Prefix draw_prefix();
 

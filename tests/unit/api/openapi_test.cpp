@@ -81,6 +81,10 @@ const json::object& example_of(const json::value& document, const api::Route& ro
 void check_shape(const json::value& document, std::string_view schema, const json::value& value) {
   const json::object& shape =
       document.at("components").at("schemas").at({schema.data(), schema.size()}).as_object();
+  if (shape.contains("oneOf")) {  // the first is the usual one
+    const std::string reference(shape.at("oneOf").as_array()[0].at("$ref").as_string());
+    return check_shape(document, reference.substr(reference.rfind('/') + 1), value);
+  }
   std::set<std::string> known;
   if (shape.contains("properties"))
     for (const auto& [name, unused] : shape.at("properties").as_object()) known.insert(name);

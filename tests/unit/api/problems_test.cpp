@@ -65,6 +65,10 @@ TEST_CASE("every error of the state machine has the status that errors.hpp names
                         Case{ipam::ErrorCode::child_holds_allocations, 409,
                              "CHILD_HOLDS_ALLOCATIONS"},
                         Case{ipam::ErrorCode::already_released, 409, "ALREADY_RELEASED"},
+                        Case{ipam::ErrorCode::address_in_use, 409, "ADDRESS_IN_USE"},
+                        Case{ipam::ErrorCode::address_not_usable, 409, "ADDRESS_NOT_USABLE"},
+                        Case{ipam::ErrorCode::hostname_in_use, 409, "HOSTNAME_IN_USE"},
+                        Case{ipam::ErrorCode::stale_fence, 409, "STALE_FENCE"},
                         Case{ipam::ErrorCode::invalid_argument, 400, "INVALID_ARGUMENT"}}) {
     const http::Response response = problem(ipam::Error{c.code, "why"});
     check_shape(response, row_of(problem_of(c.code)), "why");

@@ -10,11 +10,15 @@ using http::Method;
 namespace {
 
 const char* const names[] = {"cidr", "network_id", "count", "hostname", "description", "tags",
-                             "ttl", "ttl_hours", "node_id", "addr", "foo"};
+                             "ttl", "ttl_hours", "node_id", "addr", "foo", "ip", "force",
+                             "range_start", "range_end", "exclude", "align", "contiguous",
+                             "strategy", "unique_hostname", "owner", "metadata", "fence"};
 const char* const values[] = {"\"10.0.0.0/24\"", "\"10.0.0.0/25\"", "\"2001:db8::/32\"",
                               "\"net-1\"", "\"net-2\"", "1", "0", "-1", "1.5", "1e30", "300",
                               "18446744073709551615", "null", "true", "[]", "[\"a\",\"b\"]",
-                              "[1]", "{}", "\"web-01\"", "\"\\u0000\"", "\"node:1\"", "\"\""};
+                              "[1]", "{}", "\"web-01\"", "\"\\u0000\"", "\"node:1\"", "\"\"",
+                              "\"10.0.0.7\"", "[\"10.0.0.1-10.0.0.9\"]", "false", "\"last\"",
+                              "\"random\"", "{\"a\":\"b\"}", "16"};
 const char* const targets[] = {"networks", "networks/net-1", "networks/net-1/stats", "stats",
                                "allocations", "allocations?all=true", "allocations/alloc-1",
                                "allocations/alloc-2/release", "allocations/alloc-1/release",

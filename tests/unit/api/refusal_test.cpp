@@ -117,7 +117,7 @@ TEST_CASE("bodies that are no JSON object are refused") {
       {typed("application/x-www-form-urlencoded"), 415, "UNSUPPORTED_MEDIA_TYPE", "with curl"},
       {typed("application/jsonx"), 415, "UNSUPPORTED_MEDIA_TYPE", "application/json"},
       {post("allocations/alloc-1/release", R"({"force":true})"), 400, "UNKNOWN_FIELD",
-       "known fields: none"},
+       "known fields: fence"},
       {post("allocations/alloc-1/release", "x"), 400, "INVALID_JSON", "not valid JSON"},
   });
 }
@@ -199,7 +199,7 @@ TEST_CASE("allocations that cannot be made are refused") {
       {post("allocations", field("hostname", "\"" + std::string(254, 'h') + "\"")), 400,
        "INVALID_FIELD", "hostname must be at most 253 bytes long, not 254"},
       {post("allocations", field("hostname", "\"a\\tb\"")), 400, "INVALID_FIELD", "hostname"},
-      {post("allocations", field("owner", "\"me\"")), 400, "UNKNOWN_FIELD", "\"owner\""},
+      {post("allocations", field("owned", "\"me\"")), 400, "UNKNOWN_FIELD", "\"owned\""},
   });
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("an allocation is created, read, listed and released") {
       R"("hostname":"web-02","description":"","tags":["x"],"status":)";
   const std::string times =
       R"("allocated_at":"2024-01-15T10:35:00Z","expires_at":"2024-01-15T10:36:00Z","released_at":)";
-  const std::string active = head + "\"allocated\"," + times + "null}";
+  const std::string active = head + "\"allocated\"," + times + "null,\"fence\":1}";
   CHECK(created.status == 201);
   CHECK(header_of(created, "Location") == "/api/v1/allocations/alloc-1");
   CHECK(created.body == active);
@@ -67,7 +67,8 @@ TEST_CASE("an allocation is created, read, listed and released") {
 
   world.now += 1000;
   CHECK(world.perform(post("allocations/alloc-1/release")).status == 204);
-  const std::string released = head + "\"released\"," + times + "\"2024-01-15T10:35:01Z\"}";
+  const std::string released =
+      head + "\"released\"," + times + "\"2024-01-15T10:35:01Z\",\"fence\":1}";
   CHECK(world.perform(get("allocations")).body == "[]");
   CHECK(world.perform(get("allocations?all=false")).body == "[]");
   CHECK(world.perform(get("allocations?all=true")).body == "[" + released + "]");

@@ -28,6 +28,14 @@ class FlagSet {
     }
     return std::nullopt;
   }
+  // Where `count` free ones in a row begin within [first, last] at a multiple of `align`.
+  std::vector<std::size_t> fits(std::size_t first, std::size_t last, std::size_t count,
+                                U128 align, U128 offset) const {
+    std::vector<std::size_t> starts;
+    for (std::size_t i = first; i <= last && last - i >= count - 1; ++i)
+      if ((offset + i) % align == 0 && all(i, i + count - 1, true)) starts.push_back(i);
+    return starts;
+  }
   bool all(std::size_t first, std::size_t last, bool free) const {
     for (std::size_t i = first; i <= last; ++i)
       if (is_free_[i] != free) return false;
@@ -43,6 +51,33 @@ class FlagSet {
  private:
   std::vector<bool> is_free_;
 };
+
+// All questions about a part of the set, against the flags.
+void compare_within(const AddressSet& set, const FlagSet& flags, U128 offset, std::size_t size,
+                    base::Random& random) {
+  const std::size_t first = random.below(size);
+  const std::size_t last = first + random.below(size - first);
+  const std::size_t count = 1 + random.below(random.chance(20) ? 40 : 4);
+  const int align_bits = random.chance(50) ? 0 : static_cast<int>(random.below(6));
+  const auto starts = flags.fits(first, last, count, U128{1} << align_bits, offset);
+  const ipam::Fit wanted{offset + first, offset + last, count, align_bits};
+  const auto lowest = set.first_fit(wanted);
+  const auto highest = set.last_fit(wanted);
+  REQUIRE(lowest.has_value() == !starts.empty());
+  REQUIRE(highest.has_value() == !starts.empty());
+  if (lowest) REQUIRE((*lowest == offset + starts.front()));
+  if (highest) REQUIRE((*highest == offset + starts.back()));
+  const auto free = flags.fits(first, last, 1, 1, offset);
+  REQUIRE((set.free_count(offset + first, offset + last) == free.size()));
+  const auto longest = set.longest_run(offset + first, offset + last);
+  REQUIRE(longest.has_value() == !free.empty());
+  if (free.empty()) return;
+  const std::size_t k = random.below(free.size());
+  REQUIRE((set.kth_free(offset + first, k) == offset + free[k]));
+  const auto length = static_cast<std::size_t>(longest->last - longest->first + 1);
+  REQUIRE((flags.fits(first, last, length, 1, offset).front() + offset == longest->first));
+  REQUIRE(flags.fits(first, last, length + 1, 1, offset).empty());
+}
 
 // Random takes and returns of ranges at random places, with the set moved to begin at `offset`.
 void compare_with_flags(std::uint64_t seed, std::size_t size, U128 offset, int rounds) {
@@ -72,6 +107,7 @@ void compare_with_flags(std::uint64_t seed, std::size_t size, U128 offset, int r
       set.give_back(offset + first, offset + last);
       flags.set(first, last, true);
     }
+    if (round % 4 == 0) compare_within(set, flags, offset, size, random);
     if (round % 64 != 0) continue;
     set.check_invariants();
     REQUIRE((set.free_count() == flags.free_count()));

@@ -31,6 +31,32 @@ Prefix random_prefix(base::Random& random) {
 
 std::uint64_t random_number(base::Random& random) { return random.next() >> random.below(64); }
 
+Metadata random_metadata(base::Random& random) {
+  Metadata metadata;
+  for (std::uint64_t left = random.below(3); left > 0; --left)
+    metadata[random_text(random)] = random_text(random);
+  return metadata;
+}
+
+Address random_address(base::Random& random) { return random_prefix(random).base; }
+
+AllocateOptions random_options(base::Random& random) {
+  AllocateOptions options;
+  if (random.chance(50)) options.ip = random_address(random);
+  options.force = random.chance(50);
+  if (random.chance(50)) options.range_start = random_address(random);
+  if (random.chance(50)) options.range_end = random_address(random);
+  for (std::uint64_t left = random.below(3); left > 0; --left)
+    options.exclude.push_back({random_address(random), random_address(random)});
+  options.align = random_number(random);
+  options.scattered = random.chance(50);
+  if (random.chance(50)) options.strategy = static_cast<Strategy>(random.between(1, 5));
+  options.unique_hostname = random.chance(50);
+  options.owner = random_text(random);
+  options.metadata = random_metadata(random);
+  return options;
+}
+
 Command random_command(base::Random& random) {
   Command command;
   command.actor = random_text(random);
@@ -50,10 +76,16 @@ Command random_command(base::Random& random) {
       allocate.description = random_text(random);
       allocate.tags = random_tags(random);
       if (random.chance(50)) allocate.ttl_seconds = random_number(random);
+      if (random.chance(50)) allocate.options = random_options(random);
       command.body = std::move(allocate);
       break;
     }
-    case 3: command.body = Release{AllocationId(random_number(random))}; break;
+    case 3: {
+      Release release{AllocationId(random_number(random))};
+      if (random.chance(50)) release.fence = random_number(random);
+      command.body = release;
+      break;
+    }
     case 4: command.body = ExpireLeases{}; break;
     default:
       command.body = RecordEvent{random_text(random), random_text(random), random_text(random)};
@@ -107,7 +139,7 @@ TEST_CASE("the format of version 1 stays as it is") {
   Command release;
   release.actor = "";
   release.body = Release{AllocationId(300)};
-  CHECK(encode(release) == base::Bytes("\x01\x04\x00\xac\x02", 5));
+  CHECK(encode(release) == base::Bytes("\x01\x04\x00\xac\x02\x00", 6));
   Command allocate;
   allocate.actor = "a";
   Allocate body;
@@ -117,8 +149,8 @@ TEST_CASE("the format of version 1 stays as it is") {
   body.ttl_seconds = 60;
   allocate.body = body;
   CHECK(encode(allocate) == base::Bytes("\x01\x03\x01"
-                                        "a\x00\x02\x03\x01h\x00\x00\x01\x3c",
-                                        13));
+                                        "a\x00\x02\x03\x01h\x00\x00\x01\x3c\x00",
+                                        14));
 }
 
 TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no command") {
@@ -130,7 +162,8 @@ TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no com
   CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 11)));
   CHECK(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x00", 11)));
   CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x05\x18\x00\x00\x00\x0a\x00\x00", 11)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x81\x00", 5)));  // 1 in two bytes
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x81\x00\x00", 6)));  // 1 in two bytes
+  CHECK(decode_command(base::BytesView("\x01\x04\x00\x01\x00", 5)));
   // A count of tags that could not follow.
   CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x7f", 11)));
 }

@@ -405,4 +405,6 @@ TEST_CASE("the digest sees every field of an allocation and of a network") {
   add([](Network&, Allocation& a) { a.expires_at = 0; });
   add([](Network&, Allocation& a) { a.expires_at = 1; });
   add([](Network&, Allocation& a) { a.revision = Revision(1); });
+  add([](Network&, Allocation& a) { a.extras.set({"o", {}}); });
+  add([](Network&, Allocation& a) { a.extras.set({"", {{"o", ""}}}); });
 }

@@ -178,6 +178,13 @@ class Node {
     ipam::Allocate allocate{.network = network, .count = 1 + random_.below(3), .hostname = "host",
                             .description = "it's", .tags = {"x"}, .ttl_seconds = std::nullopt};
     if (random_.chance(30)) allocate.ttl_seconds = 1 + random_.below(60);
+    if (random_.chance(30)) {
+      ipam::AllocateOptions options;
+      options.scattered = random_.chance(50);
+      options.owner = random_.chance(50) ? "an \"owner\"" : "";
+      if (random_.chance(50)) options.metadata = {{"key \"1\"", "it's"}, {"two", ""}};
+      allocate.options = options;
+    }
     return allocate;
   }
 
