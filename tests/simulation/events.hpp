@@ -13,7 +13,7 @@ namespace simulation {
 enum class EventKind : std::uint8_t {
   tick,               // a: the node's generation
   turn,               // the host takes the core's Readies; a: generation
-  deliver,            // a: slot of the network
+  deliver,            // a: slot of the network, b: generation of who was paused, 0: of any
   persisted,          // a: generation, b: how many batches
   maintain,           // the host flushes its state and compacts; a: generation
   snapshot_ready,     // a: generation, b: peer

@@ -91,19 +91,24 @@ void Simulation::loop() {
   }
 }
 
-// A paused node gets what came meanwhile when it goes on, in order.
+// A paused node gets what came meanwhile when it goes on, in order; messages only if its process
+// still is the one that they waited for.
 bool Simulation::deferred(const Event& event) {
   if (!event.node || event.kind == EventKind::restart) return false;
-  const Time until = cluster_.host(event.node).paused_until;
-  if (until <= world_.now) return false;
-  world_.events.push(until, event.kind, event.node, event.a, event.b);
+  const Host& host = cluster_.host(event.node);
+  if (host.paused_until <= world_.now) return false;
+  const bool message = event.kind == EventKind::deliver;
+  world_.events.push(host.paused_until, event.kind, event.node, event.a,
+                     message ? host.generation() : event.b);
   return true;
 }
 
 void Simulation::deliver(const Event& event) {
   InFlight in_flight = world_.network.take(event.a);
   Host& host = cluster_.host(event.node);
-  if (!host.running() || !world_.network.connected(in_flight.message.from, event.node)) {
+  const bool waited_elsewhere = event.b != 0 && event.b != host.generation();
+  if (!host.running() || waited_elsewhere ||
+      !world_.network.connected(in_flight.message.from, event.node)) {
     world_.trace.message(world_.now, TraceKind::lost, in_flight.message);
     return;
   }

@@ -199,7 +199,9 @@ void NodeFaultInjector::begin(std::size_t number) {
       break;
     case NodeFaultKind::kill: stop(node, Stop::killed, fault.duration); break;
     case NodeFaultKind::restart: stop(node, Stop::gracefully, fault.duration); break;
-    case NodeFaultKind::pause: node.paused_until = world_.now + fault.duration; break;
+    case NodeFaultKind::pause:  // as in level 1
+      node.paused_until = std::max(node.paused_until, world_.now + fault.duration);
+      break;
     case NodeFaultKind::isolate:
     case NodeFaultKind::split:
     case NodeFaultKind::one_way:

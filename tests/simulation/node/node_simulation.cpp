@@ -106,12 +106,15 @@ void NodeSimulation::loop() {
   }
 }
 
-// A paused node gets what came meanwhile when it goes on, in order.
+// A paused node gets what came meanwhile when it goes on, in order; messages only if its process
+// still is the one that they waited for.
 bool NodeSimulation::deferred(const Event& event) {
   if (!event.node || event.kind == EventKind::restart) return false;
-  const Time until = cluster_.node(event.node).paused_until;
-  if (until <= world_.now) return false;
-  world_.events.push(until, event.kind, event.node, event.a, event.b);
+  const SimulatedNode& node = cluster_.node(event.node);
+  if (node.paused_until <= world_.now) return false;
+  const bool message = event.kind == EventKind::deliver;
+  world_.events.push(node.paused_until, event.kind, event.node, event.a,
+                     message ? node.generation() : event.b);
   return true;
 }
 
@@ -153,7 +156,9 @@ void NodeSimulation::dispatch(SimulatedNode& node, const Event& event) {
 void NodeSimulation::deliver(const Event& event) {
   const InFlight in_flight = world_.network.take(event.a);
   SimulatedNode& node = cluster_.node(event.node);
-  if (!node.running() || !world_.network.connected(in_flight.message.from, event.node)) {
+  const bool waited_elsewhere = event.b != 0 && event.b != node.generation();
+  if (!node.running() || waited_elsewhere ||
+      !world_.network.connected(in_flight.message.from, event.node)) {
     world_.trace.message(world_.now, TraceKind::lost, in_flight.message);
     return;
   }
