@@ -18,6 +18,10 @@ constexpr const char* fault_names[] = {
     "disk_full",  "disk_lies",         "bit_rot"};
 static_assert(std::size(fault_names) == node_fault_kinds);
 
+// All that a data directory has.
+constexpr const char* files[] = {"raft.db", "raft.db-wal", "raft.last",   "state.db",
+                                 "state.db-wal", "snapshot.db", "incoming.db"};
+
 constexpr std::size_t members_wanted_max = 6;
 constexpr Time usual_write_delay = 3 * millisecond;
 
@@ -156,7 +160,12 @@ void NodeFaultInjector::spoil(SimulatedNode& node, const NodeFault& fault,
         node.disk().lose_power_at(1 + random.below(60));
       break;
     case NodeFaultKind::sync_fails: node.disk().fail_sync(1 + random.below(4)); break;
-    case NodeFaultKind::call_fails: node.disk().fail_call(1 + random.below(100)); break;
+    case NodeFaultKind::call_fails:
+      if (random.chance(50))
+        node.disk().fail_call(1 + random.below(100));
+      else  // by file: most calls are of a few
+        node.disk().fail_call(1 + random.below(40), files[random.below(std::size(files))]);
+      break;
     case NodeFaultKind::disk_full: node.disk().set_full(true); break;
     case NodeFaultKind::disk_lies:
       if (!may_damage(node.id())) break;
@@ -257,6 +266,14 @@ void NodeFaultInjector::end(std::size_t number) {
       break;
     default: break;
   }
+}
+
+void NodeFaultInjector::end_amid_snapshot() {
+  base::Random random(world_.random.next());
+  for (const NodeId id : cluster_.running())
+    cluster_.node(id).disk().fail_call(1 + random.below(60),
+                                       random.chance(70) ? "snapshot.db" : "incoming.db");
+  change_members(NodeFaultKind::add_member, random);
 }
 
 void NodeFaultInjector::end_all() {

@@ -57,6 +57,9 @@ class NodeFaultInjector {
   void end(std::size_t number);
   // Everything is well from now on; all nodes that were not removed run.
   void end_all();
+  // After that, once there is a leader: a new member, whose snapshot meets an error of a disk. What
+  // a node does not get over then keeps the cluster from converging.
+  void end_amid_snapshot();
 
  private:
   raft::NodeId victim(base::Random& random);

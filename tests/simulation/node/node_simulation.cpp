@@ -185,8 +185,10 @@ void NodeSimulation::enter(Stage stage, Time allowed) {
 void NodeSimulation::check_liveness() {
   constexpr const char* wanted[] = {"", "a leader", "that all nodes converge",
                                     "ten writes and ten reads", "that all nodes converge again"};
-  if (stage_ == Stage::electing && cluster_.leader() != nullptr)
+  if (stage_ == Stage::electing && cluster_.leader() != nullptr) {
+    if (world_.random.chance(50)) faults_.end_amid_snapshot();
     enter(Stage::converging, 60 * second);
+  }
   if (stage_ == Stage::converging && cluster_.converged()) {
     workload_.begin_final();
     enter(Stage::serving, 40 * second);

@@ -17,10 +17,11 @@ std::size_t sectors_of(std::size_t bytes) { return (bytes + sector_bytes - 1) / 
 
 // ---- admission ----
 
-int SimulatedDisk::admit(bool changes) {
+int SimulatedDisk::admit(bool changes, const std::string& file) {
   if (off_) return EIO;
   ++calls_;
-  if (failing_call_ > 0 && --failing_call_ == 0) {
+  const bool counts = failing_file_.empty() || failing_file_ == file;
+  if (counts && failing_call_ > 0 && --failing_call_ == 0) {
     ++errors_;
     return EIO;
   }
@@ -37,7 +38,7 @@ bool SimulatedDisk::cut_now() {
 // ---- files ----
 
 int SimulatedDisk::open(const std::string& name, bool create, bool exclusive, Handle& handle) {
-  if (const int error = admit(false)) return error;
+  if (const int error = admit(false, name)) return error;
   const auto it = entries_.find(name);
   if (it != entries_.end()) {
     if (exclusive) return EEXIST;
@@ -46,6 +47,7 @@ int SimulatedDisk::open(const std::string& name, bool create, bool exclusive, Ha
   }
   if (!create) return ENOENT;
   handle = std::make_shared<Inode>();
+  handle->name = name;
   entries_[name] = handle;
   directory_changes_.push_back({DirectoryChange::Kind::link, name, {}, handle});
   return 0;
@@ -53,14 +55,14 @@ int SimulatedDisk::open(const std::string& name, bool create, bool exclusive, Ha
 
 int SimulatedDisk::read(const Inode& inode, std::uint64_t offset, std::size_t size,
                         std::string& bytes) {
-  if (const int error = admit(false)) return error;
+  if (const int error = admit(false, inode.name)) return error;
   bytes.clear();
   if (offset < inode.cached.size()) bytes = inode.cached.substr(offset, size);
   return 0;
 }
 
 int SimulatedDisk::write(Inode& inode, std::uint64_t offset, const char* bytes, std::size_t size) {
-  const int error = admit(true);
+  const int error = admit(true, inode.name);
   if (error != 0 && off_) return error;
   const bool cut = error == 0 && cut_now();
   std::size_t done = size;
@@ -86,14 +88,14 @@ int SimulatedDisk::write(Inode& inode, std::uint64_t offset, const char* bytes, 
 }
 
 int SimulatedDisk::truncate(Inode& inode, std::uint64_t size) {
-  if (const int error = admit(true)) return error;
+  if (const int error = admit(true, inode.name)) return error;
   const bool cut = cut_now();
   inode.cached.resize(size);
   return cut ? EIO : 0;
 }
 
 int SimulatedDisk::sync(Inode& inode) {
-  if (const int error = admit(true)) return error;
+  if (const int error = admit(true, inode.name)) return error;
   if (cut_now()) return EIO;  // lose_power() draws what was written
   if (lies_about(inode)) return 0;
   const bool fails = failing_sync_ > 0 && --failing_sync_ == 0;
@@ -111,13 +113,13 @@ int SimulatedDisk::sync(Inode& inode) {
 }
 
 int SimulatedDisk::exists(const std::string& name, bool& found) {
-  if (const int error = admit(false)) return error;
+  if (const int error = admit(false, name)) return error;
   found = entries_.contains(name);
   return 0;
 }
 
 int SimulatedDisk::size(const Inode& inode, std::uint64_t& bytes) {
-  if (const int error = admit(false)) return error;
+  if (const int error = admit(false, inode.name)) return error;
   bytes = inode.cached.size();
   return 0;
 }
@@ -164,7 +166,7 @@ bool SimulatedDisk::lies_about(const Inode& inode) const {
 // ---- the directory ----
 
 int SimulatedDisk::remove(const std::string& name) {
-  if (const int error = admit(true)) return error;
+  if (const int error = admit(true, name)) return error;
   const bool cut = cut_now();
   if (entries_.erase(name) == 0) return ENOENT;
   directory_changes_.push_back({DirectoryChange::Kind::remove, name, {}, nullptr});
@@ -172,12 +174,13 @@ int SimulatedDisk::remove(const std::string& name) {
 }
 
 int SimulatedDisk::rename(const std::string& from, const std::string& to) {
-  if (const int error = admit(true)) return error;
+  if (const int error = admit(true, from)) return error;
   const bool cut = cut_now();
   const auto it = entries_.find(from);
   if (it == entries_.end()) return ENOENT;
   const Handle inode = it->second;
   entries_.erase(it);
+  inode->name = to;
   entries_[to] = inode;
   directory_changes_.push_back({DirectoryChange::Kind::rename, from, to, inode});
   return cut ? EIO : 0;
@@ -221,7 +224,10 @@ void SimulatedDisk::lose_power() {
     if (change.kind == DirectoryChange::Kind::rename) durable_entries_[change.to] = change.inode;
   }
   directory_changes_.clear();
-  for (auto& [name, inode] : durable_entries_) resolve(*inode, kept_percent);
+  for (auto& [name, inode] : durable_entries_) {
+    inode->name = name;
+    resolve(*inode, kept_percent);
+  }
   entries_ = durable_entries_;
   restart_process();
 }
@@ -277,6 +283,7 @@ std::unique_ptr<SimulatedDisk> SimulatedDisk::durable_image() const {
   auto image = std::make_unique<SimulatedDisk>(0);
   for (const auto& [name, inode] : durable_entries_) {
     const Handle copy = std::make_shared<Inode>();
+    copy->name = name;
     copy->cached = copy->durable = inode->durable;
     image->entries_[name] = image->durable_entries_[name] = copy;
   }

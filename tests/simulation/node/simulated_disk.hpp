@@ -26,6 +26,7 @@ namespace simulation {
 class SimulatedDisk {
  public:
   struct Inode {
+    std::string name;
     std::string cached;   // what programs read
     std::string durable;  // what is on the platter
     std::vector<bool> dirty;            // by sector: to be written by the next sync
@@ -66,7 +67,11 @@ class SimulatedDisk {
   void lose_power_at(std::uint64_t call) { power_calls_ = call; }
   bool power_cut_pending() const { return power_calls_ > 0; }
   void cancel_power_cut() { power_calls_ = 0; }
-  void fail_call(std::uint64_t call) { failing_call_ = call; }  // the n-th of all calls: EIO, once
+  // The n-th of all calls from now on, or of those to one file: EIO, once.
+  void fail_call(std::uint64_t call, std::string file = "") {
+    failing_call_ = call;
+    failing_file_ = std::move(file);
+  }
   void fail_sync(std::uint64_t call) { failing_sync_ = call; }  // the n-th sync: EIO, once
   void set_full(bool full) { full_ = full; }
   // Syncs of these files lie from now on; others keep their word. What they lied about before is
@@ -94,7 +99,7 @@ class SimulatedDisk {
   };
 
   // An errno where the call must not happen. `changes` counts towards the power cut.
-  int admit(bool changes);
+  int admit(bool changes, const std::string& file = "");
   bool cut_now();
   void mark_dirty(Inode& inode, std::size_t sector);
   void write_back(Inode& inode, std::size_t sector);
@@ -109,6 +114,7 @@ class SimulatedDisk {
   bool cutting_ = false;  // the admitted call is the last one
   bool full_ = false;
   std::vector<std::string> lying_;
+  std::string failing_file_;  // empty: any
   std::uint64_t power_calls_ = 0, failing_call_ = 0, failing_sync_ = 0;  // 0: none
   std::uint64_t errors_ = 0, calls_ = 0;
 };

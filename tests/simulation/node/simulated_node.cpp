@@ -79,6 +79,7 @@ void SimulatedNode::start() {
   if (!opened.ok()) return on_open_failed(opened.error(), errors_before);
   accept(*opened);
   process_->incarnation = opened->identity.incarnation;
+  process_->errors_before = errors_before;
   server::ReplicaEvents events;
   events.on_stop_wanted = [this](const std::string& reason, bool failed) {
     if (reason.find("differs from that of a majority") != std::string::npos)
@@ -289,7 +290,7 @@ void SimulatedNode::after_event() {
       world_.trace.record(world_.now, TraceKind::stopped, id_);
       return stop(Stop::gracefully);
     }
-    if (disk_.errors() == 0 && !suspect)
+    if (disk_.errors() == process_->errors_before && !suspect)
       throw Violation("node_keeps_working", fmt::format("node {} gives up: {}", id_.value(),
                                                         process_->replica->failure()));
     world_.trace.record(world_.now, TraceKind::failed, id_);

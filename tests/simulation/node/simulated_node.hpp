@@ -112,6 +112,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   struct Process {
     std::uint64_t seed = 0;
     std::uint64_t incarnation = 0;
+    std::uint64_t errors_before = 0;  // of the disk: those do not excuse this process
     std::unique_ptr<raft::LogStore> log;
     std::unique_ptr<server::Replica> replica;
     std::unique_ptr<WatchedHost> host;
