@@ -20,7 +20,7 @@ using sqlite::Blob;
 constexpr sqlite::Format format{
     .kind = "Raft log",
     .application_id = 0x69707264,  // "iprd"
-    .version = 1,
+    .version = 2,
     .remedy = "The log of this node is lost: move the data directory away, and let the node join "
               "the cluster again under a new node id, or restore a backup. Never copy the file "
               "from another node."};
@@ -51,9 +51,9 @@ struct Meta {
     base::Bytes bytes;
     base::ByteWriter writer(bytes);
     for (const std::uint64_t value :
-         {identity.cluster_id, identity.cluster_epoch, identity.node_id.value(),
-          identity.incarnation, hard_state.term.value(), hard_state.vote.value(),
-          hard_state.commit.value(), compacted.index.value(), compacted.term.value()})
+         {identity.cluster_id, identity.node_id.value(), identity.incarnation,
+          hard_state.term.value(), hard_state.vote.value(), hard_state.commit.value(),
+          compacted.index.value(), compacted.term.value()})
       writer.u64(value);
     return base::crc32c(bytes);
   }
@@ -63,18 +63,17 @@ constexpr const char* schema = R"(
   CREATE TABLE log(idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL,
                    crc INTEGER NOT NULL, data BLOB NOT NULL);
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), cluster_id INTEGER NOT NULL,
-                    cluster_epoch INTEGER NOT NULL, node_id INTEGER NOT NULL,
-                    incarnation INTEGER NOT NULL, term INTEGER NOT NULL, vote INTEGER NOT NULL,
+                    node_id INTEGER NOT NULL, incarnation INTEGER NOT NULL,
+                    term INTEGER NOT NULL, vote INTEGER NOT NULL,
                     commit_index INTEGER NOT NULL, compacted_index INTEGER NOT NULL,
                     compacted_term INTEGER NOT NULL, crc INTEGER NOT NULL);
 )";
 
 std::string insert_meta(const Meta& meta) {
   const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
-  return fmt::format("INSERT INTO meta VALUES(1,{},{},{},{},0,0,0,0,0,{});",
-                     number(meta.identity.cluster_id), number(meta.identity.cluster_epoch),
-                     number(meta.identity.node_id.value()), number(meta.identity.incarnation),
-                     meta.crc());
+  return fmt::format("INSERT INTO meta VALUES(1,{},{},{},0,0,0,0,0,{});",
+                     number(meta.identity.cluster_id), number(meta.identity.node_id.value()),
+                     number(meta.identity.incarnation), meta.crc());
 }
 
 }  // namespace
@@ -182,13 +181,13 @@ LogStore::~LogStore() = default;
 
 std::string LogStore::Implementation::read_meta() {
   sqlite::Statement row = connection.prepare(
-      "SELECT cluster_id, cluster_epoch, node_id, incarnation, term, vote, commit_index, "
+      "SELECT cluster_id, node_id, incarnation, term, vote, commit_index, "
       "compacted_index, compacted_term, crc FROM meta WHERE id=1");
   if (!row.step()) return damaged("is damaged (its meta row is missing)");
-  meta.identity = {row.number(0), row.number(1), NodeId(row.number(2)), row.number(3)};
-  meta.hard_state = {Term(row.number(4)), NodeId(row.number(5)), Index(row.number(6))};
-  meta.compacted = {Index(row.number(7)), Term(row.number(8))};
-  if (row.number(9) != meta.crc()) return damaged("is damaged (the checksum of its meta row)");
+  meta.identity = {row.number(0), NodeId(row.number(1)), row.number(2)};
+  meta.hard_state = {Term(row.number(3)), NodeId(row.number(4)), Index(row.number(5))};
+  meta.compacted = {Index(row.number(6)), Term(row.number(7))};
+  if (row.number(8) != meta.crc()) return damaged("is damaged (the checksum of its meta row)");
   return {};
 }
 

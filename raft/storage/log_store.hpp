@@ -28,7 +28,6 @@ class StorageFailure : public std::runtime_error {
 // Drawn or given when the directory is made; checked at each start and in each handshake.
 struct Identity {
   std::uint64_t cluster_id = 0;
-  std::uint64_t cluster_epoch = 0;
   NodeId node_id;
   std::uint64_t incarnation = 0;  // random, one per data directory
 

@@ -51,7 +51,6 @@ base::Result<std::unique_ptr<raft::LogStore>, Error> open_log(sqlite::FileSystem
           spec.data_dir.string()));
     raft::Identity identity;
     identity.cluster_id = spec.cluster_id;
-    identity.cluster_epoch = 1;
     identity.node_id = raft::NodeId(spec.node_id);
     identity.incarnation = incarnation;
     if (auto made = raft::LogStore::create(files, spec.data_dir, identity); !made.ok())

@@ -11,7 +11,7 @@ using namespace simulation;
 
 namespace {
 
-constexpr raft::Identity identity{7, 1, raft::NodeId(1), 99};
+constexpr raft::Identity identity{7, raft::NodeId(1), 99};
 
 raft::PersistBatch batch(std::uint64_t index, std::uint64_t term) {
   raft::PersistBatch out;

@@ -37,7 +37,7 @@ class TemporaryDirectory {
 
 inline sqlite::PosixFileSystem files;
 
-inline const Identity identity{77, 1, NodeId(3), 0xfedcba9876543210};
+inline const Identity identity{77, NodeId(3), 0xfedcba9876543210};
 
 inline Entry entry(std::uint64_t index, std::uint64_t term, std::string data = "data",
                    EntryKind kind = EntryKind::command) {
