@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,11 +33,34 @@ struct Request {
   const std::string* header(std::string_view name) const;
 };
 
+// A body that is made in pieces while it is sent, so that no answer need fit into memory. The
+// session asks for the next piece once the socket has taken the one before. On the io thread.
+class BodySource {
+ public:
+  enum class After : std::uint8_t {
+    more,    // another piece follows
+    end,     // the body is whole
+    broken,  // the body cannot be finished: the connection is cut, so that the client sees it
+  };
+  struct Piece {
+    std::string bytes;  // may be empty
+    After after = After::end;
+  };
+
+  virtual ~BodySource() = default;
+  // Calls `done` once, from within this call or later. Not called again before that, nor after a
+  // piece that is not followed by more.
+  virtual void next(std::function<void(Piece)> done) = 0;
+  // The reader is gone, or the server stops: a `done` that is waiting must be called soon.
+  virtual void cancel() = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type;  // empty: no Content-Type is sent
   std::vector<Header> headers;
   std::string body;
+  std::shared_ptr<BodySource> stream;  // in place of `body` where it is set
 
   // The first field of that name; nullptr where there is none.
   const std::string* header(std::string_view name) const;

@@ -53,7 +53,9 @@ void write_head(std::string& out, const Response& response, const WriteOptions& 
     ASSERT_MSG(is_token(header.name), "a handler's header name");
     if (!is_writers_own(header.name)) append_field(out, header.name, header.value);
   }
-  if (response.status != 204 && response.status != 304) {
+  if (response.stream) {
+    if (options.minor_version >= 1) out.append("Transfer-Encoding: chunked\r\n");
+  } else if (response.status != 204 && response.status != 304) {
     out.append("Content-Length: ");
     append_number(out, response.body.size());
     out.append("\r\n");
@@ -61,6 +63,13 @@ void write_head(std::string& out, const Response& response, const WriteOptions& 
   if (!options.keep_alive) out.append("Connection: close\r\n");
   else if (options.minor_version == 0) out.append("Connection: keep-alive\r\n");
   out.append("\r\n");
+}
+
+void write_chunk(std::string& out, std::string_view bytes) {
+  std::array<char, 16> digits{};
+  const auto [end, ec] =
+      std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
+  out.append(digits.data(), end).append("\r\n").append(bytes).append("\r\n");
 }
 
 void write_response(std::string& out, const Response& response, const WriteOptions& options) {

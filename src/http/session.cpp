@@ -1,7 +1,10 @@
 #include "http/session.hpp"
 
 #include <algorithm>
+#include <asio/async_result.hpp>
 #include <asio/buffer.hpp>
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
 #include <exception>
 #include <span>
 #include <tuple>
@@ -18,6 +21,22 @@ constexpr std::size_t copied_body_bytes_max = 16384;
 // Answers to pipelined requests are gathered up to here.
 constexpr std::size_t gathered_bytes_max = 65536;
 constexpr std::size_t output_bytes_kept = 131072;
+
+// A source may complete within next(): the session then goes on from the queue, not from in there.
+asio::awaitable<BodySource::Piece> next_piece(std::shared_ptr<BodySource> source,
+                                              asio::any_io_executor executor) {
+  auto start = [source, executor](auto handler) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    source->next([shared, executor](BodySource::Piece piece) {
+      auto resume = [shared, piece = std::move(piece)]() mutable {
+        std::move (*shared)(std::move(piece));
+      };
+      asio::post(executor, std::move(resume));
+    });
+  };
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(BodySource::Piece)>(
+      std::move(start), asio::use_awaitable);
+}
 
 constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view request_timeout_text = "the request was not complete in time";
@@ -129,12 +148,45 @@ asio::awaitable<bool> Session::answer() {
   }
   if (!socket_.is_open()) co_return false;  // aborted meanwhile
   if (failed) response = context_->render_error(500, "internal error");
-  const bool keep_alive = request.keep_alive && !context_->stopping;
+  const bool streams = response.stream && has_body(response.status, request.method);
+  const bool ends_with_connection = response.stream && request.minor_version == 0;
+  const bool keep_alive = request.keep_alive && !context_->stopping && !ends_with_connection;
+  std::shared_ptr<BodySource> source = response.stream;
   put(std::move(response), keep_alive);
+  if (streams) {
+    const bool whole = co_await stream(std::move(source));
+    if (whole && !keep_alive) co_await linger();
+    co_return whole && keep_alive;
+  }
   if (keep_alive && body_.empty() && output_.size() < gathered_bytes_max) co_return true;
   const bool written = co_await flush();
   if (written && !keep_alive) co_await linger();
   co_return written && keep_alive;
+}
+
+// Sends a body piece by piece: the next one is asked for once the socket has taken the one before,
+// so a slow reader costs one piece of memory, and write_timeout cuts it off. False: the body is not
+// whole, and the connection has to end so that the client notices.
+asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source) {
+  const bool chunked = parser_.request().minor_version >= 1;
+  source_ = source;
+  if (context_->stopping) source->cancel();
+  bool whole = false;
+  while (true) {
+    enter_handling();
+    const BodySource::Piece piece = co_await next_piece(source, socket_.get_executor());
+    if (!socket_.is_open()) break;  // aborted meanwhile
+    if (!chunked) output_.append(piece.bytes);
+    else if (!piece.bytes.empty()) write_chunk(output_, piece.bytes);
+    whole = piece.after == BodySource::After::end;
+    if (whole && chunked) write_chunk(output_, {});
+    const bool written = co_await flush();
+    whole = whole && written;
+    if (!written || piece.after != BodySource::After::more) break;
+  }
+  if (!whole) source->cancel();
+  source_.reset();
+  co_return whole;
 }
 
 asio::awaitable<void> Session::refuse(int status, std::string_view detail) {
@@ -150,7 +202,7 @@ void Session::put(Response response, bool keep_alive) {
   const WriteOptions options{request.method, request.minor_version, keep_alive,
                              context_->date.now()};
   write_head(output_, response, options);
-  if (!has_body(response.status, request.method)) return;
+  if (response.stream || !has_body(response.status, request.method)) return;
   if (response.body.size() <= copied_body_bytes_max) output_.append(response.body);
   else body_ = std::move(response.body);
 }
@@ -217,6 +269,7 @@ void Session::expire(Clock::time_point now) {
 }
 
 void Session::stop() {
+  if (source_) source_->cancel();
   if (phase_ != Phase::idle) return;
   std::error_code ignored;
   socket_.cancel(ignored);
@@ -225,6 +278,7 @@ void Session::stop() {
 void Session::abort() {
   std::error_code ignored;
   socket_.close(ignored);
+  if (source_) source_->cancel();
 }
 
 }  // namespace http

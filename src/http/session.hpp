@@ -74,6 +74,7 @@ class Session {
   asio::awaitable<bool> receive();
   asio::awaitable<bool> answer();
   asio::awaitable<bool> flush();
+  asio::awaitable<bool> stream(std::shared_ptr<BodySource> source);
   asio::awaitable<void> refuse(int status, std::string_view detail);
   asio::awaitable<void> linger();
   void put(Response response, bool keep_alive);
@@ -87,6 +88,7 @@ class Session {
   std::string body_;    // a large body, sent after output_
   Clock::time_point deadline_ = Clock::time_point::max();
   Phase phase_ = Phase::idle;
+  std::shared_ptr<BodySource> source_;  // of the body that is being streamed
   bool expired_ = false;  // the deadline of this phase passed
 };
 

@@ -64,7 +64,7 @@ struct World {
       if (!request.body.empty()) line += " " + request.body;
       world_.requests.push_back(line);
       world_.raw_requests.push_back(request);
-      if (world_.answers.empty()) return http::Response{500, "", {}, "no answer was prepared"};
+      if (world_.answers.empty()) return http::Response{500, "", {}, "no answer was prepared", {}};
       Answer answer = std::move(world_.answers.front());
       world_.answers.pop_front();
       return answer;

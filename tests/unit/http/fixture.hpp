@@ -40,8 +40,33 @@ inline http::Response render_error(int status, std::string_view detail) {
   return text_response(status, "error: " + std::string(detail));
 }
 
-// Paths: /big/N answers N bytes; /throw throws; /wait waits until release() is called; everything
-// else answers "METHOD PATH BODY".
+// `pieces` times 1000 bytes, every second one from a later turn of the loop; broken at its end
+// where asked.
+class Pieces : public http::BodySource {
+ public:
+  Pieces(asio::io_context& io, std::size_t pieces, bool broken, std::size_t& asked)
+      : io_(io), left_(pieces), broken_(broken), asked_(asked) {}
+  void next(std::function<void(Piece)> done) override {
+    ++asked_;
+    Piece piece;
+    if (left_ > 0) piece = {std::string(1000, 's'), After::more};
+    else piece.after = broken_ ? After::broken : After::end;
+    if (left_ > 0) --left_;
+    if (left_ % 2 == 0) return done(std::move(piece));
+    asio::post(io_, [done, piece] { done(piece); });
+  }
+  void cancel() override { left_ = 0; }
+
+ private:
+  asio::io_context& io_;
+  std::size_t left_;
+  const bool broken_;
+  std::size_t& asked_;
+};
+
+// Paths: /big/N answers N bytes; /stream/N streams N pieces, /cut/N breaks off behind them;
+// /throw throws; /wait waits until release() is called; everything else answers
+// "METHOD PATH BODY".
 class TestServer {
  public:
   explicit TestServer(http::Limits limits = {})
@@ -81,6 +106,11 @@ class TestServer {
     asio::post(io_, [&] { count.set_value(server_.connections()); });
     return count.get_future().get();
   }
+  std::size_t pieces_asked() {
+    std::promise<std::size_t> count;
+    asio::post(io_, [&] { count.set_value(pieces_asked_); });
+    return count.get_future().get();
+  }
   // Waits until a handler waits at the gate.
   void await_waiting() { waiting_.get_future().wait(); }
 
@@ -91,6 +121,13 @@ class TestServer {
       waiting_.set_value();
       co_await gate_.async_wait(http::as_tuple);
     }
+    if (request.path.starts_with("/stream/") || request.path.starts_with("/cut/")) {
+      const std::size_t pieces = std::stoul(request.path.substr(request.path.rfind('/') + 1));
+      http::Response response = text_response(200, "");
+      response.stream =
+          std::make_shared<Pieces>(io_, pieces, request.path[1] == 'c', pieces_asked_);
+      co_return response;
+    }
     if (request.path.starts_with("/big/"))
       co_return text_response(200, std::string(std::stoul(request.path.substr(5)), 'b'));
     co_return text_response(200, std::string(to_string(request.method)) + " " + request.path + " " +
@@ -100,6 +137,7 @@ class TestServer {
   asio::io_context io_{1};
   base::Logger logger_;
   asio::steady_timer gate_;
+  std::size_t pieces_asked_ = 0;
   std::promise<void> waiting_;
   std::promise<void> done_;
   std::future<void> stopped_;
