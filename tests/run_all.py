@@ -35,6 +35,9 @@ NODE_MUTANTS = ('answers_before_write', 'messages_before_write', 'commit_without
                 'durable_before_commit', 'side_file_not_written', 'side_file_before_commit',
                 'position_in_own_transaction', 'hard_state_not_written')
 
+# Ten clusters of different sizes, whose traces do not depend on the compiler.
+HASH_SEEDS = range(1, 11)
+
 SANITIZER_OPTIONS = {
     'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -179,9 +182,10 @@ def sanitized(run):
     paths = {executable_of(build, test) for test in tests}
     paths |= {os.path.relpath(target['filename'][0], os.path.join(ROOT, build))
               for target in fuzzers}
-    if not compile_targets(run, build, sorted(paths) + ['src/server/ipam']):
+    if not compile_targets(run, build, sorted(paths) + ['src/server/ipam', 'tools/simulate']):
         return False
     meson_tests(run, 'asan', build, slower=10)
+    trace_hashes(run, build)
     end_to_end(run, 'asan e2e', binary=f'{build}/src/server/ipam', among=ASAN_E2E)
     return True
 
@@ -232,6 +236,28 @@ def proof(run):
         command = [f'build/tools/{tool}', *arguments]
         ok, seconds, output = execute(name, command)
         run.record(name, ok, seconds, output, shell(command))
+
+
+def trace_hashes(run, build):
+    """A seed is the same run, to the message, in the g++ build and in a clang build."""
+    for level, minutes in (('core', 5), ('node', 1)):
+        name = f'asan trace hashes {level}'
+        if not run.wants(name):
+            continue
+        started = time.monotonic()
+        differing = []
+        for seed in HASH_SEEDS:
+            arguments = ['--level', level, '--minutes', str(minutes), '--seed', str(seed)]
+            lines = []
+            for folder in ('build', build):
+                _, _, output = execute(f'{name} {folder}',
+                                       [f'{folder}/tools/simulate', *arguments])
+                found = re.search(r'^seed=\d+ events=\d+ trace_hash=\w+$', output, re.MULTILINE)
+                lines.append(found.group(0) if found else f'no hash: {output[-500:]}')
+            if lines[0] != lines[1] or not lines[0].startswith('seed='):
+                differing.append(f'build: {lines[0]}\n{build}: {lines[1]}\n'
+                                 + shell(['FOLDER/tools/simulate', *arguments]))
+        run.record(name, not differing, time.monotonic() - started, '\n'.join(differing))
 
 
 def thread_sanitized(run):
