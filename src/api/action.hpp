@@ -20,6 +20,9 @@
 
 namespace api {
 
+// How long the outcome of a write with an Idempotency-Key is kept, where server/ does not say.
+inline constexpr std::uint32_t idempotency_seconds_default = 24 * 3600;
+
 enum class Consistency : std::uint8_t { linearizable, stale };
 
 // What the node says of itself; filled by server/.
@@ -96,6 +99,10 @@ struct Action {
   std::uint64_t min_revision = 0;
   Body body;
 };
+
+// The answer to a write: rendered, and marked where it is that of an earlier request.
+http::Response rendered(const std::function<http::Response(const ipam::Outcome&)>& render,
+                        const ipam::Outcome& outcome, bool replayed);
 
 // Finds the route and checks everything that can be checked without the state. Never throws for
 // bad input: that gives an Answer with a problem.

@@ -29,6 +29,8 @@ constexpr std::array table{
                "Address cannot be handed out by this network"},
     ProblemRow{P::hostname_in_use, 409, "HOSTNAME_IN_USE", "Hostname is in use"},
     ProblemRow{P::stale_fence, 409, "STALE_FENCE", "Fence is not the allocation's"},
+    ProblemRow{P::idempotency_key_reused, 422, "IDEMPOTENCY_KEY_REUSED",
+               "Idempotency key used before"},
     ProblemRow{P::invalid_argument, 400, "INVALID_ARGUMENT", "Invalid argument"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
@@ -122,6 +124,7 @@ Problem problem_of(ipam::ErrorCode code) {
   switch (code) {
     case ipam::ErrorCode::network_not_found: return P::network_not_found;
     case ipam::ErrorCode::allocation_not_found: return P::allocation_not_found;
+    case ipam::ErrorCode::idempotency_key_reused: return P::idempotency_key_reused;
     case ipam::ErrorCode::network_exists: return P::network_exists;
     case ipam::ErrorCode::network_full: return P::network_full;
     case ipam::ErrorCode::network_has_allocations: return P::network_has_allocations;
@@ -175,9 +178,9 @@ http::Response problem_no_leader() {
 http::Response problem_outcome_unknown() {
   return problem(P::outcome_unknown,
                  "the change was sent to the cluster, but its result is not known yet: it may or "
-                 "may not happen; before you retry, look with GET whether it did: creating or "
-                 "deleting a network and releasing an allocation can simply be sent again (409 or "
-                 "404 then means that it was done), but an allocation sent again is a second one");
+                 "may not happen; to retry: if it had an Idempotency-Key, send it again with the "
+                 "same key, to any node, and it happens once; without one, look with GET first: "
+                 "an allocation sent again is a second one");
 }
 
 http::Response problem_read_timeout() {

@@ -27,6 +27,7 @@ enum class Problem : std::uint8_t {
   address_not_usable,
   hostname_in_use,
   stale_fence,
+  idempotency_key_reused,
   invalid_argument,
   // The request is wrong in itself.
   invalid_json,

@@ -2,12 +2,14 @@
 // parameters, X-Ipam-Min-Revision.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
 #include "api/problems.hpp"
 #include "api/render.hpp"
 #include "api/route_table.hpp"
+#include "ipam/digest.hpp"
 
 namespace api {
 
@@ -132,6 +134,33 @@ base::Result<std::uint64_t, http::Response> min_revision(const http::Request& re
               fmt::format("X-Ipam-Min-Revision must be a whole number, not {}", quoted(*header))));
 }
 
+// Of what the client asked for: method, path, query and body.
+std::uint64_t hash_of(const http::Request& request) {
+  ipam::Digest digest;
+  digest.add(http::to_string(request.method));
+  digest.add(std::string_view(request.path));
+  digest.add(std::string_view(request.query));
+  digest.add(std::string_view(request.body));
+  return digest.value();
+}
+
+bool is_printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// Gives a write the key that its request came with.
+Body with_idempotency_key(const http::Request& request, Body body) {
+  auto* const write = std::get_if<Write>(&body);
+  const std::string* const key = request.header("Idempotency-Key");
+  if (!write || !key) return body;
+  if (key->empty() || key->size() > ipam::idempotency_key_bytes_max || !is_printable_ascii(*key))
+    return Answer{problem(Problem::invalid_header,
+                          fmt::format("Idempotency-Key must be 1 to {} printable ASCII characters",
+                                      ipam::idempotency_key_bytes_max))};
+  write->command.idempotency = {*key, hash_of(request), idempotency_seconds_default};
+  return body;
+}
+
 Body call_handler(const Route& route, const http::Request& request, std::string_view id) {
   std::array<std::string_view, std::tuple_size_v<decltype(route.parameters)> + 1> known;
   std::size_t known_count = 0;
@@ -142,12 +171,19 @@ Body call_handler(const Route& route, const http::Request& request, std::string_
   if (!query) return Answer{query.error()};
   const auto consistency = query->consistency();
   if (!consistency) return Answer{consistency.error()};
-  return route.handler({request, id, *query, *consistency});
+  return with_idempotency_key(request, route.handler({request, id, *query, *consistency}));
 }
 
 }  // namespace
 
 std::span<const Route> route_table() { return routes; }
+
+http::Response rendered(const std::function<http::Response(const ipam::Outcome&)>& render,
+                        const ipam::Outcome& outcome, bool replayed) {
+  http::Response response = render(outcome);
+  if (replayed) response.headers.push_back({"Idempotent-Replayed", "true"});
+  return response;
+}
 
 Action route(const http::Request& request) {
   if (request.path == "*") return {0, Answer{server_options()}};

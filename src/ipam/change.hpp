@@ -28,7 +28,17 @@ struct AuditAppended {
   friend bool operator==(const AuditAppended&, const AuditAppended&) = default;
 };
 
-using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended>;
+struct OutcomeStored {
+  StoredOutcome stored;
+  friend bool operator==(const OutcomeStored&, const OutcomeStored&) = default;
+};
+struct OutcomeForgotten {
+  std::string key;
+  friend bool operator==(const OutcomeForgotten&, const OutcomeForgotten&) = default;
+};
+
+using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
+                            OutcomeForgotten>;
 
 // What the client is told: CreateNetwork gives the Network, Allocate the Allocation (or a list of
 // them, where scattered ones were wanted), every other command nothing (std::monostate) where it
@@ -37,7 +47,9 @@ using Outcome = std::variant<Error, Network, Allocation, std::monostate, std::ve
 
 struct Applied {
   Outcome outcome;
-  std::vector<Change> changes;  // empty where the outcome is an Error
+  // Where the outcome is an Error, at most what concerns the idempotency key.
+  std::vector<Change> changes;
+  bool replayed = false;  // the outcome is that of an earlier command with the same key
   friend bool operator==(const Applied&, const Applied&) = default;
 };
 

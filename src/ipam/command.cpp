@@ -1,6 +1,6 @@
 #include "ipam/command.hpp"
 
-#include "base/assert.hpp"
+#include "ipam/binary.hpp"
 
 namespace ipam {
 
@@ -16,57 +16,6 @@ enum class Kind : std::uint8_t {
   record_event = 6,
 };
 enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
-
-// u8 family, u8 length, then the base: u32 for IPv4, low u64 and high u64 for IPv6.
-void write_prefix(base::ByteWriter& writer, const Prefix& prefix) {
-  ASSERT(is_valid(prefix));
-  writer.u8(static_cast<std::uint8_t>(prefix.base.family));
-  writer.u8(static_cast<std::uint8_t>(prefix.length));
-  if (prefix.base.family == Family::ipv4) {
-    writer.u32(static_cast<std::uint32_t>(prefix.base.value));
-  } else {
-    writer.u64(static_cast<std::uint64_t>(prefix.base.value));
-    writer.u64(static_cast<std::uint64_t>(prefix.base.value >> 64));
-  }
-}
-
-Prefix read_prefix(base::ByteReader& reader) {
-  Prefix prefix;
-  prefix.base.family = static_cast<Family>(reader.u8());
-  prefix.length = reader.u8();
-  if (prefix.base.family == Family::ipv4) {
-    prefix.base.value = reader.u32();
-  } else {
-    prefix.base.value = reader.u64();
-    prefix.base.value |= static_cast<U128>(reader.u64()) << 64;
-  }
-  if (!is_valid(prefix)) reader.fail();
-  return prefix;
-}
-
-void write_strings(base::ByteWriter& writer, const std::vector<std::string>& strings) {
-  writer.varint(strings.size());
-  for (const auto& text : strings) writer.string(text);
-}
-
-std::vector<std::string> read_strings(base::ByteReader& reader) {
-  const std::size_t count = reader.count(1);
-  std::vector<std::string> strings;
-  strings.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) strings.emplace_back(reader.string());
-  return strings;
-}
-
-// u8 family, then u32 for IPv4, low u64 and high u64 for IPv6.
-void write_address(base::ByteWriter& writer, const Address& address) {
-  write_prefix(writer, Prefix{address, bits_of(address.family)});
-}
-
-Address read_address(base::ByteReader& reader) {
-  const Prefix prefix = read_prefix(reader);
-  if (prefix.length != bits_of(prefix.base.family)) reader.fail();
-  return prefix.base;
-}
 
 void write_optional(base::ByteWriter& writer, const std::optional<Address>& address) {
   writer.boolean(address.has_value());
@@ -86,24 +35,6 @@ void write_optional(base::ByteWriter& writer, const std::optional<std::uint64_t>
 std::optional<std::uint64_t> read_optional_number(base::ByteReader& reader) {
   if (!reader.boolean()) return std::nullopt;
   return reader.varint();
-}
-
-void write_metadata(base::ByteWriter& writer, const Metadata& metadata) {
-  writer.varint(metadata.size());
-  for (const auto& [key, value] : metadata) {
-    writer.string(key);
-    writer.string(value);
-  }
-}
-
-// Keys that are not in order, or twice, would encode otherwise: decode_command() refuses them.
-Metadata read_metadata(base::ByteReader& reader) {
-  Metadata metadata;
-  for (std::size_t left = reader.count(2); left > 0; --left) {
-    std::string key(reader.string());
-    metadata[std::move(key)] = reader.string();
-  }
-  return metadata;
 }
 
 // The fields in order; strategy as its value, 0 for none.
@@ -131,7 +62,7 @@ AllocateOptions read_options(base::ByteReader& reader) {
   options.force = reader.boolean();
   options.range_start = read_optional_address(reader);
   options.range_end = read_optional_address(reader);
-  for (std::size_t left = reader.count(12); left > 0 && reader.ok(); --left) {
+  for (std::size_t left = reader.count(10); left > 0 && reader.ok(); --left) {
     const Address first = read_address(reader);
     options.exclude.push_back({first, read_address(reader)});
   }
@@ -241,6 +172,11 @@ base::Bytes encode(const Command& command) {
   writer.u8(command_version_latest);
   writer.u8(static_cast<std::uint8_t>(1 + command.body.index()));
   writer.string(command.actor);
+  writer.string(command.idempotency.key);
+  if (!command.idempotency.key.empty()) {
+    writer.u64(command.idempotency.request_hash);
+    writer.varint(command.idempotency.retention_seconds);
+  }
   std::visit(BodyWriter{writer}, command.body);
   return bytes;
 }
@@ -251,6 +187,11 @@ std::optional<Command> decode_command(base::BytesView bytes) {
   const auto kind = static_cast<Kind>(reader.u8());
   Command command;
   command.actor = reader.string();
+  command.idempotency.key = reader.string();
+  if (!command.idempotency.key.empty()) {
+    command.idempotency.request_hash = reader.u64();
+    command.idempotency.retention_seconds = static_cast<std::uint32_t>(reader.varint());
+  }
   command.body = read_body(kind, reader);
   if (!reader.at_end()) return std::nullopt;
   // One command is one string of bytes: a varint that is longer than it need be is refused.

@@ -88,9 +88,20 @@ struct RecordEvent {
 using CommandBody =
     std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases, RecordEvent>;
 
+// Exactly once: a command whose key the state already knows gives the stored outcome again. Without
+// one (an empty key) a command that is sent twice is decided twice.
+struct IdempotencyKey {
+  std::string key;                      // 1 to idempotency_key_bytes_max printable ASCII; or empty
+  std::uint64_t request_hash = 0;       // of the request that it came with: another one is refused
+  std::uint32_t retention_seconds = 0;  // how long the outcome is kept, by the replicated clock
+
+  friend bool operator==(const IdempotencyKey&, const IdempotencyKey&) = default;
+};
+
 struct Command {
   std::string actor = "system";  // for the audit log
   CommandBody body;
+  IdempotencyKey idempotency{};
 
   friend bool operator==(const Command&, const Command&) = default;
 };
@@ -99,7 +110,9 @@ struct Command {
 // said that it knows it (raft::Configuration::command_version).
 inline constexpr std::uint8_t command_version_latest = 1;
 
-// Format version 1: u8 version, u8 kind (1 + index in CommandBody), string actor, then the fields.
+// Format version 1: u8 version, u8 kind (1 + index in CommandBody), string actor, string
+// idempotency key; where that is not empty u64 request hash and varint retention; then the
+// fields of the body.
 base::Bytes encode(const Command& command);
 // nullopt where the bytes are no command of a version that this program knows.
 std::optional<Command> decode_command(base::BytesView bytes);

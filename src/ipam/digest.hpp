@@ -100,6 +100,15 @@ class Digest {
   void add(const NetworkDeleted& change) { add(change.id.value()); }
   void add(const AllocationPut& change) { add(change.allocation); }
   void add(const AuditAppended& change) { add(change.entry); }
+  void add(const StoredOutcome& stored) {
+    add(std::string_view(stored.key));
+    add(stored.request_hash);
+    add(static_cast<std::uint64_t>(stored.forgotten_at));
+    add(stored.revision.value());
+    add(std::string_view(stored.outcome));
+  }
+  void add(const OutcomeStored& change) { add(change.stored); }
+  void add(const OutcomeForgotten& change) { add(std::string_view(change.key)); }
   void add(const Change& change) {
     add(change.index());
     std::visit([this](const auto& one) { add(one); }, change);

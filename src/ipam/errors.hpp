@@ -19,6 +19,7 @@ enum class ErrorCode : std::uint8_t {
   address_not_usable,         // 409 outside the network, or a child network's
   hostname_in_use,            // 409 names the holder
   stale_fence,                // 409
+  idempotency_key_reused,     // 422 the key came with another request
   invalid_argument,           // 400 what the API could not check on its own
 };
 

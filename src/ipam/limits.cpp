@@ -110,6 +110,12 @@ struct BodyCheck {
 
 std::optional<Error> check_limits(const Command& command) {
   if (auto error = check_text("actor", command.actor, actor_bytes_max)) return error;
+  const IdempotencyKey& idempotency = command.idempotency;
+  if (auto error = check_text("the idempotency key", idempotency.key, idempotency_key_bytes_max))
+    return error;
+  if (idempotency.retention_seconds > idempotency_seconds_max)
+    return invalid(
+        fmt::format("an idempotency key is kept for {} seconds at most", idempotency_seconds_max));
   return std::visit(BodyCheck(), command.body);
 }
 

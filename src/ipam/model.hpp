@@ -97,6 +97,17 @@ struct AuditEntry {
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
 
+// The outcome of a command that came with an idempotency key, for those that come again.
+struct StoredOutcome {
+  std::string key;
+  std::uint64_t request_hash = 0;
+  TimeMs forgotten_at = 0;
+  Revision revision;  // of the command
+  std::string outcome;  // encoded: outcome_codec.hpp
+
+  friend bool operator==(const StoredOutcome&, const StoredOutcome&) = default;
+};
+
 struct NetworkStats {
   NetworkId network_id;
   // Usable addresses; total == allocated + available + reserved always holds.
@@ -141,6 +152,10 @@ inline constexpr std::size_t metadata_value_bytes_max = 256;
 inline constexpr std::size_t exclude_max = 256;      // addresses or ranges
 inline constexpr std::uint64_t scattered_max = 1000;  // records that one command makes
 inline constexpr std::size_t actor_bytes_max = 253;
+inline constexpr std::size_t idempotency_key_bytes_max = 255;
+inline constexpr std::uint32_t idempotency_seconds_max = 30 * 86400;
+// Beyond, the key that would be forgotten next is forgotten early.
+inline constexpr std::size_t idempotency_keys_max = 100'000;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 
 }  // namespace ipam

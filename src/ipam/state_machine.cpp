@@ -9,12 +9,15 @@
 #include "ipam/address_plan.hpp"
 #include "ipam/decision.hpp"
 #include "ipam/digest.hpp"
+#include "ipam/idempotency.hpp"
 #include "ipam/limits.hpp"
+#include "ipam/outcome_codec.hpp"
 
 namespace ipam {
 
 struct StateMachine::Implementation {
   AddressPlan plan;
+  IdempotencyKeys keys;
   Counters counters;
 };
 
@@ -49,10 +52,23 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
   counters.digest = digest.value();
   if (auto error = check_limits(command)) return {std::move(*error), {}};
   Applied applied;
-  Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
-  applied.outcome =
-      std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
-  ASSERT(applied.changes.empty() || !std::holds_alternative<Error>(applied.outcome));
+  IdempotencyKeys& keys = implementation_->keys;
+  const IdempotencyKey& idempotency = command.idempotency;
+  keys.forget(counters.now, applied.changes);
+  const StoredOutcome* const known =
+      idempotency.key.empty() ? nullptr : keys.find(idempotency.key);
+  if (known != nullptr) {
+    applied.replayed = known->request_hash == idempotency.request_hash;
+    applied.outcome = applied.replayed ? stored_outcome(*known) : Outcome(key_reused(*known));
+  } else {
+    Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
+    const std::size_t forgotten = applied.changes.size();
+    applied.outcome =
+        std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+    ASSERT(applied.changes.size() == forgotten || !std::holds_alternative<Error>(applied.outcome));
+    if (!idempotency.key.empty())
+      keys.store(idempotency, revision, counters.now, applied.outcome, applied.changes);
+  }
   for (const Change& change : applied.changes) digest.add(change);
   counters.digest = digest.value();
   return applied;
@@ -177,6 +193,16 @@ void StateMachine::load_allocation(Allocation allocation) {
   plan.add_allocation(std::move(allocation));
 }
 
+void StateMachine::load_outcome(StoredOutcome stored) {
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("idempotency key {:?}: {}", stored.key, reason));
+  };
+  if (stored.key.empty() || stored.key.size() > idempotency_key_bytes_max) refuse("its length");
+  if (!decode_outcome(stored.outcome)) refuse("its outcome cannot be read");
+  if (implementation_->keys.find(stored.key) != nullptr) refuse("it is there twice");
+  implementation_->keys.load(std::move(stored));
+}
+
 std::uint64_t StateMachine::digest() const {
   Digest digest;
   const Counters& counters = implementation_->counters;
@@ -188,6 +214,8 @@ std::uint64_t StateMachine::digest() const {
   for_each_network([&](const Network& network) { digest.add(network); });
   digest.add(allocation_count());
   for_each_allocation([&](const Allocation& allocation) { digest.add(allocation); });
+  digest.add(implementation_->keys.size());
+  implementation_->keys.for_each([&](const StoredOutcome& stored) { digest.add(stored); });
   return digest.value();
 }
 

@@ -60,6 +60,7 @@ class StateMachine {
   void load_counters(const Counters& counters);
   void load_network(Network network);
   void load_allocation(Allocation allocation);
+  void load_outcome(StoredOutcome stored);
 
   // A digest of the whole state, equal on all nodes that have applied the same entries. O(n).
   std::uint64_t digest() const;

@@ -110,9 +110,12 @@ void Executor::perform_now(api::Body body, Done done) {
 }
 
 void Executor::perform(api::Write write, Done done) {
+  if (!write.command.idempotency.key.empty())
+    write.command.idempotency.retention_seconds = spec_.idempotency_seconds;
   auto finished = [render = std::move(write.render), done = std::move(done)](WriteResult result) {
     if (const auto* failure = std::get_if<WriteFailure>(&result)) return done(problem_of(*failure));
-    done(render(std::get<ipam::Outcome>(result)));
+    const auto& decided = std::get<Decided>(result);
+    done(api::rendered(render, decided.outcome, decided.replayed));
   };
   replica_.write(write.command, std::move(finished));
 }

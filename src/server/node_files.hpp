@@ -25,6 +25,8 @@ struct NodeSpec {
   std::uint64_t cluster_id = 1;
   std::string raft_addr;                                  // empty in standalone mode
   std::map<std::uint64_t, std::string> initial_members;  // of a founder: with itself
+  // How long the outcome of a write that came to this node with an Idempotency-Key is kept.
+  std::uint32_t idempotency_seconds = 24 * 3600;
 };
 
 struct NodeFiles {

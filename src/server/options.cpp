@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cli/endpoint.hpp"
+#include "ipam/model.hpp"
 
 namespace server {
 
@@ -18,6 +19,7 @@ constexpr std::uint64_t election_timeout_ms_min = 100;    // below, a slow disk 
 constexpr std::uint64_t election_timeout_ms_max = 60000;  // above, nobody waits for fail-over
 constexpr std::uint64_t heartbeat_ms_min = 10;
 constexpr std::uint64_t log_entries_min = 10;        // each cut is a write
+constexpr std::uint64_t idempotency_seconds_min = 60;
 constexpr std::uint64_t log_entries_max = 10000000;  // the log is held in memory
 
 using Step = base::Result<base::Ok, CommandError>;
@@ -37,6 +39,8 @@ cli::CommandSpec make_spec() {
       {"election-timeout-ms", 0, "MS", "without a leader for so long, elect one (default 1000)"},
       {"heartbeat-ms", 0, "MS", "how often a leader shows that it lives (default 100)"},
       {"log-entries-kept", 0, "N", "log entries kept for slow followers (default 10000)"},
+      {"idempotency-retention", 0, "SECONDS",
+       "how long the answer to an Idempotency-Key is kept (default 86400)"},
   };
   spec.examples = {"ipam server", "ipam server --port 9000 --db /var/lib/ipam",
                    "ipam server --cluster --config node1-data/cluster.json --port 8081"};
@@ -191,6 +195,13 @@ Step read_raft(const cli::Arguments& arguments, ServerOptions& options) {
         cli::parse_number("--log-entries-kept", *text, log_entries_min, log_entries_max);
     if (!count) return base::fail(usage(count.error()));
     options.log_entries_kept = *count;
+  }
+  if (const auto text = arguments.get("idempotency-retention")) {
+    const auto seconds = cli::parse_number("--idempotency-retention", *text,
+                                           idempotency_seconds_min,
+                                           ipam::idempotency_seconds_max);
+    if (!seconds) return base::fail(usage(seconds.error()));
+    options.idempotency_seconds = static_cast<std::uint32_t>(*seconds);
   }
   return base::Ok{};
 }

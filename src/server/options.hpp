@@ -29,6 +29,7 @@ struct ServerOptions {
   std::uint32_t election_timeout_ms = 1000;
   std::uint32_t heartbeat_ms = 100;
   std::uint64_t log_entries_kept = 10000;
+  std::uint32_t idempotency_seconds = 24 * 3600;  // 60 to ipam::idempotency_seconds_max
 };
 
 // `args` is what follows `server`. Reads cluster.json in cluster mode. An error names the flag

@@ -108,7 +108,7 @@ void Replica::apply_command(const raft::AppliedEntry& entry, std::vector<ipam::C
   ipam::Applied applied = state_machine_.apply(ipam::Revision(entry.position.index.value()),
                                                entry.timestamp_ms, *command);
   changes = std::move(applied.changes);
-  complete(entry.id, std::move(applied.outcome));
+  complete(entry.id, Decided{std::move(applied.outcome), applied.replayed});
 }
 
 void Replica::apply_configuration(const raft::AppliedEntry& entry,

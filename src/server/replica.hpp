@@ -26,7 +26,11 @@ enum class WriteFailure : std::uint8_t {
   unknown,
   stopping,    // certainly not appended
 };
-using WriteResult = std::variant<ipam::Outcome, WriteFailure>;
+struct Decided {
+  ipam::Outcome outcome;
+  bool replayed = false;  // ipam::Applied
+};
+using WriteResult = std::variant<Decided, WriteFailure>;
 
 struct ReplicaEvents {
   // The process is to stop; `reason` is a sentence, `failed` whether something is broken.

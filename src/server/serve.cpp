@@ -29,6 +29,7 @@ InstanceOptions instance_options(const ServerOptions& options) {
   out.heartbeat = std::chrono::milliseconds(options.heartbeat_ms);
   out.log_entries_kept = options.log_entries_kept;
   out.node.data_dir = options.data_dir;
+  out.node.idempotency_seconds = options.idempotency_seconds;
   if (!options.cluster) {
     out.node.initial_members = {{1, ""}};
     return out;

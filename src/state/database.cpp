@@ -78,6 +78,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_network_ = connection_.prepare("DELETE FROM networks WHERE id=?");
   put_allocation_ = connection_.prepare(put_allocation_sql);
   put_audit_ = connection_.prepare(put_audit_sql);
+  put_outcome_ = connection_.prepare(put_outcome_sql);
+  delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
       "next_allocation=?, next_audit=?, now=?, digest=?, crc=? WHERE id=1");
@@ -118,6 +120,8 @@ base::Result<Loaded, std::string> Database::load() {
         connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
     while (allocations.step())
       loaded.state_machine.load_allocation(read_allocation(allocations));
+    sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
+    while (outcomes.step()) loaded.state_machine.load_outcome(read_outcome(outcomes));
     for (const auto& [table, next] :
          {std::pair{"allocations", counters_.next_allocation}, {"audit", counters_.next_audit}}) {
       sqlite::Statement last =
@@ -188,6 +192,8 @@ void Database::write(const ipam::Change& change) {
                      return;
                    put(put_audit_, appended.entry);
                  },
+                 [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
+                 [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },
              },
              change);
 }

@@ -56,7 +56,8 @@ class Database {
   std::filesystem::path path_;
   sqlite::Connection connection_;
   sqlite::Statement begin_, commit_, put_network_, delete_network_, put_allocation_, put_audit_,
-      update_meta_, select_audit_, select_allocations_, select_allocations_of_, select_allocation_;
+      put_outcome_, delete_outcome_, update_meta_, select_audit_, select_allocations_,
+      select_allocations_of_, select_allocation_;
   Position position_;
   ipam::Counters counters_;
   bool in_transaction_ = false;

@@ -64,6 +64,11 @@ void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
                 entry.user, entry.revision.value());
 }
 
+void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored) {
+  statement.run(stored.key, stored.request_hash, stored.forgotten_at, stored.revision.value(),
+                sqlite::Blob{stored.outcome});
+}
+
 ipam::Network read_network(const sqlite::Statement& row) {
   auto prefix = ipam::parse_prefix(row.text(1));
   if (!prefix) damaged("networks", row, "cidr");
@@ -108,6 +113,14 @@ ipam::AuditEntry read_audit(const sqlite::Statement& row) {
           .details = std::string(row.text(4)),
           .user = std::string(row.text(5)),
           .revision = ipam::Revision(row.number(6))};
+}
+
+ipam::StoredOutcome read_outcome(const sqlite::Statement& row) {
+  return {.key = std::string(row.text(0)),
+          .request_hash = row.number(1),
+          .forgotten_at = row.integer(2),
+          .revision = ipam::Revision(row.number(3)),
+          .outcome = std::string(row.blob(4))};
 }
 
 }  // namespace state

@@ -32,6 +32,9 @@ inline constexpr const char* schema = R"(
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
                      revision INTEGER NOT NULL);
+  CREATE TABLE idempotency(key TEXT PRIMARY KEY, request_hash INTEGER NOT NULL,
+                           forgotten_at INTEGER NOT NULL, revision INTEGER NOT NULL,
+                           outcome BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
@@ -46,14 +49,18 @@ inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO a
                                                        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
+                                                    "VALUES(?,?,?,?,?)";
 
 void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
+void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
 // They throw Damage.
 ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::AuditEntry read_audit(const sqlite::Statement& row);
+ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
 
 }  // namespace state

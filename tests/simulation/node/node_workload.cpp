@@ -80,7 +80,7 @@ void NodeWorkload::write(std::uint64_t client, SimulatedNode& node) {
     }
     // The answer counts whether or not the client still waits for it.
     const Index index =
-        world_.oracle.check_outcome(*proposal, std::get<ipam::Outcome>(result));
+        world_.oracle.check_outcome(*proposal, std::get<server::Decided>(result).outcome);
     if (index <= floor)
       throw Violation("real_time_order",
                       fmt::format("a write at {} began after {} was there", index.value(),

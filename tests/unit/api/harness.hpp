@@ -76,7 +76,8 @@ class World {
   http::Response run(const api::Write& write) {
     const auto decoded = ipam::decode_command(ipam::encode(write.command));
     if (!decoded || !(*decoded == write.command)) throw std::runtime_error("codec lost a command");
-    return write.render(apply(*decoded));
+    const ipam::Applied applied = apply(*decoded);
+    return api::rendered(write.render, applied.outcome, applied.replayed);
   }
   http::Response run(const api::Read& read) { return read.render(state); }
   http::Response run(const api::ReadHistory& read) {
@@ -88,7 +89,7 @@ class World {
     return change.render(member_change_result);
   }
 
-  ipam::Outcome apply(const ipam::Command& command) {
+  ipam::Applied apply(const ipam::Command& command) {
     ++revision_;
     ipam::Applied applied = state.apply(revision_, now, command);
     for (const ipam::Change& change : applied.changes) {
@@ -97,7 +98,7 @@ class World {
       if (const auto* appended = std::get_if<ipam::AuditAppended>(&change))
         audit_.push_back(appended->entry);
     }
-    return applied.outcome;
+    return applied;
   }
 
   ipam::HistoryAnswer ask(const ipam::AuditQuery& query) {

@@ -60,6 +60,11 @@ AllocateOptions random_options(base::Random& random) {
 Command random_command(base::Random& random) {
   Command command;
   command.actor = random_text(random);
+  if (random.chance(30)) {
+    const std::uint64_t hash = random.next();
+    const auto seconds = static_cast<std::uint32_t>(random_number(random));
+    command.idempotency = {"k" + random_text(random), hash, seconds};
+  }
   switch (random.below(6)) {
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random)};
@@ -133,13 +138,13 @@ TEST_CASE("changed bytes decode to a command that encodes to just these bytes, o
 TEST_CASE("the format of version 1 stays as it is") {
   Command create;
   create.body = CreateNetwork{*parse_prefix("10.0.0.0/24"), "d", {"t"}};
-  CHECK(encode(create) == base::Bytes("\x01\x01\x06system\x04\x18\x00\x00\x00\x0a\x01"
+  CHECK(encode(create) == base::Bytes("\x01\x01\x06system\x00\x04\x18\x00\x00\x00\x0a\x01"
                                       "d\x01\x01t",
-                                      20));
+                                      21));
   Command release;
   release.actor = "";
   release.body = Release{AllocationId(300)};
-  CHECK(encode(release) == base::Bytes("\x01\x04\x00\xac\x02\x00", 6));
+  CHECK(encode(release) == base::Bytes("\x01\x04\x00\x00\xac\x02\x00", 7));
   Command allocate;
   allocate.actor = "a";
   Allocate body;
@@ -149,21 +154,25 @@ TEST_CASE("the format of version 1 stays as it is") {
   body.ttl_seconds = 60;
   allocate.body = body;
   CHECK(encode(allocate) == base::Bytes("\x01\x03\x01"
-                                        "a\x00\x02\x03\x01h\x00\x00\x01\x3c\x00",
-                                        14));
+                                        "a\x00\x00\x02\x03\x01h\x00\x00\x01\x3c\x00",
+                                        15));
 }
 
 TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no command") {
   CHECK_FALSE(decode_command(""));
-  CHECK_FALSE(decode_command(base::BytesView("\x02\x05\x00", 3)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x00\x00", 3)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x07\x00", 3)));
-  CHECK(decode_command(base::BytesView("\x01\x05\x00", 3)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 11)));
-  CHECK(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x00", 11)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x05\x18\x00\x00\x00\x0a\x00\x00", 11)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x81\x00\x00", 6)));  // 1 in two bytes
-  CHECK(decode_command(base::BytesView("\x01\x04\x00\x01\x00", 5)));
+  CHECK_FALSE(decode_command(base::BytesView("\x02\x05\x00\x00", 4)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x00\x00\x00", 4)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x07\x00\x00", 4)));
+  CHECK(decode_command(base::BytesView("\x01\x05\x00\x00", 4)));
+  CHECK_FALSE(decode_command(
+      base::BytesView("\x01\x01\x00\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 12)));
+  CHECK(decode_command(base::BytesView("\x01\x01\x00\x00\x04\x18\x00\x00\x00\x0a\x00\x00", 12)));
+  CHECK_FALSE(decode_command(
+      base::BytesView("\x01\x01\x00\x00\x05\x18\x00\x00\x00\x0a\x00\x00", 12)));
+  // 1 in two bytes
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x00\x81\x00\x00", 7)));
+  CHECK(decode_command(base::BytesView("\x01\x04\x00\x00\x01\x00", 6)));
   // A count of tags that could not follow.
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x01\x00\x04\x18\x00\x00\x00\x0a\x00\x7f", 11)));
+  CHECK_FALSE(decode_command(
+      base::BytesView("\x01\x01\x00\x00\x04\x18\x00\x00\x00\x0a\x00\x7f", 12)));
 }

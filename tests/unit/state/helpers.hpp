@@ -145,8 +145,12 @@ class Node {
     ++position_.index;
     position_.term = 1 + position_.index / 100;
     now_ += static_cast<ipam::TimeMs>(random_.below(2000));
-    ipam::Applied applied =
-        machine_.apply(ipam::Revision(position_.index), now_, ipam::Command{"tester", body});
+    ipam::Command command{"tester", body};
+    if (random_.chance(30)) {
+      const std::uint64_t number = random_.below(20);
+      command.idempotency = {fmt::format("key {}", number), number, 10};
+    }
+    ipam::Applied applied = machine_.apply(ipam::Revision(position_.index), now_, command);
     state::Position position = position_;
     if (random_.chance(5))
       position_.configuration = position.configuration =

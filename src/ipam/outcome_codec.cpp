@@ -1,0 +1,154 @@
+#include "ipam/outcome_codec.hpp"
+
+#include "ipam/binary.hpp"
+
+namespace ipam {
+
+namespace {
+
+// Values are written to disk: never reuse one.
+enum class Kind : std::uint8_t { error = 1, network = 2, allocation = 3, nothing = 4, list = 5 };
+
+void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
+  writer.boolean(time.has_value());
+  if (time) writer.i64(*time);
+}
+
+std::optional<TimeMs> read_optional(base::ByteReader& reader) {
+  if (!reader.boolean()) return std::nullopt;
+  return reader.i64();
+}
+
+struct Writer {
+  base::ByteWriter& writer;
+
+  void kind(Kind kind) { writer.u8(static_cast<std::uint8_t>(kind)); }
+
+  void operator()(const Error& error) {
+    kind(Kind::error);
+    writer.u8(static_cast<std::uint8_t>(error.code));
+    writer.string(error.detail);
+  }
+  void operator()(const Network& network) {
+    kind(Kind::network);
+    writer.varint(network.id.value());
+    write_prefix(writer, network.prefix);
+    writer.string(network.description);
+    write_strings(writer, network.tags);
+    writer.i64(network.created_at);
+    writer.i64(network.updated_at);
+    writer.varint(network.revision.value());
+  }
+  void operator()(const Allocation& allocation) {
+    kind(Kind::allocation);
+    write(allocation);
+  }
+  void operator()(const std::vector<Allocation>& allocations) {
+    kind(Kind::list);
+    writer.varint(allocations.size());
+    for (const Allocation& allocation : allocations) write(allocation);
+  }
+  void write(const Allocation& allocation) {
+    writer.varint(allocation.id.value());
+    writer.varint(allocation.network_id.value());
+    write_address(writer, allocation.first);
+    write_address(writer, allocation.last);
+    writer.string(allocation.hostname);
+    writer.string(allocation.description);
+    write_strings(writer, allocation.tags);
+    writer.u8(static_cast<std::uint8_t>(allocation.status));
+    writer.i64(allocation.allocated_at);
+    write_optional(writer, allocation.expires_at);
+    write_optional(writer, allocation.released_at);
+    writer.varint(allocation.revision.value());
+    writer.boolean(static_cast<bool>(allocation.extras));
+    if (!allocation.extras) return;
+    writer.string(allocation.extras->owner);
+    write_metadata(writer, allocation.extras->metadata);
+  }
+  void operator()(std::monostate) { kind(Kind::nothing); }
+};
+
+// The code and the status of other versions of this program are taken as they are: what they say
+// is for the client alone.
+Error read_error(base::ByteReader& reader) {
+  Error error;
+  error.code = static_cast<ErrorCode>(reader.u8());
+  if (error.code > ErrorCode::invalid_argument) reader.fail();
+  error.detail = reader.string();
+  return error;
+}
+
+Network read_network(base::ByteReader& reader) {
+  Network network;
+  network.id = NetworkId(reader.varint());
+  network.prefix = read_prefix(reader);
+  network.description = reader.string();
+  network.tags = read_strings(reader);
+  network.created_at = reader.i64();
+  network.updated_at = reader.i64();
+  network.revision = Revision(reader.varint());
+  return network;
+}
+
+Allocation read_allocation(base::ByteReader& reader) {
+  Allocation allocation;
+  allocation.id = AllocationId(reader.varint());
+  allocation.network_id = NetworkId(reader.varint());
+  allocation.first = read_address(reader);
+  allocation.last = read_address(reader);
+  allocation.hostname = reader.string();
+  allocation.description = reader.string();
+  allocation.tags = read_strings(reader);
+  allocation.status = static_cast<AllocationStatus>(reader.u8());
+  if (allocation.status < AllocationStatus::allocated ||
+      allocation.status > AllocationStatus::expired)
+    reader.fail();
+  allocation.allocated_at = reader.i64();
+  allocation.expires_at = read_optional(reader);
+  allocation.released_at = read_optional(reader);
+  allocation.revision = Revision(reader.varint());
+  if (!reader.boolean()) return allocation;
+  AllocationExtras extras;
+  extras.owner = reader.string();
+  extras.metadata = read_metadata(reader);
+  allocation.extras.set(std::move(extras));
+  return allocation;
+}
+
+std::vector<Allocation> read_list(base::ByteReader& reader) {
+  std::vector<Allocation> allocations;
+  for (std::size_t left = reader.count(30); left > 0 && reader.ok(); --left)
+    allocations.push_back(read_allocation(reader));
+  return allocations;
+}
+
+Outcome read_outcome(base::ByteReader& reader) {
+  switch (static_cast<Kind>(reader.u8())) {
+    case Kind::error: return read_error(reader);
+    case Kind::network: return read_network(reader);
+    case Kind::allocation: return read_allocation(reader);
+    case Kind::nothing: return std::monostate();
+    case Kind::list: return read_list(reader);
+  }
+  reader.fail();
+  return std::monostate();
+}
+
+}  // namespace
+
+base::Bytes encode_outcome(const Outcome& outcome) {
+  base::Bytes bytes;
+  base::ByteWriter writer(bytes);
+  std::visit(Writer{writer}, outcome);
+  return bytes;
+}
+
+std::optional<Outcome> decode_outcome(base::BytesView bytes) {
+  base::ByteReader reader(bytes);
+  Outcome outcome = read_outcome(reader);
+  if (!reader.at_end()) return std::nullopt;
+  return outcome;
+}
+
+}  // namespace ipam
