@@ -161,10 +161,12 @@ void NodeFaultInjector::spoil(SimulatedNode& node, const NodeFault& fault,
       break;
     case NodeFaultKind::sync_fails: node.disk().fail_sync(1 + random.below(4)); break;
     case NodeFaultKind::call_fails:
-      if (random.chance(50))
+      if (random.chance(50)) {
         node.disk().fail_call(1 + random.below(100));
-      else  // by file: most calls are of a few
-        node.disk().fail_call(1 + random.below(40), files[random.below(std::size(files))]);
+      } else {  // by file: most calls are of a few
+        const char* const file = files[random.below(std::size(files))];
+        node.disk().fail_call(1 + random.below(40), file);
+      }
       break;
     case NodeFaultKind::disk_full: node.disk().set_full(true); break;
     case NodeFaultKind::disk_lies:
@@ -270,9 +272,10 @@ void NodeFaultInjector::end(std::size_t number) {
 
 void NodeFaultInjector::end_amid_snapshot() {
   base::Random random(world_.random.next());
-  for (const NodeId id : cluster_.running())
-    cluster_.node(id).disk().fail_call(1 + random.below(60),
-                                       random.chance(70) ? "snapshot.db" : "incoming.db");
+  for (const NodeId id : cluster_.running()) {
+    const char* const file = random.chance(70) ? "snapshot.db" : "incoming.db";
+    cluster_.node(id).disk().fail_call(1 + random.below(60), file);
+  }
   change_members(NodeFaultKind::add_member, random);
 }
 
