@@ -20,9 +20,6 @@
 
 namespace api {
 
-// How long the outcome of a write with an Idempotency-Key is kept, where server/ does not say.
-inline constexpr std::uint32_t idempotency_seconds_default = 24 * 3600;
-
 enum class Consistency : std::uint8_t { linearizable, stale };
 
 // What the node says of itself; filled by server/.

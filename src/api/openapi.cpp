@@ -31,6 +31,24 @@ const FieldText* find(std::span<const FieldText> texts, std::string_view name) {
   return it == texts.end() ? nullptr : &*it;
 }
 
+// A word of OperationText::fields.
+struct BodyField {
+  std::string_view name;
+  bool required = false;
+  bool in_example = false;
+};
+
+std::vector<BodyField> body_fields(std::string_view fields) {
+  std::vector<BodyField> found;
+  for (std::string_view name : words(fields)) {
+    const bool required = name.ends_with('!');
+    const bool in_example = required || name.ends_with('+');
+    if (in_example) name.remove_suffix(1);
+    found.push_back({name, required, in_example});
+  }
+  return found;
+}
+
 const OperationText* text_of(const Route& route) {
   for (const OperationText& text : operation_texts())
     if (text.method == route.method && text.pattern == route.pattern) return &text;
@@ -68,6 +86,12 @@ void write_parameter(JsonWriter& json, std::string_view in, std::string_view nam
   json.end_object();
 }
 
+// Those whose outcome the cluster keeps are those that can refuse the key.
+bool takes_idempotency_key(const OperationText& text) {
+  return text.problems.find(row_of(Problem::idempotency_key_reused).reason) !=
+         std::string_view::npos;
+}
+
 void write_parameters(JsonWriter& json, const Route& route) {
   json.key("parameters");
   json.begin_array();
@@ -80,26 +104,27 @@ void write_parameters(JsonWriter& json, const Route& route) {
     if (!name.empty()) write_parameter(json, "query", name, false);
   if (route.reads_data) write_parameter(json, "query", "consistency", false);
   if (route.reads_data) write_parameter(json, "header", "X-Ipam-Min-Revision", false);
+  if (const OperationText* text = text_of(route); text && takes_idempotency_key(*text))
+    write_parameter(json, "header", "Idempotency-Key", false);
   json.end_array();
 }
 
-void write_example(JsonWriter& json, std::string_view fields) {
+void write_example(JsonWriter& json, const std::vector<BodyField>& fields) {
   json.begin_object();
-  for (std::string_view name : words(fields)) {
-    const bool required = name.ends_with('!');
-    if (required) name.remove_suffix(1);
-    const FieldText* text = find(field_texts(), name);
-    if (!required || !text) continue;
-    json.key(name);
+  for (const BodyField& field : fields) {
+    const FieldText* text = find(field_texts(), field.name);
+    if (!field.in_example || !text) continue;
+    json.key(field.name);
     json.raw(text->example);
   }
   json.end_object();
 }
 
-void write_request_body(JsonWriter& json, std::string_view fields) {
+void write_request_body(JsonWriter& json, const std::vector<BodyField>& fields) {
   json.key("requestBody");
   json.begin_object();
-  json.boolean("required", fields.find('!') != std::string_view::npos);
+  json.boolean("required", std::any_of(fields.begin(), fields.end(),
+                                       [](const BodyField& field) { return field.in_example; }));
   json.key("content");
   json.begin_object();
   json.key("application/json");
@@ -110,20 +135,16 @@ void write_request_body(JsonWriter& json, std::string_view fields) {
   json.boolean("additionalProperties", false);
   json.key("properties");
   json.begin_object();
-  std::vector<std::string_view> required;
-  for (std::string_view name : words(fields)) {
-    if (name.ends_with('!')) {
-      name.remove_suffix(1);
-      required.push_back(name);
-    }
-    json.key(name);
-    const FieldText* text = find(field_texts(), name);
+  for (const BodyField& field : fields) {
+    json.key(field.name);
+    const FieldText* text = find(field_texts(), field.name);
     json.raw(text ? text->schema : std::string_view("true"));
   }
   json.end_object();
   json.key("required");
   json.begin_array();
-  for (const std::string_view name : required) json.text(name);
+  for (const BodyField& field : fields)
+    if (field.required) json.text(field.name);
   json.end_array();
   json.end_object();
   json.key("example");
@@ -181,7 +202,7 @@ void write_operation(JsonWriter& json, const Route& route) {
   json.text("operationId", operation_id(route));
   if (text) json.text("summary", text->summary);
   write_parameters(json, route);
-  if (text && !text->fields.empty()) write_request_body(json, text->fields);
+  if (text && !text->fields.empty()) write_request_body(json, body_fields(text->fields));
   json.key("responses");
   json.begin_object();
   if (text) write_success(json, *text);

@@ -13,7 +13,8 @@ struct OperationText {
   http::Method method;
   std::string_view pattern;
   std::string_view summary;
-  std::string_view fields;    // of the body, by name, apart by spaces; ! marks those required
+  // Of the body, by name, apart by spaces. "!" after one: required; "+": not, but in the example.
+  std::string_view fields;
   int status;                 // where it succeeds
   std::string_view answer;    // a schema, "[]" before it for an array of it; empty: no body
   std::string_view problems;  // reasons of the likely problems, apart by spaces

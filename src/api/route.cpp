@@ -157,7 +157,8 @@ Body with_idempotency_key(const http::Request& request, Body body) {
     return Answer{problem(Problem::invalid_header,
                           fmt::format("Idempotency-Key must be 1 to {} printable ASCII characters",
                                       ipam::idempotency_key_bytes_max))};
-  write->command.idempotency = {*key, hash_of(request), idempotency_seconds_default};
+  write->command.idempotency = {*key, hash_of(request),
+                                ipam::idempotency_seconds_default};
   return body;
 }
 

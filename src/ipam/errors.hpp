@@ -7,21 +7,23 @@
 
 namespace ipam {
 
+// Values are written to disk (outcome_codec): never reuse one.
 enum class ErrorCode : std::uint8_t {
-  network_not_found,          // 404
-  allocation_not_found,       // 404
-  network_exists,             // 409 duplicate CIDR
-  network_full,               // 409 "no available IP addresses in 10.0.0.0/24"
-  network_has_allocations,    // 409 "cannot delete network with active allocations"
-  child_holds_allocations,    // 409 the new network would cover what its parent handed out
-  already_released,           // 409
-  address_in_use,             // 409 names the holder
-  address_not_usable,         // 409 outside the network, or a child network's
-  hostname_in_use,            // 409 names the holder
-  stale_fence,                // 409
-  idempotency_key_reused,     // 422 the key came with another request
-  invalid_argument,           // 400 what the API could not check on its own
+  network_not_found = 1,          // 404
+  allocation_not_found = 2,       // 404
+  network_exists = 3,             // 409 duplicate CIDR
+  network_full = 4,               // 409 "no available IP addresses in 10.0.0.0/24"
+  network_has_allocations = 5,    // 409 "cannot delete network with active allocations"
+  child_holds_allocations = 6,    // 409 the new network would cover what its parent handed out
+  already_released = 7,           // 409
+  address_in_use = 8,             // 409 names the holder
+  address_not_usable = 9,         // 409 outside the network, or a child network's
+  hostname_in_use = 10,           // 409 names the holder
+  stale_fence = 11,               // 409
+  idempotency_key_reused = 12,    // 422 the key came with another request
+  invalid_argument = 13,          // 400 what the API could not check on its own
 };
+inline constexpr ErrorCode error_code_last = ErrorCode::invalid_argument;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

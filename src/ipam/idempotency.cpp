@@ -11,51 +11,57 @@ namespace {
 
 constexpr int forgotten_per_command_max = 4;
 
+std::size_t bytes_of(const StoredOutcome& stored) {
+  return stored.key.size() + stored.outcome.size();
+}
+
 }  // namespace
 
 const StoredOutcome* IdempotencyKeys::find(std::string_view key) const {
   const auto it = by_key_.find(key);
-  return it == by_key_.end() ? nullptr : &it->second;
+  return it == by_key_.end() ? nullptr : &*it;
 }
 
 void IdempotencyKeys::forget_next(std::vector<Change>& changes) {
-  const auto next = by_time_.begin();
-  const auto it = by_key_.find(next->second);
+  const auto it = by_key_.find(**by_time_.begin());
   ASSERT(it != by_key_.end());
-  by_time_.erase(next);
-  changes.push_back(OutcomeForgotten{it->first});
+  by_time_.erase(by_time_.begin());
+  bytes_ -= bytes_of(*it);
+  changes.push_back(OutcomeForgotten{it->key});
   by_key_.erase(it);
 }
 
 void IdempotencyKeys::forget(TimeMs now, std::vector<Change>& changes) {
   for (int i = 0; i < forgotten_per_command_max; ++i) {
-    if (by_time_.empty() || by_time_.begin()->first > now) return;
+    if (by_time_.empty() || (*by_time_.begin())->forgotten_at > now) return;
     forget_next(changes);
   }
 }
 
 void IdempotencyKeys::store(const IdempotencyKey& key, Revision revision, TimeMs now,
                             const Outcome& outcome, std::vector<Change>& changes) {
-  if (by_key_.size() >= idempotency_keys_max) forget_next(changes);
   StoredOutcome stored;
   stored.key = key.key;
   stored.request_hash = key.request_hash;
   stored.forgotten_at = now + TimeMs{key.retention_seconds} * 1000;
   stored.revision = revision;
   stored.outcome = encode_outcome(outcome);
+  while (!by_key_.empty() && (by_key_.size() >= idempotency_keys_max ||
+                              bytes_ + bytes_of(stored) > idempotency_bytes_max))
+    forget_next(changes);
   changes.push_back(OutcomeStored{stored});
   load(std::move(stored));
 }
 
 void IdempotencyKeys::load(StoredOutcome stored) {
-  std::string key = stored.key;
-  const auto [it, is_new] = by_key_.try_emplace(std::move(key), std::move(stored));
+  bytes_ += bytes_of(stored);
+  const auto [it, is_new] = by_key_.insert(std::move(stored));
   ASSERT(is_new);
-  by_time_.insert({it->second.forgotten_at, it->first});
+  by_time_.insert(&*it);
 }
 
 void IdempotencyKeys::for_each(const std::function<void(const StoredOutcome&)>& visit) const {
-  for (const auto& [key, stored] : by_key_) visit(stored);
+  for (const StoredOutcome& stored : by_key_) visit(stored);
 }
 
 Outcome stored_outcome(const StoredOutcome& stored) {

@@ -1,13 +1,11 @@
 // The outcomes that are kept under idempotency keys, and when they are forgotten: at its time, or
-// earlier where there are more than idempotency_keys_max. Part of the replicated state. Pure.
+// earlier where there are more than idempotency_keys_max or idempotency_bytes_max. Part of the
+// replicated state. Pure.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <set>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ipam/change.hpp"
@@ -26,13 +24,28 @@ class IdempotencyKeys {
   void load(StoredOutcome stored);
 
   std::size_t size() const { return by_key_.size(); }
+  std::size_t bytes() const { return bytes_; }  // of keys and outcomes
   void for_each(const std::function<void(const StoredOutcome&)>& visit) const;  // by key
 
  private:
+  struct ByKey {
+    using is_transparent = void;
+    bool operator()(const StoredOutcome& a, const StoredOutcome& b) const { return a.key < b.key; }
+    bool operator()(const StoredOutcome& a, std::string_view b) const { return a.key < b; }
+    bool operator()(std::string_view a, const StoredOutcome& b) const { return a < b.key; }
+  };
+  struct ByTime {
+    bool operator()(const StoredOutcome* a, const StoredOutcome* b) const {
+      return a->forgotten_at != b->forgotten_at ? a->forgotten_at < b->forgotten_at
+                                                : a->key < b->key;
+    }
+  };
+
   void forget_next(std::vector<Change>& changes);
 
-  std::map<std::string, StoredOutcome, std::less<>> by_key_;
-  std::set<std::pair<TimeMs, std::string_view>> by_time_;  // views of the keys in by_key_
+  std::set<StoredOutcome, ByKey> by_key_;
+  std::set<const StoredOutcome*, ByTime> by_time_;  // of those in by_key_
+  std::size_t bytes_ = 0;
 };
 
 // REQUIRES: decode_outcome() takes stored.outcome.

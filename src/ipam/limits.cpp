@@ -56,8 +56,6 @@ std::optional<Error> check_options(const Allocate& command, const AllocateOption
   if (options.unique_hostname && command.hostname.empty())
     return invalid("unique_hostname needs a hostname");
   if (options.force && !options.ip) return invalid("force needs an ip");
-  if (options.strategy == Strategy::sticky && options.owner.empty())
-    return invalid("the strategy sticky needs an owner");
   if (options.exclude.size() > exclude_max)
     return invalid(fmt::format("exclude has more than {} elements", exclude_max));
   for (const AddressRange& range : options.exclude)

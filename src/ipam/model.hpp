@@ -47,7 +47,6 @@ enum class Strategy : std::uint8_t {
   last = 2,    // the highest
   random = 3,  // any, equally likely
   sparse = 4,  // the middle of the longest free run
-  sticky = 5,  // the one that its owner had last, else as first
 };
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> parse_strategy(std::string_view text);
@@ -154,8 +153,10 @@ inline constexpr std::uint64_t scattered_max = 1000;  // records that one comman
 inline constexpr std::size_t actor_bytes_max = 253;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 inline constexpr std::uint32_t idempotency_seconds_max = 30 * 86400;
-// Beyond, the key that would be forgotten next is forgotten early.
+inline constexpr std::uint32_t idempotency_seconds_default = 86400;
+// Beyond either, the keys that would be forgotten next are forgotten early.
 inline constexpr std::size_t idempotency_keys_max = 100'000;
+inline constexpr std::size_t idempotency_bytes_max = 64 << 20;  // of keys and outcomes
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 
 }  // namespace ipam

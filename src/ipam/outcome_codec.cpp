@@ -69,12 +69,10 @@ struct Writer {
   void operator()(std::monostate) { kind(Kind::nothing); }
 };
 
-// The code and the status of other versions of this program are taken as they are: what they say
-// is for the client alone.
 Error read_error(base::ByteReader& reader) {
   Error error;
   error.code = static_cast<ErrorCode>(reader.u8());
-  if (error.code > ErrorCode::invalid_argument) reader.fail();
+  if (error.code < ErrorCode::network_not_found || error.code > error_code_last) reader.fail();
   error.detail = reader.string();
   return error;
 }

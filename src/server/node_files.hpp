@@ -26,7 +26,7 @@ struct NodeSpec {
   std::string raft_addr;                                  // empty in standalone mode
   std::map<std::uint64_t, std::string> initial_members;  // of a founder: with itself
   // How long the outcome of a write that came to this node with an Idempotency-Key is kept.
-  std::uint32_t idempotency_seconds = 24 * 3600;
+  std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
 };
 
 struct NodeFiles {

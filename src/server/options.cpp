@@ -6,7 +6,6 @@
 #include <array>
 
 #include "cli/endpoint.hpp"
-#include "ipam/model.hpp"
 
 namespace server {
 

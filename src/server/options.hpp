@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "cli/arguments.hpp"
 #include "cli/client.hpp"
+#include "ipam/model.hpp"
 #include "server/cluster_config.hpp"
 
 namespace server {
@@ -29,7 +30,8 @@ struct ServerOptions {
   std::uint32_t election_timeout_ms = 1000;
   std::uint32_t heartbeat_ms = 100;
   std::uint64_t log_entries_kept = 10000;
-  std::uint32_t idempotency_seconds = 24 * 3600;  // 60 to ipam::idempotency_seconds_max
+  // 60 to ipam::idempotency_seconds_max.
+  std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
 };
 
 // `args` is what follows `server`. Reads cluster.json in cluster mode. An error names the flag

@@ -2,15 +2,16 @@
 import json
 import random
 import string
+from urllib.parse import quote
 
 from harness import check, test
 from standalone import start_server
 
 REQUESTS, REQUESTS_FULL = 3000, 100000
-WORDS = ('net-1', 'net-2', 'net-999', 'alloc-1', 'alloc-3', 'vrf-1', '1', '0', '-1', 'default',
-         '10.0.0.0/8', '10.1.0.0/16', '10.0.0.5', '2001:db8::/64', '::1', '300.1.1.1/33', 'null', '',
-         'true', 'false', '2024-01-15T10:30:00Z', '18446744073709551616', 'x' * 300, '\u00e9\U0001f600',
-         '$0.id', '../../etc', '%00', 'first', 'last', 'random')
+WORDS = ('net-1', 'net-2', 'net-999', 'alloc-1', 'alloc-3', '1', '0', '-1', '10.0.0.0/8', '10.1.0.0/16',
+         '10.0.0.5', '2001:db8::/64', '::1', '300.1.1.1/33', 'null', '', 'true', 'false',
+         '2024-01-15T10:30:00Z', '18446744073709551616', 'x' * 300, '\u00e9\U0001f600',
+         '../../etc', '%00')
 
 
 class Requests:
@@ -21,8 +22,7 @@ class Requests:
         self.random = random.Random(seed)
         self.operations = [(method, path, operation)
                            for path, methods in sorted(document['paths'].items())
-                           for method, operation in sorted(methods.items())
-                           if not path.startswith('/watch')]  # never ends
+                           for method, operation in sorted(methods.items())]
 
     def resolve(self, schema):
         while isinstance(schema, dict) and '$ref' in schema:
@@ -82,14 +82,13 @@ class Requests:
 
     def next(self):
         """(method, path, body, headers, operation)"""
-        from urllib.parse import quote
         method, path, operation = self.random.choice(self.operations)
         query, headers = [], {}
         for parameter in operation.get('parameters', ()):
             where, name = parameter['in'], parameter['name']
             if where == 'path':
                 ids = ['1', *(f'{kind}-{self.random.randrange(1, 40)}'
-                              for kind in ('net', 'alloc', 'vrf', 'rsv'))]
+                              for kind in ('net', 'alloc'))]
                 value = self.random.choice((*ids, *ids, *ids, self.text(parameter['schema'])))
                 path = path.replace('{' + name + '}', quote(value or '-', safe=''))
             elif where == 'query' and self.random.random() < 0.3:
@@ -123,6 +122,6 @@ def random_requests_find_no_500(env):
             problem = answer.json()
             check(problem['code'] == answer.status and problem['reason'], what)
         else:
-            check(str(answer.status) in operation['responses'] or answer.status == 304, what)
-    check(sum(count for status, count in statuses.items() if status < 300) > 100, statuses)
+            check(str(answer.status) in operation['responses'], what)
+    check(statuses.get(201, 0) > 0, f'nothing was made, --seed {env.seed}: {statuses}')
     env.notes.append(' '.join(f'{status}: {count}' for status, count in sorted(statuses.items())))

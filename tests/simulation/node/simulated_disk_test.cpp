@@ -35,6 +35,13 @@ std::uint64_t open(SimulatedFiles& files, std::unique_ptr<raft::LogStore>& store
   return last_of(*log);
 }
 
+std::unique_ptr<raft::LogStore> make_log(SimulatedFiles& files) {
+  REQUIRE(raft::LogStore::create(files, "", identity).ok());
+  std::unique_ptr<raft::LogStore> store;
+  open(files, store);
+  return store;
+}
+
 }  // namespace
 
 TEST_CASE("a power cut keeps what was synced, and any subset of sectors of what was not") {
@@ -104,9 +111,7 @@ TEST_CASE("a sync that fails forgets what was to be written, and later syncs do 
 TEST_CASE("a second connection to a database that is open is refused") {
   SimulatedDisk disk(1);
   SimulatedFiles files(disk, "sim");
-  REQUIRE(raft::LogStore::create(files, "", identity).ok());
-  std::unique_ptr<raft::LogStore> store;
-  open(files, store);
+  std::unique_ptr<raft::LogStore> store = make_log(files);
   const auto second_store = raft::LogStore::open(files, "");
   REQUIRE_FALSE(second_store.ok());
   CHECK(second_store.error().find("in use by another process") != std::string::npos);
@@ -120,9 +125,7 @@ TEST_CASE("a log survives a power cut after any call of a write: with the batch 
       CAPTURE(seed);
       SimulatedDisk disk(seed);
       SimulatedFiles files(disk, "sim", {.wal_pages_max = 4, .backup_pages_per_step = 4});
-      REQUIRE(raft::LogStore::create(files, "", identity).ok());
-      std::unique_ptr<raft::LogStore> store;
-      open(files, store);
+      std::unique_ptr<raft::LogStore> store = make_log(files);
       for (std::uint64_t index = 1; index <= 5; ++index) store->persist(batch(index, 1));
       disk.lose_power_at(call);
       bool failed = false;
@@ -151,9 +154,7 @@ TEST_CASE("what a log shows after a sync that failed is durable once it has been
     CAPTURE(seed);
     SimulatedDisk disk(seed);
     SimulatedFiles files(disk, "sim");
-    REQUIRE(raft::LogStore::create(files, "", identity).ok());
-    std::unique_ptr<raft::LogStore> store;
-    open(files, store);
+    std::unique_ptr<raft::LogStore> store = make_log(files);
     for (std::uint64_t index = 1; index <= 3; ++index) store->persist(batch(index, 1));
     disk.fail_sync(1);
     CHECK_THROWS_AS(store->persist(batch(4, 2)), raft::StorageFailure);
@@ -176,9 +177,7 @@ TEST_CASE("what a log shows after a sync that failed is durable once it has been
 TEST_CASE("opening a log brings its side file up to date") {
   SimulatedDisk disk(3);
   SimulatedFiles files(disk, "sim");
-  REQUIRE(raft::LogStore::create(files, "", identity).ok());
-  std::unique_ptr<raft::LogStore> store;
-  open(files, store);
+  std::unique_ptr<raft::LogStore> store = make_log(files);
   store->persist(batch(1, 1));
   store.reset();
   files.open("raft.last", sqlite::FileMode::write)->write_at(0, "torn");
@@ -211,9 +210,7 @@ TEST_CASE("that entries were lost is remembered across a power cut") {
     CAPTURE(seed);
     SimulatedDisk disk(seed);
     SimulatedFiles files(disk, "sim");
-    REQUIRE(raft::LogStore::create(files, "", identity).ok());
-    std::unique_ptr<raft::LogStore> store;
-    open(files, store);
+    std::unique_ptr<raft::LogStore> store = make_log(files);
     for (std::uint64_t index = 1; index <= 5; ++index) store->persist(batch(index, 1));
     disk.switch_off();
     store.reset();

@@ -83,6 +83,20 @@ TEST_CASE("there are never more keys than the limit; those that would end first 
   CHECK(keys.find("1") != nullptr);
 }
 
+TEST_CASE("nor more bytes: large outcomes make room for themselves") {
+  IdempotencyKeys keys;
+  std::vector<Change> changes;
+  const Error large{ErrorCode::network_full, std::string(idempotency_bytes_max / 10, 'x')};
+  for (std::size_t i = 0; i < 25; ++i)
+    keys.store({fmt::format("{}", i), 1, 60}, Revision(1 + i), start + TimeMs(i), large, changes);
+  CHECK(keys.bytes() <= idempotency_bytes_max);
+  CHECK(keys.size() == 9);
+  CHECK(keys.find("24") != nullptr);
+  std::size_t bytes = 0;
+  keys.for_each([&](const StoredOutcome& s) { bytes += s.key.size() + s.outcome.size(); });
+  CHECK(keys.bytes() == bytes);
+}
+
 TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   Allocation allocation;
   allocation.id = AllocationId(7);

@@ -258,7 +258,6 @@ TEST_CASE("options that do not go together are refused") {
   CHECK(refused([](auto& o) { o.ip = at("10.0.0.1"), o.align = 2; }));
   CHECK(refused([](auto& o) { o.align = 2, o.scattered = true; }));
   CHECK(refused([](auto& o) { o.force = true; }));
-  CHECK(refused([](auto& o) { o.strategy = Strategy::sticky; }));
   CHECK(refused([](auto& o) { o.exclude = {{at("10.0.0.9"), at("10.0.0.1")}}; }));
   const AddressRange range{at("10.0.0.1"), at("10.0.0.1")};
   CHECK(refused([&](auto& o) { o.exclude.resize(exclude_max + 1, range); }));
