@@ -167,7 +167,10 @@ def script(run, name, path):
     if run.wants(name):
         command = ['python3', path]
         ok, seconds, output = execute(name, command)
-        run.record(name, ok, seconds, output, shell(command))
+        if ok and output.startswith('skipped: '):
+            say(f'== {name} … {output.strip()} ({seconds:.0f} s)')
+        else:
+            run.record(name, ok, seconds, output, shell(command))
 
 
 def sanitized(run):

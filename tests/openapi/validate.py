@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A validator that is not ours reads the OpenAPI document of a running server.
 
-The validator comes from the npm registry into a temporary folder, at a fixed version.
+The validator comes from the npm registry into a temporary folder, at a fixed version. Where the
+registry cannot be reached the last line says "skipped: " and why; nothing has been checked then.
 """
 import os
 import shutil
@@ -14,26 +15,30 @@ import harness  # noqa: E402
 from standalone import start_server  # noqa: E402
 
 VALIDATOR = '@seriousme/openapi-schema-validator@2.11.0'
-TRIES = 3
+INSTALL_SECONDS_MAX = 60
 
 
 def install(env):
+    """Empty, or why there is no validator."""
     if not shutil.which('npm'):
         sys.exit('npm is missing: scripts/setup.sh test installs it')
-    for attempt in range(TRIES):
+    try:
         done = env.run(['npm', 'install', '--no-save', '--no-package-lock', '--no-audit',
                         '--no-fund', '--prefix', env.directory, VALIDATOR], expect=None,
-                       seconds_max=120)
-        if done.returncode == 0:
-            return
-    sys.exit(f'npm could not install {VALIDATOR} in {TRIES} tries: {done.stderr}')
+                       seconds_max=INSTALL_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        return f'the npm registry did not answer within {INSTALL_SECONDS_MAX} s'
+    return '' if done.returncode == 0 else f'npm cannot install it: {done.stderr.strip()[-300:]}'
 
 
 def main():
     binary = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, 'ipam')
     env = harness.Environment('openapi', os.path.realpath(binary))
     try:
-        install(env)
+        missing = install(env)
+        if missing:
+            print(f'skipped: {missing}')
+            return
         _, client = start_server(env)
         for name, change in (('openapi', lambda text: text),
                              ('canary', lambda text: text.replace(b'"responses"', b'"answers"', 1))):
