@@ -33,7 +33,8 @@ TSAN_E2E = ('standalone_cli_with_a_server', 'cluster_survives_a_killed_leader')
 NODE_MUTANTS = ('answers_before_write', 'messages_before_write', 'commit_without_sync',
                 'failed_write_is_retried', 'open_believes_page_cache', 'cut_without_state',
                 'durable_before_commit', 'side_file_not_written', 'side_file_before_commit',
-                'position_in_own_transaction', 'hard_state_not_written')
+                'position_in_own_transaction', 'hard_state_not_written', 'key_is_dropped',
+                'keys_not_loaded')
 
 # Ten clusters of different sizes, whose traces do not depend on the compiler.
 HASH_SEEDS = range(1, 11)

@@ -27,6 +27,8 @@
   X(reconcile_forgets_vote)          /* 2 */                                         \
   X(forwards_twice)                  /* 31 */                                        \
   X(unknown_is_called_refused)       /* 31 */                                        \
+  X(key_is_dropped)                  /* 31: a retry is another request */            \
+  X(keys_not_loaded)                 /* 31, after a restart */                       \
   X(reads_ahead_of_apply)            /* 32 */                                        \
   X(read_without_asking)             /* 30 */                                        \
   X(founders_are_forgotten)          /* a node that joins applies otherwise */       \

@@ -46,7 +46,9 @@ Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origi
 void Replica::write(const ipam::Command& command, std::function<void(WriteResult)> done) {
   if (node_->stopping()) return done(WriteFailure::stopping);
   if (store_->queued_changes() > queued_changes_max) return done(WriteFailure::overloaded);
-  const auto id = node_->propose(base::share(ipam::encode(command)));
+  const auto id = node_->propose(base::share(
+      NODE_MUTANT(key_is_dropped) ? ipam::encode({command.actor, command.body})
+                                  : ipam::encode(command)));
   if (!id) return done(WriteFailure::overloaded);
   writes_.emplace(id->sequence, std::move(done));
 }

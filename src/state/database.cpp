@@ -121,7 +121,8 @@ base::Result<Loaded, std::string> Database::load() {
     while (allocations.step())
       loaded.state_machine.load_allocation(read_allocation(allocations));
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
-    while (outcomes.step()) loaded.state_machine.load_outcome(read_outcome(outcomes));
+    while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
+      loaded.state_machine.load_outcome(read_outcome(outcomes));
     for (const auto& [table, next] :
          {std::pair{"allocations", counters_.next_allocation}, {"audit", counters_.next_audit}}) {
       sqlite::Statement last =

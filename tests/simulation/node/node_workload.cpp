@@ -69,6 +69,7 @@ bool NodeWorkload::finish(std::uint64_t client, std::uint64_t operation) {
 void NodeWorkload::write(std::uint64_t client, SimulatedNode& node) {
   Client& self = current_[client];
   const ipam::Command command = self.again ? *std::exchange(self.again, {}) : draw_command();
+  if (!command.idempotency.key.empty()) self.again = command;  // until it is answered
   const Index floor = world_.invariants.read_floor();
   const auto proposal = std::make_shared<raft::ProposalId>();
   const auto id = node.write(command, [=, this, operation = self.operation](
@@ -88,7 +89,9 @@ void NodeWorkload::write(std::uint64_t client, SimulatedNode& node) {
     const auto& entry = world_.invariants.committed(index);
     world_.invariants.write_acknowledged({index, entry.term}, entry.data);
     ++world_.statistics.writes;
-    if (finish(client, operation) && final_) ++final_writes_;
+    if (!finish(client, operation)) return;
+    current_[client].again.reset();
+    if (final_) ++final_writes_;
   });
   if (id) *proposal = *id;
 }
@@ -143,6 +146,10 @@ ipam::AllocateOptions NodeWorkload::draw_options() {
   return options;
 }
 
+ipam::IdempotencyKey NodeWorkload::draw_key() {
+  return {fmt::format("{}{}", key_prefix, ++last_key_), 1, ipam::idempotency_seconds_max};
+}
+
 ipam::Command NodeWorkload::draw_command() {
   base::Random& random = world_.random;
   const ipam::Counters& counters = world_.oracle.machine().counters();
@@ -167,6 +174,10 @@ ipam::Command NodeWorkload::draw_command() {
     if (random.chance(30)) allocate.ttl_seconds = 1 + random.below(20);
     allocate.hostname = "host";
     if (random.chance(20)) allocate.options = draw_options();
+    if (!allocate.options && random.chance(50)) {
+      command.idempotency = draw_key();
+      allocate.hostname = command.idempotency.key;  // by which Oracle knows what came of it
+    }
     allocate.description = text();
     command.body = std::move(allocate);
   }

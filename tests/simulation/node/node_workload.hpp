@@ -26,7 +26,8 @@ class NodeWorkload {
   struct Client {
     std::uint64_t operation = 0;  // 0: none
     Time deadline = 0;
-    std::optional<ipam::Command> again;  // it was refused
+    // It was refused; or it has an idempotency key, and no answer yet.
+    std::optional<ipam::Command> again;
   };
 
   void write(std::uint64_t client, SimulatedNode& node);
@@ -36,6 +37,7 @@ class NodeWorkload {
   ipam::AllocateOptions draw_options();
   ipam::Command draw_command();
   ipam::Prefix draw_prefix();
+  ipam::IdempotencyKey draw_key();
 
   NodeWorld& world_;
   NodeCluster& cluster_;
@@ -43,7 +45,7 @@ class NodeWorkload {
   Time think_max_ = 0;
   std::uint64_t read_percent_ = 0, text_bytes_max_ = 0;
   std::map<std::uint64_t, Client> current_;
-  std::uint64_t last_operation_ = 0;
+  std::uint64_t last_operation_ = 0, last_key_ = 0;
   bool stopped_ = false, final_ = false;
   std::uint64_t final_writes_ = 0, final_reads_ = 0;
 };

@@ -45,6 +45,12 @@ void Oracle::apply_command(Index index, base::BytesView data) {
   ipam::Applied applied =
       machine_.apply(ipam::Revision(index.value()), envelope->timestamp_ms, *command);
   note(index, applied.changes);
+  if (const std::string& key = command->idempotency.key; !key.empty()) {
+    const auto [first, is_first] = keyed_outcomes_.emplace(key, applied.outcome);
+    if (!is_first && first->second != applied.outcome)
+      throw Violation("one_outcome_per_key",
+                      fmt::format("{} has another outcome at {}", key, index.value()));
+  }
   outcomes_[index] = std::move(applied.outcome);
 }
 
@@ -99,6 +105,13 @@ void Oracle::hold(const ipam::Allocation& allocation) {
   if (allocation.status != ipam::AllocationStatus::allocated) {
     held_.erase(allocation.first);
     return;
+  }
+  if (allocation.hostname.starts_with(key_prefix)) {
+    const auto [first, is_first] = keyed_allocations_.emplace(allocation.hostname, allocation.id);
+    if (!is_first && first->second != allocation.id)
+      throw Violation("one_outcome_per_key",
+                      fmt::format("{} made {} and {}", allocation.hostname,
+                                  ipam::to_string(first->second), ipam::to_string(allocation.id)));
   }
   const auto after = held_.upper_bound(allocation.last);
   if (after != held_.begin()) {

@@ -9,11 +9,15 @@
 //   outcome_matches_oracle       and the outcome it was told is the one that it has there
 //   real_time_order              an operation that began after another ended comes after it
 //   no_address_twice             no address has two holders
+//   one_outcome_per_key          a command that is sent again with its idempotency key, to any
+//                                node, allocates once and has the outcome of the first time
 //   history_matches_oracle       audit and allocations of state.db are those of the committed log
 #pragma once
 
 #include <map>
 #include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "invariants.hpp"
@@ -21,6 +25,9 @@
 #include "raft/core/message.hpp"
 
 namespace simulation {
+
+// Of the idempotency keys of the workload, and of the hostnames that say which key made them.
+inline constexpr std::string_view key_prefix = "key-";
 
 class Oracle {
  public:
@@ -61,6 +68,8 @@ class Oracle {
   std::vector<std::uint64_t> digests_;  // by index
   std::map<raft::ProposalId, raft::Index> proposals_;
   std::map<raft::Index, ipam::Outcome> outcomes_;
+  std::map<std::string, ipam::Outcome> keyed_outcomes_;          // by idempotency key, the first
+  std::map<std::string, ipam::AllocationId> keyed_allocations_;  // by hostname that is a key
   std::set<raft::ProposalId> refused_;
   std::vector<ipam::AuditEntry> audit_;                         // by id - 1
   std::vector<std::vector<ipam::Allocation>> allocations_;      // by id - 1: all versions
