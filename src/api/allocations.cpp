@@ -56,11 +56,6 @@ http::Response render_ever(const ipam::HistoryAnswer& answer, const Filter& filt
   return json_response(200, std::move(body));
 }
 
-http::Response render_released(const ipam::Outcome& outcome) {
-  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  return no_content();
-}
-
 }  // namespace
 
 http::Response allocation_not_found(std::string_view id) {
@@ -104,16 +99,6 @@ Body get_allocation(const Call& call) {
                        if (found->empty()) return allocation_not_found(ipam::to_string(id));
                        return json_response(200, allocation_json(found->front()));
                      }};
-}
-
-Body release_allocation(const Call& call) {
-  const auto id = ipam::parse_allocation_id(call.id);
-  if (!id) return Answer{allocation_not_found(call.id)};
-  auto fields = Fields::read_or_empty(call.request, {"fence"});
-  if (!fields) return Answer{fields.error()};
-  const auto fence = fields->whole_number("fence", UINT64_MAX);
-  if (fields->problem()) return Answer{*fields->problem()};
-  return Write{{.body = ipam::Release{*id, fence}}, render_released};
 }
 
 }  // namespace api

@@ -35,17 +35,6 @@ http::Response render_created_allocation(const ipam::Outcome& outcome) {
                  allocation_json(*allocation));
 }
 
-// The seconds of "ttl" or "ttl_hours".
-std::optional<std::uint64_t> read_ttl(Fields& fields) {
-  if (fields.has("ttl") && fields.has("ttl_hours")) {
-    fields.complain(Problem::invalid_field, "give either ttl (seconds) or ttl_hours, not both");
-    return std::nullopt;
-  }
-  const auto hours = fields.whole_number("ttl_hours", ipam::ttl_seconds_max / seconds_per_hour);
-  if (hours) return *hours * seconds_per_hour;
-  return fields.whole_number("ttl", ipam::ttl_seconds_max);
-}
-
 // The network of "network_id" or "cidr": exactly one. An id that cannot exist is a 404 like one
 // that does not.
 void read_network(Fields& fields, ipam::Allocate& command) {
@@ -139,6 +128,16 @@ ipam::AllocateOptions read_options(Fields& fields) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> read_ttl(Fields& fields) {
+  if (fields.has("ttl") && fields.has("ttl_hours")) {
+    fields.complain(Problem::invalid_field, "give either ttl (seconds) or ttl_hours, not both");
+    return std::nullopt;
+  }
+  const auto hours = fields.whole_number("ttl_hours", ipam::ttl_seconds_max / seconds_per_hour);
+  if (hours) return *hours * seconds_per_hour;
+  return fields.whole_number("ttl", ipam::ttl_seconds_max);
+}
 
 Body create_allocation(const Call& call) {
   auto fields = Fields::read(

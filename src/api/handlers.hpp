@@ -11,6 +11,8 @@
 
 namespace api {
 
+class Fields;
+
 // Lives during one call of route(): a renderer that outlives it copies what it needs.
 struct Call {
   const http::Request& request;
@@ -29,10 +31,12 @@ Body delete_network(const Call& call);
 Body get_network_stats(const Call& call);
 Body list_stats(const Call& call);
 
-// allocations.cpp; create_allocation.cpp
+// allocations.cpp, create_allocation.cpp, change_allocation.cpp
 Body list_allocations(const Call& call);
 Body create_allocation(const Call& call);
 Body get_allocation(const Call& call);
+Body update_allocation(const Call& call);
+Body renew_allocation(const Call& call);
 Body release_allocation(const Call& call);
 
 // system.cpp
@@ -49,6 +53,9 @@ Body get_openapi(const Call& call);
 http::Response network_not_found(std::string_view id);     // 404 "network not found: …"
 http::Response allocation_not_found(std::string_view id);  // 404 "allocation not found: …"
 http::Response invalid_cidr(std::string_view detail);      // 400
+
+// The seconds of "ttl" or "ttl_hours"; create_allocation.cpp.
+std::optional<std::uint64_t> read_ttl(Fields& fields);
 
 // A CIDR that a client sent; the error is the sentence of ipam::parse_prefix.
 base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text);

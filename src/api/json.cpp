@@ -241,6 +241,10 @@ const json::value* Fields::find(std::string_view name) const {
 
 bool Fields::has(std::string_view name) const { return find(name) != nullptr; }
 
+bool Fields::given(std::string_view name) const {
+  return object_.contains({name.data(), name.size()});
+}
+
 void Fields::complain(Problem problem, std::string_view detail) {
   if (!problem_) problem_ = api::problem(problem, detail);
 }
@@ -305,38 +309,49 @@ std::vector<std::string> Fields::tags(std::string_view name) {
   return tags;
 }
 
-ipam::Metadata Fields::metadata(std::string_view name) {
-  ipam::Metadata metadata;
+ipam::MetadataPatch Fields::metadata_patch(std::string_view name) {
+  ipam::MetadataPatch patch;
   const json::value* value = find(name);
-  if (!value) return metadata;
+  patch.clears = given(name) && !value;
+  if (!value) return patch;
   const json::object* object = value->if_object();
   if (!object) {
     complain(Problem::invalid_field,
              fmt::format("\"{}\" must be an object of strings, not {}", name, kind_name(*value)));
-    return metadata;
+    return patch;
   }
-  if (object->size() > ipam::metadata_entries_max)
-    complain(Problem::invalid_field, fmt::format("{} must have at most {} entries, not {}", name,
-                                                 ipam::metadata_entries_max, object->size()));
   for (const auto& member : *object) {
     if (problem_) break;
-    const std::string_view key(member.key().data(), member.key().size());
+    const std::string key(member.key().data(), member.key().size());
     const json::string* text = member.value().if_string();
-    if (!text) {
+    if (!text && !member.value().is_null()) {
       complain(Problem::invalid_field,
                fmt::format("a value of \"{}\" must be a string, not {}", name,
                            kind_name(member.value())));
       break;
     }
-    const std::string_view content(text->data(), text->size());
     if (key.empty() || key.size() > ipam::metadata_key_bytes_max)
       complain(Problem::invalid_field, fmt::format("a key of \"{}\" must have 1 to {} bytes", name,
                                                    ipam::metadata_key_bytes_max));
     complain(check_tag("a key of metadata", key));
-    complain(check_text("a value of metadata", content, ipam::metadata_value_bytes_max));
-    metadata.emplace(key, content);
+    std::optional<std::string>& entry = patch.entries[key];
+    if (!text) continue;
+    entry.emplace(text->data(), text->size());
+    complain(check_text("a value of metadata", *entry, ipam::metadata_value_bytes_max));
   }
-  return metadata;
+  return patch;
+}
+
+ipam::Metadata Fields::metadata(std::string_view name) {
+  const ipam::MetadataPatch patch = metadata_patch(name);
+  if (patch.entries.size() > ipam::metadata_entries_max)
+    complain(Problem::invalid_field, fmt::format("{} must have at most {} entries, not {}", name,
+                                                 ipam::metadata_entries_max, patch.entries.size()));
+  for (const auto& [key, value] : patch.entries)
+    if (!value)
+      complain(Problem::invalid_field,
+               fmt::format("a value of \"{}\" must be a string, not null", name));
+  return ipam::patched({}, patch);
 }
 
 std::optional<bool> Fields::boolean(std::string_view name) {

@@ -15,7 +15,7 @@
 #include "api/text.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
-#include "ipam/model.hpp"
+#include "ipam/command.hpp"
 
 namespace api {
 
@@ -41,6 +41,8 @@ class Fields {
       const http::Request& request, std::initializer_list<std::string_view> known);
 
   bool has(std::string_view name) const;
+  // Also where it is null: for a merge patch (RFC 7396), in which that is a wish.
+  bool given(std::string_view name) const;
 
   // Empty where the field is left out.
   std::string text(std::string_view name, std::size_t bytes_max);
@@ -48,6 +50,8 @@ class Fields {
   std::vector<std::string> tags(std::string_view name);
   // An object of strings, within the limits of ipam/model.hpp.
   ipam::Metadata metadata(std::string_view name);
+  // The same in a merge patch: an entry that is null goes, null as a whole clears it.
+  ipam::MetadataPatch metadata_patch(std::string_view name);
   std::vector<std::string> texts(std::string_view name, std::size_t elements_max);
   std::optional<bool> boolean(std::string_view name);
   // Of any content: for values that have a parser of their own.

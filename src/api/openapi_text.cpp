@@ -28,6 +28,13 @@ constexpr OperationText operations[] = {
      "HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
      "ALLOCATION_NOT_FOUND"},
+    {Method::patch, "/allocations/{id}", "Change fields of an allocation; null clears one",
+     "hostname+ description tags owner metadata unique_hostname fence", 200, "Allocation",
+     "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED HOSTNAME_IN_USE STALE_FENCE "
+     "IDEMPOTENCY_KEY_REUSED"},
+    {Method::post, "/allocations/{id}/renew", "Let the lease end so long from now",
+     "ttl+ ttl_hours fence", 200, "Allocation",
+     "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
     {Method::post, "/allocations/{id}/release", "Release an allocation", "fence", 204, "",
      "ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry", ""},
@@ -59,9 +66,9 @@ constexpr FieldText fields[] = {
      "false"},
     {"ip", address_schema, "This address, or the start of the block", R"("192.168.1.20")"},
     {"metadata",
-     R"({"type":["object","null"],"maxProperties":32,)"
-     R"("additionalProperties":{"type":"string","maxLength":256}})",
-     "Texts of the client's own", R"({"rack":"7"})"},
+     R"({"type":["object","null"],"maxProperties":64,)"
+     R"("additionalProperties":{"type":["string","null"],"maxLength":256}})",
+     "Texts of the client's own; null in a PATCH takes one away", R"({"rack":"7"})"},
     {"owner", R"({"type":["string","null"],"maxLength":253})", "Whose it is", R"("team-web")"},
     {"range_end", address_schema, "Not above this address", R"("192.168.1.200")"},
     {"range_start", address_schema, "Not below this address", R"("192.168.1.100")"},

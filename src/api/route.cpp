@@ -33,6 +33,8 @@ constexpr Route routes[] = {
     {Method::get, "/allocations", list_allocations, true, {"network_id", "all", "ip"}},
     {Method::post, "/allocations", create_allocation},
     {Method::get, "/allocations/{id}", get_allocation, true},
+    {Method::patch, "/allocations/{id}", update_allocation},
+    {Method::post, "/allocations/{id}/renew", renew_allocation},
     {Method::post, "/allocations/{id}/release", release_allocation},
     {Method::get, "/audit", list_audit, true, {"limit"}},
     {Method::get, "/health", get_health},
@@ -121,7 +123,7 @@ http::Response answer_without_route(const http::Request& request, std::string_vi
 // OPTIONS *: of the server as a whole (RFC 9110 §9.3.7).
 http::Response server_options() {
   http::Response response = no_content();
-  response.headers.push_back({"Allow", "GET, HEAD, POST, DELETE, OPTIONS"});
+  response.headers.push_back({"Allow", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"});
   return response;
 }
 

@@ -135,7 +135,8 @@ void AddressPlan::remove_network(NetworkId id) {
       prefix, [&](const NetworkState& child) { delegate(*parent, child.network.prefix); });
 }
 
-const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view hostname) {
+const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view hostname,
+                                               AllocationId except) {
   NetworkState& state = networks_.at(id);
   if (!state.hostnames) {
     state.hostnames = std::make_unique<HostnameIndex>();
@@ -147,7 +148,7 @@ const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view ho
   for (auto it = state.hostnames->lower_bound({hash, AllocationId()});
        it != state.hostnames->end() && it->first == hash; ++it) {
     const Allocation& holder = allocations_.at(it->second);
-    if (same_hostname(holder.hostname, hostname)) return &holder;
+    if (holder.id != except && same_hostname(holder.hostname, hostname)) return &holder;
   }
   return nullptr;
 }
@@ -170,6 +171,31 @@ const Allocation& AddressPlan::add_allocation(Allocation allocation) {
   if (added.expires_at) leases_.insert({*added.expires_at, id});
   journal_.note([id](AddressPlan& plan) { plan.remove_allocation(id); });
   return added;
+}
+
+const Allocation& AddressPlan::replace_allocation(Allocation allocation) {
+  const AllocationId id = allocation.id;
+  const auto it = allocations_.find(id);
+  ASSERT(it != allocations_.end());
+  Allocation& held = it->second;
+  ASSERT(held.network_id == allocation.network_id && held.first == allocation.first &&
+         held.last == allocation.last);
+  NetworkState& state = networks_.at(held.network_id);
+  if (state.hostnames && held.hostname != allocation.hostname) {
+    if (!held.hostname.empty()) state.hostnames->erase({hash_of(held.hostname), id});
+    if (!allocation.hostname.empty())
+      state.hostnames->emplace(hash_of(allocation.hostname), id);
+  }
+  if (held.expires_at != allocation.expires_at) {
+    if (held.expires_at) leases_.erase({*held.expires_at, id});
+    if (allocation.expires_at) leases_.insert({*allocation.expires_at, id});
+  }
+  std::swap(held, allocation);
+  if (journal_.is_open())
+    journal_.note([before = std::move(allocation)](AddressPlan& plan) {
+      plan.replace_allocation(before);
+    });
+  return held;
 }
 
 Allocation AddressPlan::remove_allocation(AllocationId id) {

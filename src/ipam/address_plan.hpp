@@ -68,12 +68,17 @@ class AddressPlan {
   // Its children go to its parent. REQUIRES: it exists and has no allocations.
   void remove_network(NetworkId id);
 
-  // The allocation of the network that has this hostname, in whatever case; the oldest of several.
-  // The first call for a network makes its index, in O(n log n) of its allocations.
-  const Allocation* hostname_holder(NetworkId id, std::string_view hostname);
+  // The allocation of the network, other than `except`, that has this hostname, in whatever case;
+  // the oldest of several. The first call for a network makes its index, in O(n log n) of its
+  // allocations.
+  const Allocation* hostname_holder(NetworkId id, std::string_view hostname,
+                                    AllocationId except = AllocationId());
 
   // REQUIRES: the id is new, the network exists and all the addresses are free in it.
   const Allocation& add_allocation(Allocation allocation);
+  // Puts it in the place of the one with its id. REQUIRES: that exists, in the same network and
+  // with the same addresses.
+  const Allocation& replace_allocation(Allocation allocation);
   // REQUIRES: it exists.
   Allocation remove_allocation(AllocationId id);
 

@@ -9,15 +9,6 @@ namespace ipam {
 
 namespace {
 
-// "10.0.0.1 in 10.0.0.0/24", "10.0.0.1-10.0.0.5 in 10.0.0.0/24 for web-1"
-std::string described(const Allocation& allocation, const AddressPlan& plan) {
-  const NetworkState* state = plan.network(allocation.network_id);
-  ASSERT(state != nullptr);
-  std::string text = held_range(allocation) + " in " + to_string(state->network.prefix);
-  if (!allocation.hostname.empty()) text += " for " + allocation.hostname;
-  return text;
-}
-
 // The addresses are free: makes the record of the command's fields.
 const Allocation& hand_out(Decision& decision, const NetworkState& state, const Allocate& command,
                            U128 first, std::uint64_t count) {
@@ -126,11 +117,7 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
   if (auto error = check_families(state, options)) return *std::move(error);
   if (options.unique_hostname) {
     const Allocation* holder = decision.plan.hostname_holder(state.network.id, command.hostname);
-    if (holder != nullptr)
-      return Error{ErrorCode::hostname_in_use,
-                   fmt::format("the hostname {} is in use in {}: {} has it with {}",
-                               command.hostname, to_string(state.network.prefix),
-                               to_string(holder->id), held_range(*holder))};
+    if (holder != nullptr) return hostname_in_use(state, command.hostname, *holder);
   }
   if (options.ip) {
     if (auto error = check_free(decision, state, *options.ip, command.count))
@@ -146,19 +133,23 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
   return hand_out(decision, state, command, *first, command.count);
 }
 
-// Ends an active allocation: memory forgets it, the change tells the history.
-void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
-                    std::string action, std::string_view verb) {
-  Allocation ended = decision.plan.remove_allocation(id);
-  ended.status = status;
-  ended.released_at = decision.counters.now;
-  ended.revision = decision.revision;
-  std::string details = fmt::format("{} {}", verb, described(ended, decision.plan));
-  decision.changes.push_back(AllocationPut{std::move(ended)});
-  decision.audit(std::move(action), to_string(id), std::move(details));
+}  // namespace
+
+std::string described(const Allocation& allocation, const AddressPlan& plan) {
+  const NetworkState* state = plan.network(allocation.network_id);
+  ASSERT(state != nullptr);
+  std::string text = held_range(allocation) + " in " + to_string(state->network.prefix);
+  if (!allocation.hostname.empty()) text += " for " + allocation.hostname;
+  return text;
 }
 
-}  // namespace
+Error hostname_in_use(const NetworkState& state, std::string_view hostname,
+                      const Allocation& holder) {
+  return {ErrorCode::hostname_in_use,
+          fmt::format("the hostname {} is in use in {}: {} has it with {}", hostname,
+                      to_string(state.network.prefix), to_string(holder.id),
+                      held_range(holder))};
+}
 
 Outcome Decision::decide(const Allocate& command) {
   const NetworkState* state = nullptr;
@@ -175,34 +166,6 @@ Outcome Decision::decide(const Allocate& command) {
   const auto first = state->free.first_fit(command.count);
   if (!first) return network_full(*state, command.count);
   return hand_out(*this, *state, command, *first, command.count);
-}
-
-Outcome Decision::decide(const Release& command) {
-  const Allocation* allocation = plan.allocation(command.id);
-  if (allocation == nullptr) {
-    const std::uint64_t id = command.id.value();
-    if (id == 0 || id >= counters.next_allocation)
-      return Error{ErrorCode::allocation_not_found,
-                   "allocation not found: " + to_string(command.id)};
-    return Error{ErrorCode::already_released, to_string(command.id) + " is already released"};
-  }
-  if (command.fence && *command.fence != allocation->fence())
-    return Error{ErrorCode::stale_fence,
-                 fmt::format("the fence of {} is {}, not {}: its address was handed out anew; "
-                             "look with GET before you release it",
-                             to_string(command.id), allocation->fence(), *command.fence)};
-  end_allocation(*this, command.id, AllocationStatus::released, "ip_released", "Released");
-  return std::monostate();
-}
-
-Outcome Decision::decide(const ExpireLeases&) {
-  for (std::size_t i = 0; i < leases_per_expiry_max; ++i) {
-    const auto next = plan.leases().begin();
-    if (next == plan.leases().end() || next->expires_at > counters.now) break;
-    const AllocationId id = next->id;
-    end_allocation(*this, id, AllocationStatus::expired, "ip_expired", "Expired");
-  }
-  return std::monostate();
 }
 
 }  // namespace ipam

@@ -14,6 +14,8 @@ enum class Kind : std::uint8_t {
   release = 4,
   expire_leases = 5,
   record_event = 6,
+  update_allocation = 7,
+  renew_lease = 8,
 };
 enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
 
@@ -35,6 +37,35 @@ void write_optional(base::ByteWriter& writer, const std::optional<std::uint64_t>
 std::optional<std::uint64_t> read_optional_number(base::ByteReader& reader) {
   if (!reader.boolean()) return std::nullopt;
   return reader.varint();
+}
+
+void write_optional(base::ByteWriter& writer, const std::optional<std::string>& text) {
+  writer.boolean(text.has_value());
+  if (text) writer.string(*text);
+}
+
+std::optional<std::string> read_optional_text(base::ByteReader& reader) {
+  if (!reader.boolean()) return std::nullopt;
+  return std::string(reader.string());
+}
+
+void write_patch(base::ByteWriter& writer, const MetadataPatch& patch) {
+  writer.boolean(patch.clears);
+  writer.varint(patch.entries.size());
+  for (const auto& [key, value] : patch.entries) {
+    writer.string(key);
+    write_optional(writer, value);
+  }
+}
+
+MetadataPatch read_patch(base::ByteReader& reader) {
+  MetadataPatch patch;
+  patch.clears = reader.boolean();
+  for (std::size_t left = reader.count(2); left > 0 && reader.ok(); --left) {
+    std::string key(reader.string());
+    patch.entries[std::move(key)] = read_optional_text(reader);
+  }
+  return patch;
 }
 
 // The fields in order; strategy as its value, 0 for none.
@@ -112,6 +143,23 @@ struct BodyWriter {
     writer.string(command.resource);
     writer.string(command.details);
   }
+  void operator()(const UpdateAllocation& command) {
+    writer.varint(command.id.value());
+    write_optional(writer, command.fence);
+    write_optional(writer, command.hostname);
+    writer.boolean(command.unique_hostname);
+    write_optional(writer, command.description);
+    writer.boolean(command.tags.has_value());
+    if (command.tags) write_strings(writer, *command.tags);
+    write_optional(writer, command.owner);
+    writer.boolean(command.metadata.has_value());
+    if (command.metadata) write_patch(writer, *command.metadata);
+  }
+  void operator()(const RenewLease& command) {
+    writer.varint(command.id.value());
+    writer.varint(command.ttl_seconds);
+    write_optional(writer, command.fence);
+  }
 };
 
 CreateNetwork read_create_network(base::ByteReader& reader) {
@@ -151,6 +199,27 @@ RecordEvent read_record_event(base::ByteReader& reader) {
   return command;
 }
 
+UpdateAllocation read_update_allocation(base::ByteReader& reader) {
+  UpdateAllocation command;
+  command.id = AllocationId(reader.varint());
+  command.fence = read_optional_number(reader);
+  command.hostname = read_optional_text(reader);
+  command.unique_hostname = reader.boolean();
+  command.description = read_optional_text(reader);
+  if (reader.boolean()) command.tags = read_strings(reader);
+  command.owner = read_optional_text(reader);
+  if (reader.boolean()) command.metadata = read_patch(reader);
+  return command;
+}
+
+RenewLease read_renew_lease(base::ByteReader& reader) {
+  RenewLease command;
+  command.id = AllocationId(reader.varint());
+  command.ttl_seconds = reader.varint();
+  command.fence = read_optional_number(reader);
+  return command;
+}
+
 CommandBody read_body(Kind kind, base::ByteReader& reader) {
   switch (kind) {
     case Kind::create_network: return read_create_network(reader);
@@ -159,12 +228,25 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::release: return read_release(reader);
     case Kind::expire_leases: return ExpireLeases{};
     case Kind::record_event: return read_record_event(reader);
+    case Kind::update_allocation: return read_update_allocation(reader);
+    case Kind::renew_lease: return read_renew_lease(reader);
   }
   reader.fail();
   return ExpireLeases{};
 }
 
 }  // namespace
+
+Metadata patched(Metadata metadata, const MetadataPatch& patch) {
+  if (patch.clears) metadata.clear();
+  for (const auto& [key, value] : patch.entries) {
+    if (value)
+      metadata[key] = *value;
+    else
+      metadata.erase(key);
+  }
+  return metadata;
+}
 
 base::Bytes encode(const Command& command) {
   base::Bytes bytes;

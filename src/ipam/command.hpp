@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -71,6 +72,39 @@ struct Release {
   friend bool operator==(const Release&, const Release&) = default;
 };
 
+// What becomes of metadata (RFC 7396): first nothing is left of it where it is cleared, then each
+// entry is put, or goes where it has no value.
+struct MetadataPatch {
+  bool clears = false;
+  std::map<std::string, std::optional<std::string>> entries;
+
+  friend bool operator==(const MetadataPatch&, const MetadataPatch&) = default;
+};
+Metadata patched(Metadata metadata, const MetadataPatch& patch);
+
+// What is not given stays as it is.
+struct UpdateAllocation {
+  AllocationId id;
+  std::optional<std::uint64_t> fence = {};  // another than the allocation's is refused
+  std::optional<std::string> hostname = {};
+  bool unique_hostname = false;  // with hostname: 409 where another of the network has it
+  std::optional<std::string> description = {};
+  std::optional<std::vector<std::string>> tags = {};
+  std::optional<std::string> owner = {};
+  std::optional<MetadataPatch> metadata = {};
+
+  friend bool operator==(const UpdateAllocation&, const UpdateAllocation&) = default;
+};
+
+// The lease ends so long after this command, whether or not it had an end before.
+struct RenewLease {
+  AllocationId id;
+  std::uint64_t ttl_seconds = 0;       // 1 to ttl_seconds_max
+  std::optional<std::uint64_t> fence = {};  // another than the allocation's is refused
+
+  friend bool operator==(const RenewLease&, const RenewLease&) = default;
+};
+
 // Proposed by the leader when a lease is due; what has expired by the command's timestamp ends.
 struct ExpireLeases {
   friend bool operator==(const ExpireLeases&, const ExpireLeases&) = default;
@@ -85,8 +119,8 @@ struct RecordEvent {
   friend bool operator==(const RecordEvent&, const RecordEvent&) = default;
 };
 
-using CommandBody =
-    std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases, RecordEvent>;
+using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
+                                 RecordEvent, UpdateAllocation, RenewLease>;
 
 // Exactly once: a command whose key the state already knows gives the stored outcome again. Without
 // one (an empty key) a command that is sent twice is decided twice.

@@ -32,9 +32,15 @@ struct Decision {
   Outcome decide(const Release& command);
   Outcome decide(const ExpireLeases& command);
   Outcome decide(const RecordEvent& command);
+  Outcome decide(const UpdateAllocation& command);
+  Outcome decide(const RenewLease& command);
 };
 
 Error network_not_found(NetworkId id);
+Error hostname_in_use(const NetworkState& state, std::string_view hostname,
+                      const Allocation& holder);
 std::string held_range(const Allocation& allocation);  // "10.0.0.1" or "10.0.0.1-10.0.0.5"
+// "10.0.0.1 in 10.0.0.0/24", "10.0.0.1-10.0.0.5 in 10.0.0.0/24 for web-1"
+std::string described(const Allocation& allocation, const AddressPlan& plan);
 
 }  // namespace ipam

@@ -38,6 +38,23 @@ std::optional<Error> check_metadata(const Metadata& metadata) {
   return std::nullopt;
 }
 
+std::optional<Error> check_patch(const MetadataPatch& patch) {
+  if (patch.entries.size() > 2 * metadata_entries_max)  // all out, as many in
+    return invalid(fmt::format("metadata changes more than {} entries", 2 * metadata_entries_max));
+  for (const auto& [key, value] : patch.entries) {
+    if (auto error = check_text("a key of metadata", key, metadata_key_bytes_max)) return error;
+    if (auto error =
+            check_text("a value of metadata", value.value_or(""), metadata_value_bytes_max))
+      return error;
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> check_ttl(std::uint64_t seconds) {
+  if (seconds >= 1 && seconds <= ttl_seconds_max) return std::nullopt;
+  return invalid(fmt::format("ttl must be from 1 to {} seconds", ttl_seconds_max));
+}
+
 // What goes together whatever the network is.
 std::optional<Error> check_options(const Allocate& command, const AllocateOptions& options) {
   if (options.align == 0 || !std::has_single_bit(options.align))
@@ -83,9 +100,7 @@ struct BodyCheck {
     if (const auto* prefix = std::get_if<Prefix>(&command.network))
       if (auto error = check_prefix(*prefix)) return error;
     if (command.count == 0) return invalid("count must be at least 1");
-    const std::uint64_t ttl = command.ttl_seconds.value_or(1);
-    if (ttl == 0 || ttl > ttl_seconds_max)
-      return invalid(fmt::format("ttl must be from 1 to {} seconds", ttl_seconds_max));
+    if (auto error = check_ttl(command.ttl_seconds.value_or(1))) return error;
     if (auto error = check_text("hostname", command.hostname, hostname_bytes_max)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))
       return error;
@@ -101,6 +116,23 @@ struct BodyCheck {
     if (auto error = check_text("action", command.action, tag_bytes_max)) return error;
     if (auto error = check_text("resource", command.resource, tag_bytes_max)) return error;
     return check_text("details", command.details, description_bytes_max);
+  }
+
+  std::optional<Error> operator()(const UpdateAllocation& command) {
+    const auto of = [](const std::optional<std::string>& text) { return text.value_or(""); };
+    if (auto error = check_text("hostname", of(command.hostname), hostname_bytes_max)) return error;
+    if (auto error = check_text("description", of(command.description), description_bytes_max))
+      return error;
+    if (auto error = check_text("owner", of(command.owner), owner_bytes_max)) return error;
+    if (command.unique_hostname && of(command.hostname).empty())
+      return invalid("unique_hostname needs a hostname");
+    if (command.metadata)
+      if (auto error = check_patch(*command.metadata)) return error;
+    return command.tags ? check_tags(*command.tags) : std::nullopt;
+  }
+
+  std::optional<Error> operator()(const RenewLease& command) {
+    return check_ttl(command.ttl_seconds);
   }
 };
 

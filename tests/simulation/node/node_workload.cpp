@@ -146,6 +146,16 @@ ipam::AllocateOptions NodeWorkload::draw_options() {
   return options;
 }
 
+ipam::UpdateAllocation NodeWorkload::draw_update(ipam::AllocationId id) {
+  base::Random& random = world_.random;
+  ipam::UpdateAllocation update{.id = id};
+  update.hostname = random.chance(50) ? "host" : "other";
+  update.unique_hostname = random.chance(20);
+  if (random.chance(50)) update.description = "changed";
+  if (random.chance(50)) update.metadata = ipam::MetadataPatch{false, {{"key", std::nullopt}}};
+  return update;
+}
+
 ipam::IdempotencyKey NodeWorkload::draw_key() {
   return {fmt::format("{}{}", key_prefix, ++last_key_), 1, ipam::idempotency_seconds_max};
 }
@@ -165,7 +175,13 @@ ipam::Command NodeWorkload::draw_command() {
   } else if (kind < 9) {
     const std::uint64_t newest = counters.next_allocation;
     const std::uint64_t back = random.below(std::min<std::uint64_t>(newest, 40));
-    command.body = ipam::Release{ipam::AllocationId(newest - back)};
+    const ipam::AllocationId id(newest - back);
+    if (kind < 8)
+      command.body = ipam::Release{id};
+    else if (random.chance(50))
+      command.body = ipam::RenewLease{id, 1 + random.below(20), {}};
+    else
+      command.body = draw_update(id);
   } else {
     ipam::Allocate allocate;
     allocate.network = network;

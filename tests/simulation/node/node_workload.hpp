@@ -37,6 +37,7 @@ class NodeWorkload {
   ipam::AllocateOptions draw_options();
   ipam::Command draw_command();
   ipam::Prefix draw_prefix();
+  ipam::UpdateAllocation draw_update(ipam::AllocationId id);
   ipam::IdempotencyKey draw_key();
 
   NodeWorld& world_;

@@ -102,6 +102,10 @@ void Oracle::note(Index index, const std::vector<ipam::Change>& changes) {
 }
 
 void Oracle::hold(const ipam::Allocation& allocation) {
+  if (allocation.status == ipam::AllocationStatus::expired &&
+      allocation.released_at < allocation.expires_at)
+    throw Violation("no_lease_ends_early",
+                    fmt::format("{} ended before its end", ipam::to_string(allocation.id)));
   if (allocation.status != ipam::AllocationStatus::allocated) {
     held_.erase(allocation.first);
     return;

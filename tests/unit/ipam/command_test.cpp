@@ -57,6 +57,23 @@ AllocateOptions random_options(base::Random& random) {
   return options;
 }
 
+UpdateAllocation random_update(base::Random& random) {
+  UpdateAllocation update{.id = AllocationId(random_number(random))};
+  if (random.chance(50)) update.fence = random_number(random);
+  if (random.chance(50)) update.hostname = random_text(random);
+  update.unique_hostname = random.chance(50);
+  if (random.chance(50)) update.description = random_text(random);
+  if (random.chance(50)) update.tags = random_tags(random);
+  if (random.chance(50)) update.owner = random_text(random);
+  if (random.chance(50)) return update;
+  update.metadata = MetadataPatch{random.chance(50), {}};
+  for (std::uint64_t left = random.below(3); left > 0; --left) {
+    auto& entry = update.metadata->entries[random_text(random)];
+    if (random.chance(50)) entry = random_text(random);
+  }
+  return update;
+}
+
 Command random_command(base::Random& random) {
   Command command;
   command.actor = random_text(random);
@@ -65,7 +82,7 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
-  switch (random.below(6)) {
+  switch (random.below(8)) {
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random)};
       break;
@@ -92,6 +109,13 @@ Command random_command(base::Random& random) {
       break;
     }
     case 4: command.body = ExpireLeases{}; break;
+    case 5: command.body = random_update(random); break;
+    case 6: {
+      RenewLease renew{AllocationId(random_number(random)), random_number(random), {}};
+      if (random.chance(50)) renew.fence = random_number(random);
+      command.body = renew;
+      break;
+    }
     default:
       command.body = RecordEvent{random_text(random), random_text(random), random_text(random)};
   }
@@ -162,7 +186,7 @@ TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no com
   CHECK_FALSE(decode_command(""));
   CHECK_FALSE(decode_command(base::BytesView("\x02\x05\x00\x00", 4)));
   CHECK_FALSE(decode_command(base::BytesView("\x01\x00\x00\x00", 4)));
-  CHECK_FALSE(decode_command(base::BytesView("\x01\x07\x00\x00", 4)));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x09\x00\x00", 4)));
   CHECK(decode_command(base::BytesView("\x01\x05\x00\x00", 4)));
   CHECK_FALSE(decode_command(
       base::BytesView("\x01\x01\x00\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 12)));

@@ -154,8 +154,10 @@ class Comparison {
       delete_network();
     else if (choice < 65)
       allocate();
-    else if (choice < 90)
+    else if (choice < 82)
       release();
+    else if (choice < 90)
+      change();
     else
       expire();
   }
@@ -287,6 +289,36 @@ class Comparison {
       REQUIRE(error_of(outcome) == ErrorCode::allocation_not_found);
     else
       REQUIRE(error_of(outcome) == ErrorCode::already_released);
+  }
+
+  void change() {
+    if (naive_.allocations.empty()) return;
+    Allocation& held = std::next(naive_.allocations.begin(),
+                                 static_cast<long>(random_.below(naive_.allocations.size())))
+                           ->second;
+    const std::uint64_t fence = held.fence() + (random_.chance(10) ? 1 : 0);
+    Allocation expected = held;
+    Outcome outcome;
+    const bool renews = random_.chance(50);
+    if (renews) {
+      const std::uint64_t seconds = random_.between(1, 60);
+      outcome = apply(RenewLease{held.id, seconds, fence});
+      const TimeMs now = machine_.counters().now;
+      expected.expires_at = now + static_cast<TimeMs>(seconds) * 1000;
+    } else {
+      UpdateAllocation update{.id = held.id, .fence = fence};
+      update.hostname = "h" + std::to_string(random_.below(3));
+      outcome = apply(update);
+      expected.hostname = *update.hostname;
+    }
+    if (fence != held.fence()) {
+      REQUIRE(error_of(outcome) == ErrorCode::stale_fence);
+      return;
+    }
+    const bool is_changed = renews || !(expected == held);
+    if (is_changed) expected.revision = Revision(revision_);
+    REQUIRE(std::get<Allocation>(outcome) == expected);
+    held = expected;
   }
 
   void expire() {

@@ -249,6 +249,66 @@ TEST_CASE("leases end in the order of their end, at their time and not before") 
   CHECK_FALSE(plan.machine.next_expiry());
 }
 
+TEST_CASE("a renewed lease ends so long after its renewal, earlier or later than before") {
+  Plan plan;
+  const NetworkId id = plan.create("10.0.0.0/24");
+  const Allocation lease = plan.allocate(id, 1, 10);
+  const Allocation endless = plan.allocate(id);
+  plan.now = start + 9'000;
+  const Outcome renewed = plan.apply(RenewLease{lease.id, 100, lease.fence()});
+  CHECK(std::get<Allocation>(renewed).expires_at == start + 109'000);
+  CHECK(plan.audited() ==
+        std::vector<std::string>{"ip_renewed: Renewed 10.0.0.1 in 10.0.0.0/24 until " +
+                                 to_rfc3339(start + 109'000)});
+  plan.now = start + 10'000;
+  plan.apply(ExpireLeases{});
+  CHECK(plan.machine.allocation(lease.id) != nullptr);
+  plan.apply(RenewLease{lease.id, 1, {}});
+  plan.apply(RenewLease{endless.id, 2, {}});
+  CHECK(plan.machine.next_expiry() == start + 11'000);
+  plan.now = start + 12'000;
+  plan.apply(ExpireLeases{});
+  CHECK(plan.machine.allocation_count() == 0);
+  CHECK(error_of(plan.apply(RenewLease{lease.id, 100, {}})).code == ErrorCode::already_released);
+  CHECK(error_of(plan.apply(RenewLease{AllocationId(9), 1, {}})).code ==
+        ErrorCode::allocation_not_found);
+}
+
+TEST_CASE("an update changes what it names, once, and says what in the audit log") {
+  Plan plan;
+  const NetworkId id = plan.create("10.0.0.0/24");
+  const Allocation one = plan.allocate(id);
+  const Allocation two = plan.allocate(id);
+  UpdateAllocation update{.id = one.id, .fence = one.fence(), .hostname = "Web"};
+  update.unique_hostname = true;
+  update.metadata = MetadataPatch{false, {{"a", "1"}, {"b", "2"}}};
+  const Outcome changed = plan.apply(update);
+  CHECK(std::get<Allocation>(changed).hostname == "Web");
+  CHECK(std::get<Allocation>(changed).revision == Revision(4));
+  CHECK(plan.audited() ==
+        std::vector<std::string>{"allocation_updated: Updated 10.0.0.1 in 10.0.0.0/24 for Web: "
+                                 "hostname, metadata"});
+  CHECK(plan.apply(update) == changed);
+  CHECK(plan.changes.empty());
+
+  update = {.id = two.id, .fence = {}, .hostname = "web"};
+  update.unique_hostname = true;
+  CHECK(error_of(plan.apply(update)).code == ErrorCode::hostname_in_use);
+  update.unique_hostname = false;
+  CHECK(succeeded(plan.apply(update)));
+  update = {.id = one.id, .fence = two.fence()};
+  CHECK(error_of(plan.apply(update)).code == ErrorCode::stale_fence);
+  update = {.id = one.id};
+  update.metadata = MetadataPatch{};
+  for (int i = 0; i < 31; ++i) update.metadata->entries["k" + std::to_string(i)] = "";
+  CHECK(error_of(plan.apply(update)).code == ErrorCode::invalid_argument);
+  update.metadata->entries["a"] = std::nullopt;
+  const Outcome most = plan.apply(update);
+  CHECK(std::get<Allocation>(most).extras->metadata.size() == metadata_entries_max);
+  update.metadata = MetadataPatch{true, {}};
+  CHECK_FALSE(std::get<Allocation>(plan.apply(update)).extras);
+}
+
 TEST_CASE("one ExpireLeases ends a bounded number, and the rest stays due") {
   Plan plan;
   const NetworkId id = plan.create("10.0.0.0/16");

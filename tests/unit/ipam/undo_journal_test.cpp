@@ -1,6 +1,7 @@
 // Changes of an address plan that are taken back: everything is then as it was, free runs included.
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
 
 #include "base/random.hpp"
@@ -21,6 +22,13 @@ std::string dump(const AddressPlan& plan) {
       if (state.free.is_free(v, v)) text += " " + to_string(v);
     text += " held";
     for (const Allocation* held : state.allocations) text += " " + to_string(held->id);
+    if (state.hostnames) {
+      std::set<std::uint64_t> named, indexed;
+      for (const Allocation* held : state.allocations)
+        if (!held->hostname.empty()) named.insert(held->id.value());
+      for (const auto& [hash, holder] : *state.hostnames) indexed.insert(holder.value());
+      REQUIRE(named == indexed);
+    }
     const auto* parent = plan.parent_of(state.network.prefix);
     text += " allocated " + to_string(state.allocated) + " in " +
             (parent == nullptr ? "none" : to_string(parent->network.id)) + "\n";
@@ -39,13 +47,15 @@ class RandomPlan {
   AddressPlan plan;
 
   void change() {
-    const std::uint64_t choice = random_.below(10);
+    const std::uint64_t choice = random_.below(12);
     if (choice < 3)
       add_network();
     else if (choice < 4)
       remove_network();
     else if (choice < 8)
       add_allocation();
+    else if (choice < 10)
+      replace_allocation();
     else
       remove_allocation();
   }
@@ -103,6 +113,20 @@ class RandomPlan {
     allocation.hostname = "host-" + std::to_string(next_id_);
     if (random_.chance(40)) allocation.expires_at = static_cast<TimeMs>(random_.below(100));
     plan.add_allocation(std::move(allocation));
+  }
+
+  void replace_allocation() {
+    const auto& all = plan.allocations();
+    if (all.empty()) return;
+    Allocation changed =
+        std::next(all.begin(), static_cast<long>(random_.below(all.size())))->second;
+    changed.hostname = "changed-" + std::to_string(random_.below(4));
+    changed.expires_at.reset();
+    if (random_.chance(60)) changed.expires_at = static_cast<TimeMs>(random_.below(100));
+    const NetworkId network = changed.network_id;
+    const Allocation& now = plan.replace_allocation(changed);
+    REQUIRE(now == changed);
+    REQUIRE(plan.hostname_holder(network, changed.hostname) != nullptr);
   }
 
   void remove_allocation() {

@@ -1,0 +1,120 @@
+// What becomes of an allocation after it was made: changes of its fields, renewal, its end.
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "ipam/decision.hpp"
+
+namespace ipam {
+
+namespace {
+
+// Ends an active allocation: memory forgets it, the change tells the history.
+void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
+                    std::string action, std::string_view verb) {
+  Allocation ended = decision.plan.remove_allocation(id);
+  ended.status = status;
+  ended.released_at = decision.counters.now;
+  ended.revision = decision.revision;
+  std::string details = fmt::format("{} {}", verb, described(ended, decision.plan));
+  decision.changes.push_back(AllocationPut{std::move(ended)});
+  decision.audit(std::move(action), to_string(id), std::move(details));
+}
+
+// Why the allocation cannot be changed; nullopt: it is active, and has the fence that is given.
+std::optional<Error> check_active(const Decision& decision, AllocationId id,
+                                  std::optional<std::uint64_t> fence) {
+  const Allocation* allocation = decision.plan.allocation(id);
+  if (allocation == nullptr) {
+    if (id.value() == 0 || id.value() >= decision.counters.next_allocation)
+      return Error{ErrorCode::allocation_not_found, "allocation not found: " + to_string(id)};
+    return Error{ErrorCode::already_released, to_string(id) + " is already released"};
+  }
+  if (!fence || *fence == allocation->fence()) return std::nullopt;
+  return Error{ErrorCode::stale_fence,
+               fmt::format("the fence of {} is {}, not {}: its address was handed out anew; look "
+                           "with GET before you change it",
+                           to_string(id), allocation->fence(), *fence)};
+}
+
+// The fields that the command gives another value, for the audit log.
+std::string changed_fields(const Allocation& before, const Allocation& after) {
+  std::string names;
+  const auto add = [&](bool is_changed, std::string_view name) {
+    if (is_changed) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+  };
+  const AllocationExtras old = before.extras.value_or_default();
+  const AllocationExtras now = after.extras.value_or_default();
+  add(before.hostname != after.hostname, "hostname");
+  add(before.description != after.description, "description");
+  add(before.tags != after.tags, "tags");
+  add(old.owner != now.owner, "owner");
+  add(old.metadata != now.metadata, "metadata");
+  return names;
+}
+
+const Allocation& put(Decision& decision, Allocation allocation) {
+  allocation.revision = decision.revision;
+  const Allocation& changed = decision.plan.replace_allocation(std::move(allocation));
+  decision.changes.push_back(AllocationPut{changed});
+  return changed;
+}
+
+}  // namespace
+
+Outcome Decision::decide(const UpdateAllocation& command) {
+  if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
+  const Allocation& before = *plan.allocation(command.id);
+  if (command.unique_hostname) {
+    const NetworkState& state = *plan.network(before.network_id);
+    const Allocation* holder =
+        plan.hostname_holder(before.network_id, *command.hostname, before.id);
+    if (holder != nullptr) return hostname_in_use(state, *command.hostname, *holder);
+  }
+  Allocation after = before;
+  if (command.hostname) after.hostname = *command.hostname;
+  if (command.description) after.description = *command.description;
+  if (command.tags) after.tags = *command.tags;
+  AllocationExtras extras = before.extras.value_or_default();
+  if (command.owner) extras.owner = *command.owner;
+  if (command.metadata) extras.metadata = patched(std::move(extras.metadata), *command.metadata);
+  if (extras.metadata.size() > metadata_entries_max)
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("metadata would have {} entries, {} are the most",
+                             extras.metadata.size(), metadata_entries_max)};
+  after.extras.set(std::move(extras));
+  const std::string fields = changed_fields(before, after);
+  if (fields.empty()) return before;
+  const Allocation& changed = put(*this, std::move(after));
+  audit("allocation_updated", to_string(changed.id),
+        fmt::format("Updated {}: {}", described(changed, plan), fields));
+  return changed;
+}
+
+Outcome Decision::decide(const RenewLease& command) {
+  if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
+  Allocation renewed = *plan.allocation(command.id);
+  renewed.expires_at = counters.now + static_cast<TimeMs>(command.ttl_seconds) * 1000;
+  const Allocation& changed = put(*this, std::move(renewed));
+  audit("ip_renewed", to_string(changed.id),
+        fmt::format("Renewed {} until {}", described(changed, plan),
+                    to_rfc3339(*changed.expires_at)));
+  return changed;
+}
+
+Outcome Decision::decide(const Release& command) {
+  if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
+  end_allocation(*this, command.id, AllocationStatus::released, "ip_released", "Released");
+  return std::monostate();
+}
+
+Outcome Decision::decide(const ExpireLeases&) {
+  for (std::size_t i = 0; i < leases_per_expiry_max; ++i) {
+    const auto next = plan.leases().begin();
+    if (next == plan.leases().end() || next->expires_at > counters.now) break;
+    const AllocationId id = next->id;
+    end_allocation(*this, id, AllocationStatus::expired, "ip_expired", "Expired");
+  }
+  return std::monostate();
+}
+
+}  // namespace ipam
