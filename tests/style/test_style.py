@@ -23,6 +23,7 @@ LAYERS = {
     'raft/node': {'raft/core', 'raft/storage', 'raft/transport', 'raft/node', 'asio'},
     'src/ipam': set(),
     'src/state': {'ipam', 'sqlite', 'sqlite3'},
+    'src/transfer': {'ipam', 'boost/json'},
     'src/http': {'asio'},
     'src/api': {'ipam', 'http', 'boost/json'},
     # A client needs a socket, and its answers are JSON.
@@ -35,7 +36,7 @@ LIBRARIES = ('asio', 'sqlite3', 'boost/json', 'boost/program_options', 'fmt', 'd
 
 # Files without clocks, threads, sockets, files and randomness of their own. The shell of http is in
 # the files named; they alone see asio there.
-PURE = re.compile(r'^(raft/core/|raft/node/driver|src/ipam/|src/api/|'
+PURE = re.compile(r'^(raft/core/|raft/node/driver|src/ipam/|src/transfer/|src/api/|'
                   r'src/http/(?!session|server|spawn|handler|as_tuple))')
 
 # A call of a C function: not a member, not of another namespace than std or the global one.

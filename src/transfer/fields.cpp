@@ -1,0 +1,193 @@
+#include "transfer/fields.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "transfer/line_reader.hpp"
+
+namespace transfer {
+
+namespace {
+
+constexpr std::string_view metadata_prefix = "metadata.";
+// `export` writes them for people to read; an import makes its own.
+constexpr std::array<std::string_view, 16> only_shown = {
+    "id",         "network_id",  "created_at",  "updated_at",     "allocated_at", "expires_at",
+    "released_at", "fence",      "parent_id",   "children_count", "revision",     "network",
+    "strategy",   "gateway",     "quarantine_seconds", "threshold_percent"};
+constexpr std::array<std::string_view, 15> known = {
+    "type", "name",     "vrf",         "cidr", "ip",     "end_ip", "start", "end",
+    "hostname", "description", "tags", "status", "owner", "reason", "network_cidr"};
+
+class Record {
+ public:
+  explicit Record(const std::vector<Field>& fields) : fields_(fields) {}
+
+  // Empty where it is missing.
+  const std::string& operator[](std::string_view name) const {
+    static const std::string none;
+    for (const Field& field : fields_)
+      if (field.name == name) return field.value;
+    return none;
+  }
+
+  std::optional<std::string> unknown_name() const {
+    for (const Field& field : fields_) {
+      const std::string_view name = field.name;
+      if (name.starts_with(metadata_prefix) && name.size() > metadata_prefix.size()) continue;
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      if (std::find(only_shown.begin(), only_shown.end(), name) != only_shown.end()) continue;
+      return field.name;
+    }
+    return std::nullopt;
+  }
+
+  ipam::Metadata metadata() const {
+    ipam::Metadata metadata;
+    for (const Field& field : fields_)
+      if (field.name.starts_with(metadata_prefix) && !field.value.empty())
+        metadata.emplace(field.name.substr(metadata_prefix.size()), field.value);
+    return metadata;
+  }
+
+ private:
+  const std::vector<Field>& fields_;
+};
+
+struct Range {
+  ipam::Address first;
+  ipam::Address last;
+};
+
+// "10.0.0.5", "10.0.0.5-10.0.0.9", or a first and a last one in two fields.
+base::Result<Range, std::string> read_range(std::string_view first_text,
+                                            std::string_view last_text) {
+  const std::size_t dash = first_text.find('-');
+  if (last_text.empty() && dash != std::string_view::npos) {
+    last_text = trimmed(first_text.substr(dash + 1));
+    first_text = trimmed(first_text.substr(0, dash));
+  }
+  const auto first = parse_interface(first_text);
+  if (!first) return base::fail(fmt::format("{:?} is no IP address", first_text));
+  const auto last = last_text.empty() ? first : parse_interface(last_text);
+  if (!last) return base::fail(fmt::format("{:?} is no IP address", last_text));
+  if (last->address.family != first->address.family || last->address < first->address)
+    return base::fail(fmt::format("{} to {} is no range of addresses",
+                                  ipam::to_string(first->address),
+                                  ipam::to_string(last->address)));
+  return Range{first->address, last->address};
+}
+
+base::Result<Object, std::string> network_of(const Record& record) {
+  const auto prefix = ipam::parse_prefix(record["cidr"]);
+  if (!prefix) return base::fail(prefix.error());
+  return Object(NetworkRow{.vrf = record["vrf"],
+                           .prefix = *prefix,
+                           .description = record["description"],
+                           .tags = split_tags(record["tags"]),
+                           .status = record["status"],
+                           .metadata = record.metadata()});
+}
+
+base::Result<Object, std::string> allocation_of(const Record& record) {
+  const auto range = read_range(record["ip"], record["end_ip"]);
+  if (!range) return base::fail(range.error());
+  AllocationRow row;
+  row.vrf = record["vrf"];
+  row.first = range->first;
+  row.last = range->last;
+  // Both "cidr" and the length in "10.0.0.5/24" name the network.
+  if (const std::string& cidr = record["cidr"]; !cidr.empty()) {
+    const auto prefix = ipam::parse_prefix(cidr);
+    if (!prefix) return base::fail(prefix.error());
+    row.network = *prefix;
+    row.has_network = true;
+  } else if (const auto interface = parse_interface(record["ip"]); interface) {
+    row.network = interface->network;
+    row.has_network = interface->has_network;
+  }
+  if (row.has_network && !(row.network.contains(row.first) && row.network.contains(row.last)))
+    return base::fail(fmt::format("{} is not in {}", record["ip"], ipam::to_string(row.network)));
+  row.hostname = record["hostname"];
+  row.description = record["description"];
+  row.tags = split_tags(record["tags"]);
+  row.owner = record["owner"];
+  row.metadata = record.metadata();
+  return Object(std::move(row));
+}
+
+base::Result<Object, std::string> reservation_of(const Record& record) {
+  const bool by_ip = record["start"].empty();
+  const auto range = by_ip ? read_range(record["ip"], record["end_ip"])
+                           : read_range(record["start"], record["end"]);
+  if (!range) return base::fail(range.error());
+  const std::string& reason = record["reason"];
+  return Object(ReservationRow{record["vrf"], range->first, range->last,
+                               reason.empty() ? record["description"] : reason});
+}
+
+std::string type_of(const Record& record) {
+  if (!record["type"].empty()) return record["type"];
+  if (!record["start"].empty()) return "reservation";
+  if (!record["ip"].empty()) return "allocation";
+  if (!record["cidr"].empty()) return "network";
+  return record["name"].empty() ? "" : "vrf";
+}
+
+}  // namespace
+
+std::optional<Interface> parse_interface(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = ipam::parse_address(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  Interface interface{*address};
+  if (slash == std::string_view::npos) return interface;
+  const std::string_view length_text = text.substr(slash + 1);
+  int length = -1;
+  const auto [end, ec] =
+      std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  const bool is_length = ec == std::errc() && end == length_text.data() + length_text.size() &&
+                         length >= 0 && length <= ipam::bits_of(address->family);
+  if (!is_length) return std::nullopt;
+  ipam::Prefix& network = interface.network;
+  network = {{address->family, 0}, length};
+  network.base.value = address->value & network.mask();
+  // A single address says nothing of the network that it lies in.
+  interface.has_network = length < ipam::bits_of(address->family);
+  return interface;
+}
+
+std::vector<std::string> split_tags(std::string_view text) {
+  std::vector<std::string> tags;
+  while (!text.empty()) {
+    const std::size_t end = text.find_first_of(",;");
+    const std::string_view tag = trimmed(text.substr(0, end));
+    if (!tag.empty() && std::find(tags.begin(), tags.end(), tag) == tags.end())
+      tags.emplace_back(tag);
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return tags;
+}
+
+base::Result<Object, std::string> object_of(const std::vector<Field>& fields) {
+  const Record record(fields);
+  if (const auto name = record.unknown_name())
+    return base::fail(fmt::format("unknown field {:?}", *name));
+  const std::string type = type_of(record);
+  if (type == "network") return network_of(record);
+  if (type == "allocation") return allocation_of(record);
+  if (type == "reservation") return reservation_of(record);
+  if (type == "vrf") {
+    if (record["name"].empty()) return base::fail("a vrf needs a name");
+    return Object(VrfRow{record["name"], record["description"]});
+  }
+  if (type.empty()) return base::fail("neither a cidr, an ip, a start nor a name");
+  return base::fail(fmt::format(
+      "the type must be vrf, network, allocation or reservation, not {:?}", type));
+}
+
+}  // namespace transfer
