@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "transfer/document_reader.hpp"
 #include "transfer/line_reader.hpp"
 
 namespace transfer {
@@ -146,6 +147,11 @@ std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
     if (const auto value = trimmed(record[i]); !names_[i].empty() && !value.empty())
       fields.push_back({names_[i], std::string(value)});
   if (fields.empty() || !adapt(fields)) return std::nullopt;
+  if (const std::string metadata = take_field(fields, "metadata"); !metadata.empty()) {
+    const auto value = parse_document(metadata);
+    if (!value || !value->is_object()) return error("metadata must be a JSON object");
+    add_field(fields, "metadata", *value);
+  }
   auto object = object_of(fields);
   if (!object) return error(std::move(object.error()));
   rows.push_back({record_line_, *std::move(object)});

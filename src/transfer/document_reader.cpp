@@ -41,9 +41,6 @@ std::string text_of(const json::value& value) {
   return json::serialize(value);
 }
 
-namespace {
-
-// Lists as texts joined by commas, objects (metadata) by one field a member.
 void add_field(std::vector<Field>& fields, std::string name, const json::value& value) {
   if (const json::array* elements = value.if_array()) {
     std::string joined;
@@ -58,6 +55,8 @@ void add_field(std::vector<Field>& fields, std::string name, const json::value& 
     fields.push_back({std::move(name), text_of(value)});
   }
 }
+
+namespace {
 
 std::optional<ReadError> read_object(const json::value& value, std::uint64_t position,
                                      std::vector<Row>& rows) {

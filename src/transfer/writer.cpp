@@ -1,0 +1,305 @@
+#include "transfer/writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
+#include <boost/json/value.hpp>
+#include <charconv>
+#include <iterator>
+
+namespace transfer {
+
+namespace {
+
+constexpr std::string_view csv_header =
+    "type,name,vrf,cidr,ip,end_ip,start,end,hostname,description,tags,status,owner,reason,"
+    "metadata\n";
+constexpr std::string_view reverse_ipv4 = "in-addr.arpa";
+constexpr std::string_view reverse_ipv6 = "ip6.arpa";
+constexpr std::size_t name_bytes_max = 253;
+constexpr std::size_t label_bytes_max = 63;
+
+// Quoted where RFC 4180 §2.6 wants it, or where a reader would trim it.
+void append_csv(std::string& out, std::string_view value) {
+  const bool is_plain = value.find_first_of(",;\"\r\n\t") == std::string_view::npos &&
+                        !value.starts_with(' ') && !value.ends_with(' ');
+  if (is_plain) {
+    out += value;
+    return;
+  }
+  out += '"';
+  for (const char c : value) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+std::string json_text(std::string_view text) {
+  return boost::json::serialize(boost::json::value(boost::json::string_view(text)));
+}
+
+std::string metadata_json(const ipam::Metadata& metadata) {
+  std::string json = "{";
+  for (const auto& [key, value] : metadata)
+    json += fmt::format("{}{}:{}", json.size() > 1 ? "," : "", json_text(key), json_text(value));
+  return json + "}";
+}
+
+// The fields of a row by name, in the order of the CSV's columns.
+struct Texts {
+  std::string_view type;
+  std::string name, vrf, cidr, ip, end_ip, start, end, hostname, description;
+  std::vector<std::string> tags;
+  std::string status, owner, reason;
+  ipam::Metadata metadata;
+};
+
+struct ToTexts {
+  Texts operator()(const VrfRow& row) const {
+    Texts texts;
+    texts.type = "vrf";
+    texts.name = row.name;
+    texts.description = row.description;
+    return texts;
+  }
+  Texts operator()(const NetworkRow& row) const {
+    Texts texts;
+    texts.type = "network";
+    texts.vrf = row.vrf;
+    texts.cidr = ipam::to_string(row.prefix);
+    texts.description = row.description;
+    texts.tags = row.tags;
+    texts.status = row.status;
+    texts.metadata = row.metadata;
+    return texts;
+  }
+  Texts operator()(const AllocationRow& row) const {
+    Texts texts;
+    texts.type = "allocation";
+    texts.vrf = row.vrf;
+    if (row.has_network) texts.cidr = ipam::to_string(row.network);
+    texts.ip = ipam::to_string(row.first);
+    if (row.last != row.first) texts.end_ip = ipam::to_string(row.last);
+    texts.hostname = row.hostname;
+    texts.description = row.description;
+    texts.tags = row.tags;
+    texts.owner = row.owner;
+    texts.metadata = row.metadata;
+    return texts;
+  }
+  Texts operator()(const ReservationRow& row) const {
+    Texts texts;
+    texts.type = "reservation";
+    texts.vrf = row.vrf;
+    texts.start = ipam::to_string(row.first);
+    texts.end = ipam::to_string(row.last);
+    texts.reason = row.reason;
+    return texts;
+  }
+};
+
+void write_csv(std::string& out, const Texts& texts) {
+  const std::string tags = fmt::format("{}", fmt::join(texts.tags, ";"));
+  out += texts.type;
+  for (const std::string* value :
+       {&texts.name, &texts.vrf, &texts.cidr, &texts.ip, &texts.end_ip, &texts.start, &texts.end,
+        &texts.hostname, &texts.description, &tags, &texts.status, &texts.owner, &texts.reason}) {
+    out += ',';
+    append_csv(out, *value);
+  }
+  out += ',';
+  if (!texts.metadata.empty()) append_csv(out, metadata_json(texts.metadata));
+  out += '\n';
+}
+
+void write_json(std::string& out, const Texts& texts) {
+  out += fmt::format("{{\"type\":\"{}\"", texts.type);
+  const std::array<std::pair<std::string_view, const std::string*>, 12> fields = {{
+      {"name", &texts.name}, {"vrf", &texts.vrf}, {"cidr", &texts.cidr}, {"ip", &texts.ip},
+      {"end_ip", &texts.end_ip}, {"start", &texts.start}, {"end", &texts.end},
+      {"hostname", &texts.hostname}, {"description", &texts.description},
+      {"status", &texts.status}, {"owner", &texts.owner}, {"reason", &texts.reason},
+  }};
+  for (const auto& [name, value] : fields)
+    if (!value->empty()) out += fmt::format(",\"{}\":{}", name, json_text(*value));
+  if (!texts.tags.empty()) {
+    out += ",\"tags\":[";
+    for (const std::string& tag : texts.tags) {
+      if (&tag != &texts.tags.front()) out += ',';
+      out += json_text(tag);
+    }
+    out += ']';
+  }
+  if (!texts.metadata.empty()) out += ",\"metadata\":" + metadata_json(texts.metadata);
+  out += "}\n";
+}
+
+// A host's name is all that a resolver gets: what has a byte that no name has is left out.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= name_bytes_max &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '.' || c == '_';
+         });
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (lower.ends_with('.')) lower.pop_back();
+  return lower;
+}
+
+// The labels of "a.b.c"; the name is not empty.
+std::vector<std::string_view> labels_of(std::string_view name) {
+  std::vector<std::string_view> labels;
+  while (true) {
+    const std::size_t dot = name.find('.');
+    labels.push_back(name.substr(0, dot));
+    if (dot == std::string_view::npos) return labels;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+// The name without ".SUFFIX" or the whole "SUFFIX"; nullopt where it has another end.
+std::optional<std::string_view> without_suffix(std::string_view name, std::string_view suffix) {
+  if (name == suffix) return std::string_view();
+  if (name.size() > suffix.size() + 1 && name.ends_with(suffix) &&
+      name[name.size() - suffix.size() - 1] == '.')
+    return name.substr(0, name.size() - suffix.size() - 1);
+  return std::nullopt;
+}
+
+// Each label, the last one first, is one digit group of the address: `bits` of it.
+std::optional<ipam::Prefix> prefix_of_labels(std::string_view name, ipam::Family family, int bits,
+                                             int base) {
+  ipam::Prefix prefix{{family, 0}, 0};
+  if (name.empty()) return prefix;
+  auto labels = labels_of(name);
+  std::reverse(labels.begin(), labels.end());
+  const int width = ipam::bits_of(family);
+  for (const std::string_view label : labels) {
+    unsigned value = 0;
+    const auto [end, ec] =
+        std::from_chars(label.data(), label.data() + label.size(), value, base);
+    const bool is_group = ec == std::errc() && end == label.data() + label.size() &&
+                          value < (1u << bits) && (label.size() == 1 || label[0] != '0') &&
+                          prefix.length + bits <= width;
+    if (!is_group) return std::nullopt;
+    prefix.length += bits;
+    prefix.base.value |= static_cast<ipam::U128>(value) << (width - prefix.length);
+  }
+  return prefix;
+}
+
+}  // namespace
+
+std::optional<ExportFormat> parse_export_format(std::string_view text) {
+  if (text == "csv") return ExportFormat::csv;
+  if (text == "json") return ExportFormat::json;
+  if (text == "hosts") return ExportFormat::hosts;
+  if (text == "zone") return ExportFormat::zone;
+  return std::nullopt;
+}
+
+std::string_view media_type(ExportFormat format) {
+  switch (format) {
+    case ExportFormat::csv: return "text/csv; charset=utf-8";
+    case ExportFormat::json: return "application/x-ndjson";
+    case ExportFormat::hosts: return "text/plain; charset=utf-8";
+    case ExportFormat::zone: return "text/dns";
+  }
+  UNREACHABLE();
+}
+
+base::Result<std::string, std::string> parse_zone_name(std::string_view text) {
+  std::string name = lower_case(text);
+  if (!is_name(name))
+    return base::fail(fmt::format("a zone is a domain name of 1 to {} bytes", name_bytes_max));
+  for (const std::string_view label : labels_of(name))
+    if (label.empty() || label.size() > label_bytes_max)
+      return base::fail(fmt::format("a label of a zone's name has 1 to {} bytes",
+                                    label_bytes_max));
+  const bool is_reverse = without_suffix(name, reverse_ipv4) || without_suffix(name, reverse_ipv6);
+  if (is_reverse && !reverse_prefix(name))
+    return base::fail(std::string("a reverse zone is named by whole groups, such as "
+                                  "2.0.192.in-addr.arpa or 8.b.d.0.1.0.0.2.ip6.arpa"));
+  return name;
+}
+
+std::string reverse_name(const ipam::Address& address) {
+  std::string name;
+  if (address.family == ipam::Family::ipv4) {
+    for (int shift = 0; shift < 32; shift += 8)
+      fmt::format_to(std::back_inserter(name), "{}.",
+                     static_cast<unsigned>(address.value >> shift) & 0xff);
+    return name + std::string(reverse_ipv4);
+  }
+  for (int shift = 0; shift < 128; shift += 4)
+    fmt::format_to(std::back_inserter(name), "{:x}.",
+                   static_cast<unsigned>(address.value >> shift) & 0xf);
+  return name + std::string(reverse_ipv6);
+}
+
+std::optional<ipam::Prefix> reverse_prefix(std::string_view name) {
+  if (const auto groups = without_suffix(name, reverse_ipv4))
+    return prefix_of_labels(*groups, ipam::Family::ipv4, 8, 10);
+  if (const auto groups = without_suffix(name, reverse_ipv6))
+    return prefix_of_labels(*groups, ipam::Family::ipv6, 4, 16);
+  return std::nullopt;
+}
+
+Writer::Writer(ExportFormat format, ZoneOptions zone)
+    : format_(format), zone_(std::move(zone)), reverse_(reverse_prefix(zone_.name)) {
+  if (zone_.name_server.empty()) zone_.name_server = "ns." + zone_.name;
+}
+
+void Writer::begin(std::string& out) const {
+  switch (format_) {
+    case ExportFormat::csv: out += csv_header; return;
+    case ExportFormat::json: return;
+    case ExportFormat::hosts: out += "# by ipam\n"; return;
+    case ExportFormat::zone: break;
+  }
+  out += fmt::format(
+      "; by ipam\n$ORIGIN {0}.\n$TTL 3600\n@ IN SOA {1}. hostmaster.{0}. {2} 7200 900 1209600 "
+      "300\n@ IN NS {1}.\n",
+      zone_.name, zone_.name_server, zone_.serial);
+}
+
+void Writer::write(std::string& out, const Object& object) const {
+  if (format_ == ExportFormat::csv) return write_csv(out, std::visit(ToTexts(), object));
+  if (format_ == ExportFormat::json) return write_json(out, std::visit(ToTexts(), object));
+  const AllocationRow* row = std::get_if<AllocationRow>(&object);
+  if (row == nullptr || !is_name(row->hostname)) return;
+  if (format_ == ExportFormat::hosts)
+    out += fmt::format("{}\t{}\n", ipam::to_string(row->first), row->hostname);
+  else
+    write_zone_record(out, *row);
+}
+
+// Of a block, its first address has the name.
+void Writer::write_zone_record(std::string& out, const AllocationRow& row) const {
+  const std::string hostname = lower_case(row.hostname);
+  if (reverse_) {
+    if (!reverse_->contains(row.first)) return;
+    const std::string owner = reverse_name(row.first);
+    out += fmt::format("{}. IN PTR {}.\n", owner, hostname);
+    return;
+  }
+  // A name without a dot is one of this zone; one of another zone has no place here.
+  const bool is_short = hostname.find('.') == std::string::npos;
+  const auto relative = is_short ? std::optional<std::string_view>(hostname)
+                                 : without_suffix(hostname, zone_.name);
+  if (!relative) return;
+  out += fmt::format("{} IN {} {}\n", relative->empty() ? "@" : *relative,
+                     row.first.family == ipam::Family::ipv4 ? "A" : "AAAA",
+                     ipam::to_string(row.first));
+}
+
+}  // namespace transfer
