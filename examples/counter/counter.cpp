@@ -104,7 +104,8 @@ int main(int argc, char** argv) {
   auto log = (*store)->load();
   if (!log) return fmt::print(stderr, "{}\n", log.error()), 1;
 
-  raft::DurableState durable{log->hard_state, log->compacted, std::move(log->entries), {}, {}};
+  raft::DurableState durable{log->hard_state, log->compacted, std::move(log->entries), {}, {},
+                             log->clock_offset_ms};
   for (int i = 3; i < argc; ++i) {
     raft::Member member;
     member.address = argv[i];

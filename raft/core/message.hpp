@@ -141,12 +141,17 @@ struct StateDiverged {
   std::uint64_t expected = 0;
 };
 
+// The replicated time of the sender, a leader (raft/node/replicated_clock.hpp).
+struct LeaderTime {
+  std::int64_t time_ms = 0;
+};
+
 using MessageBody =
     std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, Heartbeat,
                  HeartbeatResponse, InstallSnapshot, TimeoutNow, ReadIndexRequest,
                  ReadIndexResponse, NotMember, ForwardProposals, ForwardRefused, SnapshotChunk,
                  SnapshotChunkResponse, ChangeMembersRequest, ChangeMembersResponse,
-                 StateDigest, StateDiverged>;
+                 StateDigest, StateDiverged, LeaderTime>;
 
 struct Message {
   NodeId from;

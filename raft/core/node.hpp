@@ -47,6 +47,9 @@ struct DurableState {
   // The end of a log that this node may have acknowledged and lost since. It votes as if it still
   // had that log, and leads only with one as good. {0,0}: nothing is lost.
   LogPosition lost;
+  // The driver's (raft/node/replicated_clock.hpp): how far replicated time is ahead of this node's
+  // wall clock.
+  std::optional<std::int64_t> clock_offset_ms = {};
 };
 
 enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };

@@ -17,6 +17,7 @@ constexpr std::uint64_t log_patience_factor = 16;
 
 Driver::Driver(const DriverOptions& options, DurableState durable)
     : options_(options),
+      clock_(durable.clock_offset_ms),
       core_(options.core, std::move(durable)),
       proposals_(options.origin, options.proposal_timeout_ticks, options.proposals_queue_max),
       member_changes_(options.member_change_timeout_ticks),
@@ -25,9 +26,9 @@ Driver::Driver(const DriverOptions& options, DurableState durable)
       receiver_(options.core.id),
       applied_(core_.applied()) {}
 
-void Driver::tick(std::int64_t wall_ms) {
+void Driver::tick(const ClockReading& now) {
   ++now_ticks_;
-  last_stamp_ms_ = std::max(last_stamp_ms_, wall_ms);
+  advance_clock(now);
   core_.tick();
   writing_ticks_ = writing_ ? writing_ticks_ + 1 : 0;
   if (disk_low_ || writing_ticks_ >= options_.disk_stall_ticks) hand_over();
@@ -145,8 +146,28 @@ void Driver::handle_driver_message(Message& message) {
     digests_.report(message.from, digest->index, digest->digest);
   } else if (const auto* diverged = std::get_if<StateDiverged>(&message.body)) {
     check_digest(*diverged);
+  } else if (const auto* time = std::get_if<LeaderTime>(&message.body)) {
+    // Perhaps the first word of a leader that the core does not know yet.
+    if (message.term >= std::max(core_.term(), heard_term_)) {
+      if (std::exchange(heard_term_, message.term) != message.term) heard_leader_ms_.reset();
+      heard_leader_ms_ = std::max(heard_leader_ms_.value_or(time->time_ms), time->time_ms);
+    }
   } else {
+    if (const auto* append = std::get_if<AppendEntries>(&message.body))
+      hear_stamp(message.term, *append);
     core_.step(message);
+  }
+}
+
+// Before anything else can be stamped here: a node may lead as soon as it holds an entry.
+void Driver::hear_stamp(Term term, const AppendEntries& append) {
+  if (term < core_.term()) return;
+  for (auto entry = append.entries.rbegin(); entry != append.entries.rend(); ++entry) {
+    if (entry->kind != EntryKind::command) continue;
+    if (const auto envelope = open_envelope(*entry->data))
+      heard_stamp_ms_ = std::max(heard_stamp_ms_.value_or(envelope->timestamp_ms),
+                                 envelope->timestamp_ms);
+    return;
   }
 }
 
@@ -158,35 +179,70 @@ void Driver::on_not_sent(const Message& message) {
         {request->context, false, static_cast<std::uint8_t>(Refusal::not_leader)});
 }
 
+// ---- time ----
+
+void Driver::on_state_time(std::int64_t timestamp_ms) {
+  if (state_time_ms_ && timestamp_ms <= *state_time_ms_) return;
+  clock_.rise_to(timestamp_ms);
+  // What the files held at the start may be of any age; a snapshot that came later is as a stamp.
+  if (state_time_ms_)
+    heard_stamp_ms_ = std::max(heard_stamp_ms_.value_or(timestamp_ms), timestamp_ms);
+  state_time_ms_ = timestamp_ms;
+}
+
+void Driver::advance_clock(const ClockReading& now) {
+  if (heard_stamp_ms_) clock_.on_stamp(*std::exchange(heard_stamp_ms_, std::nullopt), now);
+  if (heard_leader_ms_)
+    clock_.on_leader_time(heard_term_.value(), *std::exchange(heard_leader_ms_, std::nullopt), now);
+  const bool leads = core_.is_leader();
+  if (leads && !std::exchange(clock_leads_, leads)) {
+    clock_.begin_leading(now);
+    clock_told_tick_ = 0;
+  }
+  clock_leads_ = leads;
+  if (!leads || (clock_told_tick_ != 0 &&
+                 now_ticks_ < clock_told_tick_ + options_.clock_interval_ticks))
+    return;
+  clock_told_tick_ = now_ticks_;
+  const LeaderTime time{clock_.lead(now)};
+  for (const auto& [id, member] : core_.configuration().members)
+    if (id != core_.id()) output_.messages.push_back({core_.id(), id, core_.term(), time});
+}
+
+// With the entries of this turn, where there are some: who holds a lease's entry knows its time.
+void Driver::save_clock(const ClockReading& now) {
+  if (const auto offset = clock_.take_offset_to_save(now)) gathered_.clock_offset_ms = offset;
+}
+
 // ---- proposals ----
 
 base::Result<LogPosition, Refusal> Driver::append(const std::vector<Proposal>& proposals,
-                                                  std::int64_t wall_ms) {
-  last_stamp_ms_ = std::max(last_stamp_ms_, wall_ms);
+                                                  const ClockReading& now) {
+  const std::int64_t stamp_ms = clock_.lead(now);
   std::vector<base::SharedBytes> sealed;
   sealed.reserve(proposals.size());
   for (const Proposal& proposal : proposals)
-    sealed.push_back(seal(proposal.id, last_stamp_ms_, *proposal.command));
+    sealed.push_back(seal(proposal.id, stamp_ms, *proposal.command));
   return core_.propose(std::move(sealed));
 }
 
-void Driver::route_proposals(std::int64_t wall_ms) {
-  append_forwarded(wall_ms);
+void Driver::route_proposals(const ClockReading& now) {
+  append_forwarded(now);
   bool moving = true;
   while (moving && proposals_.has_queued() && core_.leader()) {
     auto proposals = proposals_.take_queued(options_.proposals_per_message_max,
                                             options_.proposal_bytes_per_message_max);
     if (core_.is_leader())
-      moving = append_own(std::move(proposals), wall_ms);
+      moving = append_own(std::move(proposals), now);
     else
       forward_own(std::move(proposals));
   }
 }
 
 // False where they have to wait.
-bool Driver::append_own(std::vector<Proposal> proposals, std::int64_t wall_ms) {
+bool Driver::append_own(std::vector<Proposal> proposals, const ClockReading& now) {
   if (proposals.empty()) return true;
-  const auto first = append(proposals, wall_ms);
+  const auto first = append(proposals, now);
   if (first.ok()) {
     for (std::size_t i = 0; i < proposals.size(); ++i)
       proposals_.appended(proposals[i].id, first->index + i);
@@ -210,11 +266,11 @@ void Driver::forward_own(std::vector<Proposal> proposals) {
       {core_.id(), core_.leader(), Term(), ForwardProposals{std::move(proposals)}});
 }
 
-void Driver::append_forwarded(std::int64_t wall_ms) {
+void Driver::append_forwarded(const ClockReading& now) {
   if (forwarded_to_us_.empty()) return;
   std::vector<Proposal> proposals;
   for (auto& [from, proposal] : forwarded_to_us_) proposals.push_back(proposal);
-  const bool appended = append(proposals, wall_ms).ok();
+  const bool appended = append(proposals, now).ok();
   if (!appended) {
     std::map<NodeId, ForwardRefused> refused;
     for (auto& [from, proposal] : forwarded_to_us_) refused[from].ids.push_back(proposal.id);
@@ -261,13 +317,15 @@ void Driver::answer_reads() {
 
 // ---- the turn ----
 
-Output Driver::take_output(std::int64_t wall_ms) {
-  route_proposals(wall_ms);
+Output Driver::take_output(const ClockReading& now) {
+  advance_clock(now);
+  route_proposals(now);
   member_changes_.advance(core_, output_.messages);
   ask_reads();
   compact_log();
   while (!installing_ && core_.has_ready()) take_ready();
   advance_snapshots();
+  save_clock(now);
   begin_persist();
   judge_digests();
   answer_reads();
@@ -371,7 +429,7 @@ void Driver::apply(const Entry& entry) {
     applied.id = envelope->id;
     applied.timestamp_ms = envelope->timestamp_ms;
     applied.content = envelope->command;
-    last_stamp_ms_ = std::max(last_stamp_ms_, applied.timestamp_ms);
+    clock_.rise_to(applied.timestamp_ms);
   }
   applied_ = entry.index;
   proposals_.applied(entry.index, applied.id);

@@ -17,6 +17,7 @@
 #include "raft/node/digests.hpp"
 #include "raft/node/member_changes.hpp"
 #include "raft/node/proposals.hpp"
+#include "raft/node/replicated_clock.hpp"
 #include "raft/node/snapshot_transfer.hpp"
 #include "raft/storage/log_store.hpp"
 
@@ -37,6 +38,8 @@ struct DriverOptions {
   std::size_t proposal_bytes_per_message_max = 4u << 20;  // and one more command; fits a frame
   // A leader whose write takes longer than this hands over.
   std::uint64_t disk_stall_ticks = 10;
+  // So often a leader tells the others the time.
+  std::uint64_t clock_interval_ticks = 10;
   // Every so many entries, the digests of the members' states are compared.
   std::uint64_t digest_interval_entries = 1024;
   // The log is cut when it is twice as long; it keeps this many entries for slow followers.
@@ -47,7 +50,7 @@ struct AppliedEntry {
   LogPosition position;
   EntryKind kind = EntryKind::noop;
   ProposalId id;                  // of a command
-  std::int64_t timestamp_ms = 0;  // of a command: the leader's clock
+  std::int64_t timestamp_ms = 0;  // of a command: replicated time
   base::SharedBytes data;
   base::BytesView content;  // the command or the configuration; a view into data
 };
@@ -89,8 +92,8 @@ class Driver {
   Driver(const DriverOptions& options, DurableState durable);
 
   // ---- inputs ----
-  // `wall_ms` is this node's clock, ms since 1970: a leader stamps commands with it.
-  void tick(std::int64_t wall_ms);
+  // `now` here and in take_output(): this node's clocks, read just before the call.
+  void tick(const ClockReading& now);
   void receive(Message message);
   // False: the queue is full; nothing was taken and no failure will be reported.
   bool propose(const ProposalId& id, base::SharedBytes command);
@@ -107,6 +110,8 @@ class Driver {
     return index.value() % options_.digest_interval_entries == 0;
   }
   void on_digest(Index index, std::uint64_t digest);
+  // The latest timestamp that the host's state holds; also from its files, or a snapshot.
+  void on_state_time(std::int64_t timestamp_ms);
 
   // ---- completions ----
   void on_persisted();
@@ -123,8 +128,10 @@ class Driver {
   void fail_pending();
 
   // ---- output ----
-  Output take_output(std::int64_t wall_ms);
+  Output take_output(const ClockReading& now);
 
+  // Replicated time, as far as this node knows.
+  std::int64_t time_ms(const ClockReading& now) { return clock_.now_ms(now); }
   const RaftCore& core() const { return core_; }
   // Handed out in Output::applied (or by an installed snapshot).
   Index applied() const { return applied_; }
@@ -140,12 +147,15 @@ class Driver {
     std::uint64_t retry_tick = 0;
   };
 
-  void route_proposals(std::int64_t wall_ms);
-  bool append_own(std::vector<Proposal> proposals, std::int64_t wall_ms);
+  void hear_stamp(Term term, const AppendEntries& append);
+  void advance_clock(const ClockReading& now);
+  void save_clock(const ClockReading& now);
+  void route_proposals(const ClockReading& now);
+  bool append_own(std::vector<Proposal> proposals, const ClockReading& now);
   void forward_own(std::vector<Proposal> proposals);
-  void append_forwarded(std::int64_t wall_ms);
+  void append_forwarded(const ClockReading& now);
   base::Result<LogPosition, Refusal> append(const std::vector<Proposal>& proposals,
-                                            std::int64_t wall_ms);
+                                            const ClockReading& now);
   void ask_reads();
   void answer_reads();
   void take_ready();
@@ -158,6 +168,7 @@ class Driver {
   void check_digest(const StateDiverged& verdict);
 
   const DriverOptions options_;
+  ReplicatedClock clock_;
   RaftCore core_;
   Proposals proposals_;
   MemberChanges member_changes_;
@@ -167,9 +178,14 @@ class Driver {
   Index applied_;
   Index state_durable_;
   std::uint64_t now_ticks_ = 0;
-  std::int64_t last_stamp_ms_ = 0;  // stamps never go back while this node leads
   bool was_leader_ = false;
   std::vector<std::pair<NodeId, Proposal>> forwarded_to_us_;
+
+  // Time: what was heard since the last turn, which knows when it was heard at the latest.
+  bool clock_leads_ = false;
+  std::uint64_t clock_told_tick_ = 0;
+  Term heard_term_;  // of heard_leader_ms_, and the latest of all
+  std::optional<std::int64_t> heard_stamp_ms_, heard_leader_ms_, state_time_ms_;
 
   // Writing: what has gathered since the write under way began.
   bool writing_ = false;

@@ -1,5 +1,5 @@
-// What an entry of kind command holds: who proposed it, the leader's clock when it was appended,
-// and the host's own command. Pure. Format: u64 origin, u64 sequence, i64 timestamp in ms since
+// What an entry of kind command holds: who proposed it, replicated time when it was appended, and
+// the host's own command. Pure. Format: u64 origin, u64 sequence, i64 timestamp in ms since
 // 1970, then the command.
 #pragma once
 

@@ -20,6 +20,8 @@ class Host {
   // Of the state as of the last applied entry; equal on all nodes that have applied the same. None:
   // the members' states are not compared.
   virtual std::optional<std::uint64_t> digest() const { return std::nullopt; }
+  // The latest timestamp of a command that the state contains; 0: of none.
+  virtual std::int64_t time_ms() const { return 0; }
   // All entries of one turn were applied.
   virtual void on_applied_batch() {}
   virtual void on_proposal_failed(const FailedProposal& failed) = 0;
@@ -50,6 +52,8 @@ class Proposer {
   virtual void on_state_durable(Index index) = 0;
   virtual const RaftCore& core() const = 0;
   virtual bool stopping() const = 0;
+  // Replicated time: what a command would be stamped with now, as far as this node knows.
+  virtual std::int64_t time_ms() = 0;
 };
 
 }  // namespace raft

@@ -22,7 +22,7 @@ void HostLoop::receive(Message message) {
 }
 
 void HostLoop::tick() {
-  driver_.tick(shell_.wall_ms());
+  driver_.tick(shell_.clocks());
   shell_.schedule_turn();
 }
 
@@ -79,7 +79,8 @@ void HostLoop::fail(const std::string& reason) {
 
 void HostLoop::turn() {
   if (failed_) return;
-  perform(driver_.take_output(shell_.wall_ms()));
+  driver_.on_state_time(host_.time_ms());
+  perform(driver_.take_output(shell_.clocks()));
 }
 
 void HostLoop::perform(Output output) {

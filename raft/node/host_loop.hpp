@@ -24,7 +24,7 @@ class HostLoop {
     virtual void persist(PersistBatch batch, std::function<void()> done) = 0;
     // turn() is to be called soon: what comes in before shares its write and its messages.
     virtual void schedule_turn() = 0;
-    virtual std::int64_t wall_ms() = 0;
+    virtual ClockReading clocks() = 0;
   };
 
   // logger, host and shell outlive the loop.
@@ -56,6 +56,7 @@ class HostLoop {
   const RaftCore& core() const { return driver_.core(); }
   Index applied() const { return driver_.applied(); }
   bool failed() const { return failed_; }
+  std::int64_t time_ms() { return driver_.time_ms(shell_.clocks()); }
 
  private:
   void perform(Output output);

@@ -1,7 +1,8 @@
 #include "raft/node/node.hpp"
 
+#include <time.h>
+
 #include <asio/post.hpp>
-#include <sys/time.h>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -76,10 +77,14 @@ void Node::persist(PersistBatch batch, std::function<void()> done) {
   storage_.persist(std::move(batch), std::move(done));
 }
 
-std::int64_t Node::wall_ms() {
-  timeval now{};
-  gettimeofday(&now, nullptr);
-  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000;
+ClockReading Node::clocks() {
+  const auto milliseconds = [](clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+  };
+  // CLOCK_MONOTONIC stands while the machine is suspended, but leases go on.
+  return {milliseconds(CLOCK_REALTIME), milliseconds(CLOCK_BOOTTIME)};
 }
 
 // Whatever is ready on the io thread before the turn comes shares its write and its messages.

@@ -51,13 +51,14 @@ class Node : public Proposer, private HostLoop::Shell {
   const RaftCore& core() const override { return loop_.core(); }
   Index applied() const { return loop_.applied(); }
   bool stopping() const override { return stopping_; }
+  std::int64_t time_ms() override { return loop_.time_ms(); }
 
  private:
   // ---- HostLoop::Shell ----
   bool send(const Message& message) override;
   void persist(PersistBatch batch, std::function<void()> done) override;
   void schedule_turn() override;
-  std::int64_t wall_ms() override;
+  ClockReading clocks() override;
 
   void turn();
   void schedule_tick();

@@ -20,7 +20,7 @@ using sqlite::Blob;
 constexpr sqlite::Format format{
     .kind = "Raft log",
     .application_id = 0x69707264,  // "iprd"
-    .version = 2,
+    .version = 3,
     .remedy = "The log of this node is lost: move the data directory away, and let the node join "
               "the cluster again under a new node id, or restore a backup. Never copy the file "
               "from another node."};
@@ -46,6 +46,7 @@ struct Meta {
   Identity identity;
   HardState hard_state;
   LogPosition compacted;
+  std::optional<std::int64_t> clock_offset_ms;
 
   std::uint32_t crc() const {
     base::Bytes bytes;
@@ -55,6 +56,8 @@ struct Meta {
           hard_state.term.value(), hard_state.vote.value(), hard_state.commit.value(),
           compacted.index.value(), compacted.term.value()})
       writer.u64(value);
+    writer.boolean(clock_offset_ms.has_value());
+    writer.i64(clock_offset_ms.value_or(0));
     return base::crc32c(bytes);
   }
 };
@@ -66,12 +69,13 @@ constexpr const char* schema = R"(
                     node_id INTEGER NOT NULL, incarnation INTEGER NOT NULL,
                     term INTEGER NOT NULL, vote INTEGER NOT NULL,
                     commit_index INTEGER NOT NULL, compacted_index INTEGER NOT NULL,
-                    compacted_term INTEGER NOT NULL, crc INTEGER NOT NULL);
+                    compacted_term INTEGER NOT NULL, clock_offset_ms INTEGER,
+                    crc INTEGER NOT NULL);
 )";
 
 std::string insert_meta(const Meta& meta) {
   const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
-  return fmt::format("INSERT INTO meta VALUES(1,{},{},{},0,0,0,0,0,{});",
+  return fmt::format("INSERT INTO meta VALUES(1,{},{},{},0,0,0,0,0,NULL,{});",
                      number(meta.identity.cluster_id), number(meta.identity.node_id.value()),
                      number(meta.identity.incarnation), meta.crc());
 }
@@ -88,7 +92,7 @@ struct LogStore::Implementation {
     delete_to = connection.prepare("DELETE FROM log WHERE idx <= ?");
     update_meta = connection.prepare(
         "UPDATE meta SET term=?, vote=?, commit_index=?, compacted_index=?, compacted_term=?, "
-        "crc=? WHERE id=1");
+        "clock_offset_ms=?, crc=? WHERE id=1");
   }
 
   std::string read_meta();
@@ -134,7 +138,7 @@ base::Result<base::Ok, std::string> LogStore::create(sqlite::FileSystem& files,
                                   "directory, or move this one away.", path.string()));
   try {
     if (!sqlite::create_database(files, path, format,
-                                 schema + insert_meta(Meta{identity, {}, {}})))
+                                 schema + insert_meta(Meta{identity, {}, {}, {}})))
       return base::fail(fmt::format("{}: already exists.", path.string()));
     return base::Ok{};
   } catch (const sqlite::Error& error) {
@@ -182,12 +186,13 @@ LogStore::~LogStore() = default;
 std::string LogStore::Implementation::read_meta() {
   sqlite::Statement row = connection.prepare(
       "SELECT cluster_id, node_id, incarnation, term, vote, commit_index, "
-      "compacted_index, compacted_term, crc FROM meta WHERE id=1");
+      "compacted_index, compacted_term, clock_offset_ms, crc FROM meta WHERE id=1");
   if (!row.step()) return damaged("is damaged (its meta row is missing)");
   meta.identity = {row.number(0), NodeId(row.number(1)), row.number(2)};
   meta.hard_state = {Term(row.number(3)), NodeId(row.number(4)), Index(row.number(5))};
   meta.compacted = {Index(row.number(6)), Term(row.number(7))};
-  if (row.number(8) != meta.crc()) return damaged("is damaged (the checksum of its meta row)");
+  if (!row.is_null(8)) meta.clock_offset_ms = static_cast<std::int64_t>(row.number(8));
+  if (row.number(9) != meta.crc()) return damaged("is damaged (the checksum of its meta row)");
   return {};
 }
 
@@ -217,6 +222,7 @@ base::Result<LoadedLog, std::string> LogStore::load() {
     // A snapshot may have come without a hard state; what it replaces is committed.
     loaded.hard_state.commit = std::max(loaded.hard_state.commit, self.meta.compacted.index);
     loaded.compacted = self.meta.compacted;
+    loaded.clock_offset_ms = self.meta.clock_offset_ms;
     return loaded;
   } catch (const sqlite::Error& error) {
     return base::fail(sqlite::describe(self.path, format, error));
@@ -341,7 +347,8 @@ void LogStore::Implementation::write(const PersistBatch& batch) {
     ASSERT(batch.compacted->index <= last.index);
     meta.compacted = *batch.compacted;
   }
-  if (batch.snapshot || batch.hard_state || batch.compacted) write_meta();
+  if (batch.clock_offset_ms) meta.clock_offset_ms = batch.clock_offset_ms;
+  if (batch.snapshot || batch.hard_state || batch.compacted || batch.clock_offset_ms) write_meta();
   delete_compacted();
   if (NODE_MUTANT(side_file_before_commit)) note_durable();
   commit.run();
@@ -369,7 +376,7 @@ void LogStore::Implementation::write_entries(const std::vector<Entry>& entries) 
 void LogStore::Implementation::write_meta() {
   update_meta.run(meta.hard_state.term.value(), meta.hard_state.vote.value(),
                   meta.hard_state.commit.value(), meta.compacted.index.value(),
-                  meta.compacted.term.value(), std::uint64_t{meta.crc()});
+                  meta.compacted.term.value(), meta.clock_offset_ms, std::uint64_t{meta.crc()});
 }
 
 void LogStore::Implementation::delete_compacted() {

@@ -43,8 +43,11 @@ struct PersistBatch {
   std::vector<Entry> entries;
   // Drops the entries up to here and records the position.
   std::optional<LogPosition> compacted;
+  std::optional<std::int64_t> clock_offset_ms = {};  // see DurableState
 
-  bool empty() const { return !hard_state && !snapshot && entries.empty() && !compacted; }
+  bool empty() const {
+    return !hard_state && !snapshot && entries.empty() && !compacted && !clock_offset_ms;
+  }
 };
 
 struct LoadedLog {
@@ -58,6 +61,7 @@ struct LoadedLog {
   // as one that ends at side_file_last. (A lost term or vote is put back from there by load().)
   bool regressed = false;
   LogPosition side_file_last;
+  std::optional<std::int64_t> clock_offset_ms;  // see DurableState
 };
 
 class LogStore {

@@ -38,6 +38,7 @@ enum class Type : std::uint8_t {  // see the header; never reuse a value
   change_members_response = 17,
   state_digest = 18,
   state_diverged = 19,
+  leader_time = 20,
 };
 
 void put(ByteWriter& out, LogPosition position) {
@@ -344,6 +345,12 @@ void read(ByteReader& in, StateDiverged& body) {
   body.expected = in.u64();
 }
 
+bool write(ByteWriter& out, const LeaderTime& body) {
+  out.i64(body.time_ms);
+  return true;
+}
+void read(ByteReader& in, LeaderTime& body) { body.time_ms = in.i64(); }
+
 template <class Body>
 constexpr Type type_of() {
   if constexpr (std::is_same_v<Body, RequestVote>) return Type::request_vote;
@@ -365,6 +372,7 @@ constexpr Type type_of() {
   if constexpr (std::is_same_v<Body, ChangeMembersResponse>) return Type::change_members_response;
   if constexpr (std::is_same_v<Body, StateDigest>) return Type::state_digest;
   if constexpr (std::is_same_v<Body, StateDiverged>) return Type::state_diverged;
+  if constexpr (std::is_same_v<Body, LeaderTime>) return Type::leader_time;
 }
 
 // Finds the alternative whose type byte it is; fails the reader where there is none.

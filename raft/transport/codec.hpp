@@ -24,6 +24,7 @@
 //   17 ChangeMembersResponse  u64 context, bool appended, u8 refusal
 //   18 StateDigest            v index, u64 digest
 //   19 StateDiverged          v index, u64 expected
+//   20 LeaderTime             i64 time_ms
 #pragma once
 
 #include <optional>

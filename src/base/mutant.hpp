@@ -32,7 +32,8 @@
   X(reads_ahead_of_apply)            /* 32 */                                        \
   X(read_without_asking)             /* 30 */                                        \
   X(founders_are_forgotten)          /* a node that joins applies otherwise */       \
-  X(codec_drops_commit)              /* an AppendEntries without its commit index */
+  X(codec_drops_commit)              /* an AppendEntries without its commit index */ \
+  X(wall_clock_leads)                /* leases of a leader whose clock is minutes off */
 
 #ifdef RAFT_MUTANTS
 

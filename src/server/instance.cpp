@@ -15,12 +15,6 @@ std::uint64_t random_number() {
   return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // Two ticks a heartbeat: fine enough for timeouts that differ, coarse enough to cost nothing.
 raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t origin) {
   raft::NodeOptions out;
@@ -87,7 +81,7 @@ void Instance::schedule_leases() {
   lease_timer_.expires_after(lease_check_interval);
   lease_timer_.async_wait([this](const std::error_code& ec) {
     if (ec || node_->stopping()) return;
-    replica_->expire_leases(wall_ms());
+    replica_->expire_leases();
     schedule_leases();
   });
 }

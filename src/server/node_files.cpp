@@ -135,7 +135,8 @@ base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
   NodeFiles opened;
   opened.identity = log->identity;
   opened.durable = {log->hard_state, log->compacted, std::move(log->entries), std::move(applied),
-                    log->regressed ? log->side_file_last : raft::LogPosition()};
+                    log->regressed ? log->side_file_last : raft::LogPosition(),
+                    log->clock_offset_ms};
   opened.log_store = std::move(*store);
   opened.state_store = std::move(*state);
   opened.state_machine = std::move(loaded.state_machine);

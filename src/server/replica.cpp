@@ -77,9 +77,9 @@ void Replica::flush(std::function<void()> done) {
   store_->flush([done = std::move(done)](std::uint64_t) { done(); });
 }
 
-void Replica::expire_leases(std::int64_t wall_ms) {
+void Replica::expire_leases() {
   const auto due = state_machine_.next_expiry();
-  if (!due || *due > wall_ms || expiring_ || !node_->core().is_leader()) return;
+  if (!due || *due > node_->time_ms() || expiring_ || !node_->core().is_leader()) return;
   expiring_ = true;
   write({"system", ipam::ExpireLeases{}}, [this](WriteResult) { expiring_ = false; });
 }

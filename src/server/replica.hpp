@@ -49,8 +49,8 @@ class Replica : public raft::Host {
   void write(const ipam::Command& command, std::function<void(WriteResult)> done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
   void when_applied(raft::Index index, std::function<void(bool)> done);
-  // Called now and then on a leader: proposes the end of leases that are due by `wall_ms`.
-  void expire_leases(std::int64_t wall_ms);
+  // Called now and then: a leader proposes the end of leases that are due.
+  void expire_leases();
   void fail_waiting();
   // Everything applied so far is in state.db, durably; at the end of a process.
   void flush(std::function<void()> done);
@@ -65,6 +65,7 @@ class Replica : public raft::Host {
   std::optional<std::uint64_t> digest() const override {
     return state_machine_.counters().digest;
   }
+  std::int64_t time_ms() const override { return state_machine_.counters().now; }
   void on_applied_batch() override;
   void on_proposal_failed(const raft::FailedProposal& failed) override;
   void on_became_leader(raft::Term term) override;

@@ -298,6 +298,7 @@ class Node:
         self.directory = env.path(f'node{node_id}')
         self.config = os.path.join(self.directory, 'cluster.json')
         self.address = f'localhost:{self.raft_port}'
+        self.variables = env.variables  # what its process gets
         self.process = None
 
     def form(self, members):
@@ -309,7 +310,8 @@ class Node:
     def start(self):
         self.process = self.env.start(
             f'node{self.id}', ['./ipam', 'server', '--cluster', '--config', self.config,
-                               '--host', '127.0.0.1', '--port', str(self.http_port)])
+                               '--host', '127.0.0.1', '--port', str(self.http_port)],
+            env=self.variables)
         return self
 
     def kill(self):

@@ -232,7 +232,7 @@ void NodeFaultInjector::begin(std::size_t number) {
       break;
     case NodeFaultKind::clock_rate: node.tick_period = (25 + random.below(75)) * millisecond; break;
     case NodeFaultKind::wall_clock:
-      node.wall_offset_ms = static_cast<std::int64_t>(random.below(600'000)) - 300'000;
+      node.set_wall_clock(static_cast<std::int64_t>(random.below(600'000)) - 300'000);
       break;
     case NodeFaultKind::add_member:
     case NodeFaultKind::remove_member: change_members(fault.kind, random); break;

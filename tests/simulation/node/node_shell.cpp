@@ -14,8 +14,14 @@ namespace {
 constexpr std::int64_t epoch_ms = 1'700'000'000'000;
 }
 
-std::int64_t SimulatedNode::wall_ms() {
-  return epoch_ms + static_cast<std::int64_t>(world_.now / millisecond) + wall_offset_ms;
+raft::ClockReading SimulatedNode::clocks() {
+  const auto now_ms = static_cast<std::int64_t>(world_.now / millisecond);
+  return {epoch_ms + now_ms + wall_offset_ms_, now_ms + static_cast<std::int64_t>(id_.value())};
+}
+
+void SimulatedNode::set_wall_clock(std::int64_t offset_ms) {
+  wall_offset_ms_ = offset_ms;
+  clock_was_set_ = generation_ > 0;  // before it ran there was nothing to know
 }
 
 void SimulatedNode::schedule_turn() {
@@ -100,6 +106,7 @@ void SimulatedNode::on_write_done() {
   const raft::PersistBatch batch = *std::exchange(process_->writing, std::nullopt);
   model_.write(batch_for_model(batch));
   if (batch.snapshot) process_->installing = false;
+  if (batch.clock_offset_ms) clock_was_set_ = false;
   world_.trace.record(world_.now, TraceKind::persisted, id_, model_.last_index().value(),
                       model_.hard_state().term.value(), model_.hard_state().vote.value(),
                       disk_.calls());
@@ -158,6 +165,8 @@ void SimulatedNode::observe_log() {
     as_if.entries.push_back(log.at(index));
     seen.push_back(as_if.entries.back().term);
   }
+  for (const raft::Entry& entry : as_if.entries)
+    world_.oracle.saw(entry.index, entry.term, world_.now);
   world_.invariants.appended(core(), as_if);
 }
 

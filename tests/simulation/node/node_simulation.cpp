@@ -77,7 +77,7 @@ Outcome NodeSimulation::run() {
   try {
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       SimulatedNode& node = cluster_.node(cluster_.id_at(i));
-      node.wall_offset_ms = static_cast<std::int64_t>(world_.random.below(240'000)) - 120'000;
+      node.set_wall_clock(static_cast<std::int64_t>(world_.random.below(240'000)) - 120'000);
       node.start();
     }
     workload_.start();
@@ -197,6 +197,7 @@ void NodeSimulation::check_liveness() {
     workload_.end_final();
     enter(Stage::settling, 30 * second);
   }
+  if (stage_ > Stage::converging) world_.oracle.check_no_lease_is_late(world_.now);
   if (stage_ == Stage::settling && cluster_.converged() && cluster_.removed_have_stopped()) {
     stage_ = Stage::done;
     return;

@@ -22,6 +22,9 @@ void Oracle::follow(const Invariants& invariants) {
 }
 
 void Oracle::apply(Index index, const Invariants::Committed& entry) {
+  const auto appended = appended_.find({index, entry.term});
+  if (appended != appended_.end()) appending_ = std::max(appending_, appended->second);
+  appended_.erase(appended_.begin(), appended_.lower_bound({index + 1, raft::Term()}));
   if (entry.kind == raft::EntryKind::command) apply_command(index, *entry.data);
   if (entry.kind == raft::EntryKind::configuration) apply_configuration(index, *entry.data);
 }
@@ -90,6 +93,7 @@ void Oracle::note(Index index, const std::vector<ipam::Change>& changes) {
                         fmt::format("audit entry {} follows {}", audit->entry.id.value(),
                                     audit_.size()));
       audit_.push_back(audit->entry);
+      if (audit->entry.action == "leader_elected") led_since_ = appending_;
     } else if (const auto* put = std::get_if<ipam::AllocationPut>(&change)) {
       const std::size_t at = put->allocation.id.value() - 1;
       if (allocations_.size() <= at) allocations_.resize(at + 1);
@@ -97,6 +101,7 @@ void Oracle::note(Index index, const std::vector<ipam::Change>& changes) {
       if (put->allocation.revision.value() != index.value())
         throw Violation("history_matches_oracle", "a change does not carry its index");
       hold(put->allocation);
+      follow_lease(put->allocation);
     }
   }
 }
@@ -129,7 +134,36 @@ void Oracle::hold(const ipam::Allocation& allocation) {
   held_[allocation.first] = allocation;
 }
 
+void Oracle::follow_lease(const ipam::Allocation& allocation) {
+  // The time that a command takes, and what a clock is slewed in the longest lease.
+  constexpr Time tolerance = 20 * millisecond;
+  const auto lease = leases_.find(allocation.id);
+  if (allocation.status == ipam::AllocationStatus::expired && lease != leases_.end() &&
+      !clocks_lost_ && appending_ + tolerance < lease->second.begun + lease->second.ttl)
+    throw Violation("no_lease_ends_early",
+                    fmt::format("{} was to last {} ms and ended after {} ms",
+                                ipam::to_string(allocation.id), lease->second.ttl / millisecond,
+                                (appending_ - lease->second.begun) / millisecond));
+  if (allocation.status == ipam::AllocationStatus::allocated && allocation.expires_at) {
+    const std::int64_t ttl_ms = *allocation.expires_at - machine_.counters().now;
+    leases_[allocation.id] = {appending_, static_cast<Time>(ttl_ms) * millisecond};
+  } else {
+    leases_.erase(allocation.id);
+  }
+}
+
 // ---- checks ----
+
+void Oracle::check_no_lease_is_late(Time now) const {
+  if (clocks_lost_) return;
+  for (const auto& [id, lease] : leases_) {
+    const Time due = std::max(lease.begun + lease.ttl, led_since_);
+    if (now > due + 2 * second)
+      throw Violation("no_lease_is_held_late",
+                      fmt::format("{} should have ended {} ms ago", ipam::to_string(id),
+                                  (now - due) / millisecond));
+  }
+}
 
 void Oracle::check_digest(NodeId node, Index index, std::uint64_t digest) const {
   if (index > last() || digests_[index.value()] != digest)

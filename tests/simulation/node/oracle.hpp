@@ -11,6 +11,8 @@
 //   no_address_twice             no address has two holders
 //   one_outcome_per_key          a command that is sent again with its idempotency key, to any
 //                                node, allocates once and has the outcome of the first time
+//   no_lease_ends_early          whatever the wall clocks of the nodes say
+//   no_lease_is_held_late        no longer than two seconds after its end, or after a leader came
 //   history_matches_oracle       audit and allocations of state.db are those of the committed log
 #pragma once
 
@@ -20,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events.hpp"
 #include "invariants.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/core/message.hpp"
@@ -35,6 +38,13 @@ class Oracle {
     digests_.push_back(machine_.digest());
   }
 
+  // An entry is in a log: it was appended at the time of the first one.
+  void saw(raft::Index index, raft::Term term, Time now) {
+    if (index > last()) appended_.emplace(std::pair(index, term), now);
+  }
+  // A node has lost what it knew of the time, or its clock was set when it could not see it: from
+  // now on leases may end at any time.
+  void clocks_are_lost() { clocks_lost_ = true; }
   // Applies what is committed beyond what it has. Throws Violation.
   void follow(const Invariants& invariants);
 
@@ -54,14 +64,21 @@ class Oracle {
                    const std::vector<ipam::AuditEntry>& entries) const;
   void check_allocations(raft::NodeId node, raft::Index index,
                          const std::vector<ipam::Allocation>& allocations) const;
+  void check_no_lease_is_late(Time now) const;
 
  private:
+  struct Lease {
+    Time begun = 0;
+    Time ttl = 0;
+  };
+
   void apply(raft::Index index, const Invariants::Committed& entry);
   void apply_command(raft::Index index, base::BytesView data);
   void apply_configuration(raft::Index index, base::BytesView data);
   void record(raft::Index index, const char* action, raft::NodeId node, std::string details);
   void note(raft::Index index, const std::vector<ipam::Change>& changes);
   void hold(const ipam::Allocation& allocation);
+  void follow_lease(const ipam::Allocation& allocation);
 
   ipam::StateMachine machine_;
   raft::Configuration configuration_;
@@ -71,6 +88,11 @@ class Oracle {
   std::map<std::string, ipam::Outcome> keyed_outcomes_;          // by idempotency key, the first
   std::map<std::string, ipam::AllocationId> keyed_allocations_;  // by hostname that is a key
   std::set<raft::ProposalId> refused_;
+  std::map<std::pair<raft::Index, raft::Term>, Time> appended_;
+  Time appending_ = 0;  // when the entry that is being applied was appended
+  Time led_since_ = 0;
+  std::map<ipam::AllocationId, Lease> leases_;
+  bool clocks_lost_ = false;
   std::vector<ipam::AuditEntry> audit_;                         // by id - 1
   std::vector<std::vector<ipam::Allocation>> allocations_;      // by id - 1: all versions
   std::map<ipam::Address, ipam::Allocation> held_;              // active ones by first address

@@ -77,6 +77,8 @@ void SimulatedNode::start() {
   auto opened = server::open_node_files(files_, spec, world_.random.next(), to_io_thread,
                                         on_failure, state::Execution::caller);
   if (!opened.ok()) return on_open_failed(opened.error(), errors_before);
+  // Nothing else can tell it how much time has passed.
+  if (clock_was_set_ || suspect) world_.oracle.clocks_are_lost();
   accept(*opened);
   process_->incarnation = opened->identity.incarnation;
   process_->errors_before = errors_before;
@@ -251,7 +253,7 @@ void SimulatedNode::receive(const InFlight& in_flight) {
 void SimulatedNode::on_leases() {
   world_.events.push(world_.now + lease_interval, EventKind::leases, id_, generation_);
   process_->work_wanted = true;
-  process_->replica->expire_leases(wall_ms());
+  process_->replica->expire_leases();
 }
 
 void SimulatedNode::on_disconnected(NodeId peer) { process_->loop->on_peer_disconnected(peer); }

@@ -102,7 +102,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   Time write_delay_max = 3 * millisecond;
   Time slow_until = 0;  // until then, writes of the log take seconds
   Time tick_period;
-  std::int64_t wall_offset_ms = 0;
+  void set_wall_clock(std::int64_t offset_ms);
   // The power is cut in the next write that cuts the log or replaces it, or soon after.
   bool cut_power_at_rare_write = false;
   bool suspect = false;  // its disk has lied or rotted
@@ -138,11 +138,12 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   bool send(const raft::Message& message) override;
   void persist(raft::PersistBatch batch, std::function<void()> done) override;
   void schedule_turn() override;
-  std::int64_t wall_ms() override;
+  raft::ClockReading clocks() override;
   // ---- raft::Proposer ----
   std::optional<raft::ProposalId> propose(base::SharedBytes command) override;
   void on_state_durable(raft::Index index) override;
   bool stopping() const override { return false; }
+  std::int64_t time_ms() override { return process_->loop->time_ms(); }
 
   void post(std::function<void()> work);
   void schedule_work(Time at);
@@ -170,6 +171,8 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   State state_;                                  // of the replica, for the invariants
   std::uint64_t generation_ = 0;
   bool removed_ = false, damaged_ = false;
+  std::int64_t wall_offset_ms_ = 0;
+  bool clock_was_set_ = false;  // since raft.db was last told how far it is off
   raft::LogPosition lost_;
   std::unique_ptr<Process> process_;
 };

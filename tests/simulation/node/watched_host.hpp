@@ -10,6 +10,7 @@ class SimulatedNode::WatchedHost : public raft::Host {
   explicit WatchedHost(SimulatedNode& node) : node_(node) {}
 
   void apply(const raft::AppliedEntry& entry) override;
+  std::int64_t time_ms() const override { return node_.process_->replica->time_ms(); }
   void on_applied_batch() override { replica().on_applied_batch(); }
   void on_proposal_failed(const raft::FailedProposal& failed) override;
   void on_became_leader(raft::Term term) override { replica().on_became_leader(term); }

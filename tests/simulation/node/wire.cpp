@@ -53,6 +53,7 @@ auto fields(const ChangeMembersResponse& m) {
 
 auto fields(const StateDigest& m) { return std::tuple(m.index, m.digest); }
 auto fields(const StateDiverged& m) { return std::tuple(m.index, m.expected); }
+auto fields(const LeaderTime& m) { return std::tuple(m.time_ms); }
 
 }  // namespace
 

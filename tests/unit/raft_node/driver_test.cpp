@@ -51,15 +51,15 @@ TEST_CASE("what gathers while a write is under way is one batch") {
   cluster.run();
   auto& driver = *cluster.nodes[1].driver;
   driver.propose({1001, 1}, base::share("first"));
-  Output output = driver.take_output(1);
+  Output output = driver.take_output(cluster.clocks(1));
   REQUIRE(output.persist);
   CHECK(output.persist->entries.size() == 1);
   driver.propose({1001, 2}, base::share("second"));
-  CHECK_FALSE(driver.take_output(1).persist);
+  CHECK_FALSE(driver.take_output(cluster.clocks(1)).persist);
   driver.propose({1001, 3}, base::share("third"));
-  CHECK_FALSE(driver.take_output(1).persist);
+  CHECK_FALSE(driver.take_output(cluster.clocks(1)).persist);
   driver.on_persisted();
-  output = driver.take_output(1);
+  output = driver.take_output(cluster.clocks(1));
   REQUIRE(output.persist);
   CHECK(output.persist->entries.size() == 2);
   CHECK(output.applied.size() == 1);
@@ -129,23 +129,61 @@ TEST_CASE("a leader that is not one any more refuses what is forwarded to it") {
   cluster.elect(1);
   cluster.nodes[3].driver->receive(
       {NodeId(2), NodeId(3), Term(), ForwardProposals{{{{1002, 77}, base::share("x")}}}});
-  const Output output = cluster.nodes[3].driver->take_output(1);
+  const Output output = cluster.nodes[3].driver->take_output(cluster.clocks(3));
   REQUIRE(output.messages.size() == 1);
   const auto* refused = std::get_if<ForwardRefused>(&output.messages[0].body);
   REQUIRE(refused != nullptr);
   CHECK(refused->ids == std::vector<ProposalId>{{1002, 77}});
 }
 
-TEST_CASE("time stamps never go back while a node leads, whatever its clock does") {
-  TestCluster cluster({1});
-  cluster.run();
-  cluster.propose(1, "a");
-  cluster.run();
-  cluster.wall_ms -= 1'000'000;
-  cluster.propose(1, "b");
-  cluster.run();
-  const auto& applied = cluster.nodes[1].applied;
-  CHECK(applied.back().timestamp_ms >= applied[applied.size() - 2].timestamp_ms);
+TEST_CASE("time stamps go on as time does while a node leads, whatever its clock is set to") {
+  for (const std::int64_t set_by_ms : {-1'000'000, 0, 1'000'000}) {
+    CAPTURE(set_by_ms);
+    TestCluster cluster({1});
+    cluster.run();
+    cluster.propose(1, "a");
+    cluster.run();
+    cluster.nodes[1].wall_offset_ms = set_by_ms;
+    cluster.tick(20);
+    cluster.propose(1, "b");
+    cluster.run();
+    const auto& applied = cluster.nodes[1].applied;
+    CHECK(applied.back().timestamp_ms - applied[applied.size() - 2].timestamp_ms ==
+          doctest::Approx(1000).epsilon(0.002));
+  }
+}
+
+TEST_CASE("a new leader goes on with the time of the one before, whatever its own clock says") {
+  for (const std::int64_t ahead_ms : {-180'000, 180'000}) {
+    CAPTURE(ahead_ms);
+    TestCluster cluster({1, 2, 3});
+    cluster.nodes[2].wall_offset_ms = ahead_ms;
+    cluster.elect(1);
+    cluster.propose(1, "a");
+    cluster.run();
+    const std::int64_t began_ms = cluster.now_ms;
+    cluster.nodes[1].down = true;
+    cluster.elect(2);
+    REQUIRE(cluster.nodes[2].driver->core().is_leader());
+    cluster.propose(2, "b");
+    cluster.run();
+    const auto& applied = cluster.nodes[2].applied;
+    const auto stamp_of = [&](const char* command) {
+      return std::ranges::find(applied, command, &AppliedEntry::content)->timestamp_ms;
+    };
+    CHECK(stamp_of("b") - stamp_of("a") ==
+          doctest::Approx(static_cast<double>(cluster.now_ms - began_ms)).epsilon(0.002));
+    // What it would begin with after a restart, and on node 3, too, which never led.
+    const std::int64_t line_ms = stamp_of("a") - began_ms;
+    for (const std::uint64_t id : {2, 3}) {
+      CAPTURE(id);
+      const TestNode& node = cluster.nodes[id];
+      REQUIRE(node.saved_clock_offset_ms);
+      const std::int64_t saved_line_ms = *node.saved_clock_offset_ms + node.wall_offset_ms;
+      CHECK(saved_line_ms <= line_ms);
+      CHECK(saved_line_ms >= line_ms - ReplicatedClock::saved_offset_slack_ms);
+    }
+  }
 }
 
 TEST_CASE("reads are answered on every node, after what was acknowledged before them") {
@@ -379,7 +417,7 @@ TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {
   options.core.id = NodeId(3);
   Driver driver(options, durable);
   for (int i = 0; i < 3; ++i)
-    if (driver.take_output(0).persist) driver.on_persisted();
+    if (driver.take_output({}).persist) driver.on_persisted();
   CHECK(driver.core().is_leader());
   CHECK(driver.core().commit() >= Index(4));
   CHECK(driver.core().configuration().epoch == 2);

@@ -30,6 +30,8 @@ struct TestNode {
   bool disk_held = false;   // on_persisted() is not called until released
   bool writing = false;
   bool down = false;
+  std::int64_t wall_offset_ms = 0;
+  std::optional<std::int64_t> saved_clock_offset_ms;
   std::vector<std::string> state;  // the commands applied
   LogPosition position;
   Configuration configuration;
@@ -70,7 +72,7 @@ class TestCluster {
     for (bool busy = true; busy;) {
       busy = false;
       for (auto& [id, node] : nodes)
-        if (!node.down) busy = perform(node, node.driver->take_output(wall_ms)) || busy;
+        if (!node.down) busy = perform(node, node.driver->take_output(clocks(id))) || busy;
       while (!network.empty()) {
         Message message = std::move(network.front());
         network.pop_front();
@@ -85,9 +87,9 @@ class TestCluster {
   }
   void tick(int count = 1) {
     for (int i = 0; i < count; ++i) {
-      wall_ms += 50;
+      now_ms += 50;
       for (auto& [id, node] : nodes)
-        if (!node.down) node.driver->tick(wall_ms);
+        if (!node.down) node.driver->tick(clocks(id));
       run();
     }
   }
@@ -105,6 +107,7 @@ class TestCluster {
       tick();
     }
   }
+  ClockReading clocks(std::uint64_t id) { return {now_ms + nodes.at(id).wall_offset_ms, now_ms}; }
   void isolate(std::uint64_t id) {
     for (auto& [other, node] : nodes) cut.insert({id, other}), cut.insert({other, id});
   }
@@ -125,7 +128,7 @@ class TestCluster {
   std::map<std::uint64_t, TestNode> nodes;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
   std::deque<Message> network;
-  std::int64_t wall_ms = 1'700'000'000'000;
+  std::int64_t now_ms = 1'700'000'000'000;
   std::uint64_t next_sequence = 1;
 
  private:
@@ -138,6 +141,7 @@ class TestCluster {
         network.push_back(std::move(message));
     }
     if (output.persist) {
+      if (const auto offset = output.persist->clock_offset_ms) node.saved_clock_offset_ms = offset;
       node.writing = true;
       if (!node.disk_held) {
         node.writing = false;

@@ -46,7 +46,7 @@ TEST_CASE("another version is refused with both versions named") {
   TemporaryDirectory directory;
   make(directory.path());
   sql(directory.path(), "PRAGMA user_version=9");
-  check_refusal(directory.path(), "has format version 9, this program knows version 2", "newer");
+  check_refusal(directory.path(), "has format version 9, this program knows version 3", "newer");
 }
 
 TEST_CASE("a truncated or overwritten raft.db is refused, wherever the damage is") {

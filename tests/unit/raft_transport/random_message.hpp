@@ -94,6 +94,7 @@ struct Fill {
   }
   void operator()(StateDigest& b) { b = {Index{random_number(random)}, random.next()}; }
   void operator()(StateDiverged& b) { b = {Index{random_number(random)}, random.next()}; }
+  void operator()(LeaderTime& b) { b = {static_cast<std::int64_t>(random.next())}; }
   void operator()(ChangeMembersResponse& b) {
     b = {random.next(), random.chance(50), static_cast<std::uint8_t>(random.next())};
   }
