@@ -133,24 +133,31 @@ def raw(port, request, seconds_max=30):
 
 RAW_REQUESTS = [
     (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
-     b'Content-Length: 999999999\r\n\r\n', b' 413 '),
+     b'Content-Length: 999999999\r\n\r\n', 413, 'BODY_TOO_LARGE'),
     (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
-     b' 400 '),
+     400, 'BAD_REQUEST'),
     (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n'
-     b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', b' 400 '),
-    (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', b' 400 '),
-    (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n', b' 501 '),
+     b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'BAD_REQUEST'),
+    (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400, 'BAD_REQUEST'),
+    (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n', 501, 'NOT_IMPLEMENTED'),
     (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 2\r\n\r\n{}',
-     b' 417 '),
+     417, 'EXPECTATION_FAILED'),
     (b'POST /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\n'
-     b'Content-Length: 2\r\nConnection: close\r\n\r\n{}', b' 415 '),
-    (b'GET /' + b'a' * 20000 + b' HTTP/1.1\r\nHost: a\r\n\r\n', b' 414 '),
-    (b'GET /api/v1/health HTTP/1.1\r\nHost: a\r\nX: ' + b'a' * 40000 + b'\r\n\r\n', b' 431 '),
-    (b'GET /api/v1/health HTTP/3.0\r\nHost: a\r\n\r\n', b' 505 '),
-    (b'GET /api/v1/health HTTP/1.1\r\n\r\n', b' 400 '),
-    (b'nonsense\r\n\r\n', b' 400 '),
-    (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', b' 400 '),
+     b'Content-Length: 2\r\nConnection: close\r\n\r\n{}', 415, 'UNSUPPORTED_MEDIA_TYPE'),
+    (b'GET /' + b'a' * 20000 + b' HTTP/1.1\r\nHost: a\r\n\r\n', 414, 'URI_TOO_LONG'),
+    (b'GET /api/v1/health HTTP/1.1\r\nHost: a\r\nX: ' + b'a' * 40000 + b'\r\n\r\n', 431, 'HEADERS_TOO_LARGE'),
+    (b'GET /api/v1/health HTTP/3.0\r\nHost: a\r\n\r\n', 505, 'HTTP_VERSION_NOT_SUPPORTED'),
+    (b'GET /api/v1/health HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'),
+    (b'nonsense\r\n\r\n', 400, 'BAD_REQUEST'),
+    (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400, 'BAD_REQUEST'),
 ]
+
+
+def check_problem(answer, status, reason, request):
+    head, _, body = answer.partition(b'\r\n\r\n')
+    check(f' {status} '.encode() in head.split(b'\r\n')[0],
+          f'{request[:80]!r} gave {answer[:200]!r}')
+    check_equal(json.loads(body)['reason'], reason, f'reason of {request[:80]!r}')
 
 
 @test()
@@ -162,12 +169,11 @@ def bad_bytes_on_the_http_port(env):
     # Half a request, then silence: for as long as the server bears it, beside the rest.
     silent = threading.Thread(target=lambda: answers.update(half=raw(client.port, half, 60)))
     silent.start()
-    for request, status in RAW_REQUESTS:
-        answer = raw(client.port, request)
-        check(status in answer.split(b'\r\n')[0], f'{request[:80]!r} gave {answer[:200]!r}')
+    for request, status, reason in RAW_REQUESTS:
+        check_problem(raw(client.port, request), status, reason, request)
     silent.join()
-    check(b' 408 ' in answers['half'].split(b'\r\n')[0] or answers['half'] == b'',
-          f'half a request gave {answers["half"][:200]!r}')
+    if answers['half']:
+        check_problem(answers['half'], 408, 'REQUEST_TIMEOUT', half)
     check_equal(snapshot(client), before, 'all as it was')
     check(server.alive(), 'the server has ended')
 
