@@ -1,39 +1,11 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "cli/allocation_options.hpp"
 #include "cli/commands.hpp"
-#include "ipam/address.hpp"
 
 namespace cli {
 
 namespace {
-
-constexpr std::uint64_t number_max = std::uint64_t{1} << 53;  // JSON numbers are exact up to here
-
-// "192.168.1.1", or "192.168.1.1 - 192.168.1.5" for a block.
-std::string address_text(const boost::json::object& allocation) {
-  const std::string last = text_of(allocation, "end_ip");
-  const std::string first = text_of(allocation, "ip");
-  return last.empty() ? first : first + " - " + last;
-}
-
-std::vector<Column> allocation_columns() {
-  return {
-      {"ID", field("id")},
-      {"IP", address_text, Shown::table_only},
-      {"IP", field("ip"), Shown::csv_only},
-      {"End IP", field("end_ip"), Shown::csv_only},
-      {"Network", field("network_id")},
-      {"Hostname", field("hostname"), Shown::always, true},
-      {"Status", field("status")},
-      {"Expires", field("expires_at"), Shown::always, false, false, true},
-      {"Description", field("description"), Shown::always, true, false, true},
-      {"Tags", field("tags"), Shown::csv_only},
-      {"Allocated", field("allocated_at"), Shown::csv_only},
-      {"Released", field("released_at"), Shown::csv_only},
-  };
-}
 
 CommandResult check_allocate(const Arguments& arguments) {
   if (arguments.has("network-id") == arguments.has("cidr")) {
@@ -50,20 +22,13 @@ CommandResult check_allocate(const Arguments& arguments) {
     const auto number = parse_number("--count", *count, 1, number_max);
     if (!number) return base::fail(usage(number.error()));
   }
-  if (const auto ttl = arguments.get("ttl")) {
-    const auto number = parse_number("--ttl", *ttl, 1, number_max);
-    if (!number) return base::fail(usage(number.error()));
-  }
+  if (auto numbers = check_numbers(arguments, {"ttl", "align"}); !numbers) return numbers;
+  if (const auto pairs = arguments.get("metadata"))
+    if (auto read = read_metadata(*pairs, false); !read) return base::fail(read.error());
   for (const char* option : {"network-id", "cidr"}) {
     if (arguments.get(option) == "")
       return base::fail(usage(fmt::format("--{} must not be empty", option)));
   }
-  return base::Ok{};
-}
-
-CommandResult check_network_option(const Arguments& arguments) {
-  if (arguments.get("network-id") == "")
-    return base::fail(usage("--network-id must not be empty"));
   return base::Ok{};
 }
 
@@ -77,22 +42,39 @@ base::Result<boost::json::object, CommandError> allocation_body(Context& context
     if (!id) return base::fail(id.error());
     body["network_id"] = *id;
   }
-  for (const char* option : {"hostname", "description"}) {
+  for (const char* option : {"hostname", "description", "ip", "strategy", "owner"}) {
     if (const auto text = arguments.get(option)) body[option] = *text;
   }
-  for (const char* option : {"count", "ttl"}) {
+  if (const auto first = arguments.get("range-start")) body["range_start"] = *first;
+  if (const auto last = arguments.get("range-end")) body["range_end"] = *last;
+  if (arguments.has("scattered")) body["contiguous"] = false;
+  if (arguments.has("unique-hostname")) body["unique_hostname"] = true;
+  if (arguments.has("force")) body["force"] = true;
+  for (const char* option : {"count", "ttl", "align"}) {
     if (const auto text = arguments.get(option)) {
       const auto number = parse_number(option, *text, 1, number_max);
       if (!number) return base::fail(usage(number.error()));
       body[option] = *number;
     }
   }
-  if (const auto tags = arguments.get("tags")) {
-    boost::json::array list;
-    for (const std::string& tag : split_list(*tags)) list.emplace_back(tag);
-    body["tags"] = std::move(list);
+  for (const char* option : {"tags", "exclude"}) {
+    if (const auto items = arguments.get(option)) body[option] = json_list(*items);
+  }
+  if (const auto pairs = arguments.get("metadata")) {
+    auto metadata = read_metadata(*pairs, false);
+    if (!metadata) return base::fail(metadata.error());
+    body["metadata"] = *std::move(metadata);
   }
   return body;
+}
+
+CommandResult print_scattered(Context& context, const std::string& answer) {
+  auto allocations = context.client.list(answer);
+  if (!allocations) return base::fail(allocations.error());
+  if (context.format == OutputFormat::table)
+    context.io.out << allocations->size() << " IPs allocated successfully\n";
+  print_rows(context, allocation_columns(), *allocations);
+  return base::Ok{};
 }
 
 CommandResult allocate(Context& context) {
@@ -104,6 +86,7 @@ CommandResult allocate(Context& context) {
     print_json(context.io, *answer);
     return base::Ok{};
   }
+  if (context.arguments.has("scattered")) return print_scattered(context, *answer);
   auto allocation = context.client.object(*answer);
   if (!allocation) return base::fail(allocation.error());
   if (context.format == OutputFormat::csv) {
@@ -117,65 +100,6 @@ CommandResult allocate(Context& context) {
   print_field(context.io, "Network", text_of(*allocation, "network_id"));
   print_field(context.io, "Hostname", text_of(*allocation, "hostname"));
   print_field(context.io, "Expires", text_of(*allocation, "expires_at"));
-  return base::Ok{};
-}
-
-// Whether the record is active and holds the address. Looked at here even though the server was
-// asked for just those: a server that does not know the filter answers with all.
-bool holds(const boost::json::object& allocation, const ipam::Address& address) {
-  if (text_of(allocation, "status") != "allocated") return false;
-  const auto first = ipam::parse_address(text_of(allocation, "ip"));
-  const std::string end = text_of(allocation, "end_ip");
-  const auto last = end.empty() ? first : ipam::parse_address(end);
-  return first && last && first->family == address.family && *first <= address &&
-         address <= *last;
-}
-
-CommandResult release(Context& context) {
-  const auto address = ipam::parse_address(context.arguments.positional(0));
-  if (!address) {
-    return base::fail(
-        failed(fmt::format("invalid IP address '{}'", context.arguments.positional(0))));
-  }
-  const std::string ip = ipam::to_string(*address);
-  Query query = {{"ip", ip}};
-  if (const auto name = context.arguments.get("network-id")) {
-    auto id = find_network(context.client, *name);
-    if (!id) return base::fail(id.error());
-    query.emplace_back("network_id", *id);
-  }
-  auto answer = context.client.get("/allocations", query);
-  if (!answer) return base::fail(answer.error());
-  auto allocations = context.client.list(*answer);
-  if (!allocations) return base::fail(allocations.error());
-  std::vector<const boost::json::object*> holders;
-  for (const boost::json::value& allocation : *allocations) {
-    if (holds(allocation.as_object(), *address)) holders.push_back(&allocation.as_object());
-  }
-  if (holders.empty())
-    return base::fail(failed(fmt::format("no active allocation holds IP {}", ip)));
-  if (holders.size() > 1) {
-    std::string networks;
-    for (const boost::json::object* holder : holders)
-      networks += (networks.empty() ? "" : ", ") + text_of(*holder, "network_id");
-    return base::fail(failed(fmt::format(
-        "IP {} is allocated in several networks ({}): name one with -n", ip, networks)));
-  }
-  const boost::json::object& holder = *holders.front();
-  const std::string id = text_of(holder, "id");
-  if (ipam::parse_address(text_of(holder, "ip")) != address) {
-    return base::fail(failed(
-        fmt::format("IP {} is inside the block {} ({}): release its first address {}, which "
-                    "releases the whole block",
-                    ip, address_text(holder), id, text_of(holder, "ip"))));
-  }
-  auto released = context.client.post("/allocations/" + id + "/release", {});
-  if (!released) return base::fail(released.error());
-  if (context.format != OutputFormat::table) return base::Ok{};
-  const bool block = !text_of(holder, "end_ip").empty();
-  context.io.out << "IP released successfully\n";
-  print_field(context.io, block ? "IP range" : "IP", address_text(holder));
-  print_field(context.io, "ID", id);
   return base::Ok{};
 }
 
@@ -216,18 +140,23 @@ std::vector<Command> allocation_commands() {
          {"description", 'd', "TEXT", "what the address is for"},
          {"hostname", 'H', "NAME", "the host that gets it"},
          {"tags", 't', "A,B", "tags, separated by commas"},
-         {"ttl", 'T', "SECONDS", "release it by itself after so long"}},
+         {"ttl", 'T', "SECONDS", "release it by itself after so long"},
+         {"ip", 0, "IP", "this address, or the start of the block"},
+         {"force", 0, "", "with --ip: also one that is kept from being handed out"},
+         {"range-start", 0, "IP", "not below this address"},
+         {"range-end", 0, "IP", "not above this address"},
+         {"exclude", 0, "A,B", "none of these addresses, ranges (10.0.0.5-10.0.0.9) or CIDRs"},
+         {"align", 0, "N", "the first address is a multiple of N, a power of two"},
+         {"scattered", 0, "", "-k addresses wherever they are free, each as one record"},
+         {"strategy", 0, "NAME", "first, last, random or sparse"},
+         {"owner", 0, "NAME", "whose it is"},
+         {"metadata", 0, "K=V,...", "texts to keep with it"},
+         {"unique-hostname", 0, "", "fail where the network has the hostname already"}},
         {"ipam allocate -n net-1 -H web-01 -t production",
-         "ipam allocate -c 192.168.1.0/24 -k 5 -T 3600"}},
+         "ipam allocate -c 192.168.1.0/24 -k 5 -T 3600",
+         "ipam allocate -n net-1 --ip 192.168.1.20 --owner team-web --metadata rack=7"}},
        check_allocate,
        allocate},
-      {{"release",
-        "Release an address, or a whole block by its first address.",
-        {{"IP", "the address"}},
-        {{"network-id", 'n', "ID", "its network, where several networks have it"}},
-        {"ipam release 192.168.1.1", "ipam release 10.0.0.5 -n net-2"}},
-       check_network_option,
-       release},
       {{"list",
         "List allocations.",
         {},

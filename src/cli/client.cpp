@@ -40,6 +40,14 @@ base::Result<std::string, CommandError> Client::post(std::string_view path,
   return send(std::move(request));
 }
 
+base::Result<std::string, CommandError> Client::patch(std::string_view path,
+                                                      const boost::json::object& body) {
+  http::Request request = make_request(http::Method::patch, path);
+  request.headers.push_back({"Content-Type", "application/merge-patch+json"});
+  request.body = boost::json::serialize(body);
+  return send(std::move(request));
+}
+
 base::Result<std::string, CommandError> Client::remove(std::string_view path) {
   return send(make_request(http::Method::delete_, path));
 }

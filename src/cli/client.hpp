@@ -39,6 +39,8 @@ class Client {
   base::Result<std::string, CommandError> get(std::string_view path, const Query& query = {});
   base::Result<std::string, CommandError> post(std::string_view path,
                                                const boost::json::object& body);
+  base::Result<std::string, CommandError> patch(std::string_view path,
+                                                const boost::json::object& body);
   base::Result<std::string, CommandError> remove(std::string_view path);
 
   // Reads a body that get() or post() gave. A list must hold objects alone.

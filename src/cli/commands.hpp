@@ -28,10 +28,11 @@ struct Command {
   bool cluster_command = false;
 };
 
-// Each in a file of its own: network_commands, allocation_commands, report_commands,
-// cluster_commands.
+// Each in a file of its own: network_commands, allocation_commands, lease_commands,
+// report_commands, cluster_commands.
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
+std::vector<Command> lease_commands();
 std::vector<Command> report_commands();
 std::vector<Command> cluster_commands();
 

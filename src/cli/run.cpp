@@ -50,12 +50,21 @@ struct CommandTable {
     all.emplace_back("help", "Show the help of a command.");
     return all;
   }
+
+  // The first words of those with two, such as "network".
+  std::set<std::string> groups() const {
+    std::set<std::string> found;
+    for (const auto& [words, summary] : summaries())
+      if (const std::size_t space = words.find(' '); space != std::string::npos)
+        found.insert(words.substr(0, space));
+    return found;
+  }
 };
 
 CommandTable make_table(const Hooks& hooks) {
   CommandTable table;
-  for (auto commands : {network_commands(), allocation_commands(), report_commands(),
-                        cluster_commands()})
+  for (auto commands : {network_commands(), allocation_commands(), lease_commands(),
+                        report_commands(), cluster_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},
@@ -192,7 +201,7 @@ int show_help(const CommandTable& table, const std::set<std::string>& groups,
 int run(const std::vector<std::string>& args, const Environment& environment, const Hooks& hooks,
         Io& io) {
   const CommandTable table = make_table(hooks);
-  const std::set<std::string> groups = {"network", "cluster"};
+  const std::set<std::string> groups = table.groups();
   Split line = split(args, groups);
   const auto given = [&line](std::string_view option) {
     // What follows "--" is no option.

@@ -155,8 +155,9 @@ def many_command_lines_at_once(env):
 @test()
 def help_of_every_command_has_an_example(env):
     commands = ['server', 'network add', 'network list', 'network delete', 'allocate', 'release',
-                'list', 'stats', 'audit', 'cluster init', 'cluster join', 'cluster status',
-                'cluster add-node', 'cluster remove-node']
+                'list', 'allocation show', 'allocation edit', 'lease renew', 'stats', 'audit',
+                'cluster init', 'cluster join', 'cluster status', 'cluster add-node',
+                'cluster remove-node']
     for command in commands:
         done = env.ipam(*command.split(), '--help')
         check(f'ipam {command}' in done.stdout and 'xample' in done.stdout,

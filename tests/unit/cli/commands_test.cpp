@@ -168,6 +168,60 @@ TEST_CASE("allocate a block") {
          "Network: net-1\n"});
 }
 
+TEST_CASE("allocate says where, and whose it is") {
+  check({{"allocate", "-n", "net-1", "--ip", "10.0.0.5", "--force", "--owner", "o", "--metadata",
+          "a=1,b=x=y", "--unique-hostname", "-H", "h", "--output", "json"},
+         {{201, allocation}},
+         {R"(POST /api/v1/allocations {"network_id":"net-1","hostname":"h","ip":"10.0.0.5",)"
+          R"("owner":"o","unique_hostname":true,"force":true,"metadata":{"a":"1","b":"x=y"}})"},
+         allocation + "\n"});
+  check({{"allocate", "-n", "net-1", "--range-start", "10.0.0.5", "--range-end", "10.0.0.9",
+          "--exclude", "10.0.0.6, 10.0.0.8/31", "--align", "2", "--strategy", "last", "--output",
+          "json"},
+         {{201, allocation}},
+         {R"(POST /api/v1/allocations {"network_id":"net-1","strategy":"last",)"
+          R"("range_start":"10.0.0.5","range_end":"10.0.0.9","align":2,)"
+          R"("exclude":["10.0.0.6","10.0.0.8/31"]})"},
+         allocation + "\n"});
+  check({{"allocate", "-n", "net-1", "-k", "1", "--scattered"},
+         {{201, "[" + allocation + "]"}},
+         {R"(POST /api/v1/allocations {"network_id":"net-1","contiguous":false,"count":1})"},
+         "1 IPs allocated successfully\n"
+         "ID       IP           Network  Hostname  Status     Expires\n"
+         "alloc-7  192.168.1.1  net-1    web-01    allocated  2024-01-15T11:35:00Z\n"});
+  check_failure({{"allocate", "-n", "net-1", "--metadata", "a"}, {}, {},
+                 "--metadata must be KEY=VALUE,..., not 'a'"}, 2);
+}
+
+TEST_CASE("allocation show, edit and lease renew take an id or an address") {
+  const std::string fields =
+      "IP: 192.168.1.1\nID: alloc-7\nNetwork: net-1\nHostname: web-01\nStatus: allocated\n"
+      "Allocated: 2024-01-15T10:35:00Z\nExpires: 2024-01-15T11:35:00Z\n";
+  const std::string find = "GET /api/v1/allocations?ip=192.168.1.1";
+  check({{"allocation", "show", "192.168.1.1"},
+         {{200, "[" + allocation + "]"}, {200, allocation}},
+         {find, "GET /api/v1/allocations/alloc-7"},
+         fields});
+  check({{"allocation", "edit", "alloc-7", "-d", "", "-t", "a,b", "--metadata", "x=1,y", "--fence",
+          "7"},
+         {{200, allocation}},
+         {R"(PATCH /api/v1/allocations/alloc-7 {"fence":7,"description":"","tags":["a","b"],)"
+          R"("metadata":{"x":"1","y":null}})"},
+         "Allocation changed successfully\n" + fields});
+  check({{"lease", "renew", "192.168.1.1", "-T", "60", "-n", "net-1"},
+         {{200, "[" + allocation + "]"}, {200, allocation}},
+         {find + "&network_id=net-1", R"(POST /api/v1/allocations/alloc-7/renew {"ttl":60})"},
+         "Lease renewed successfully\n" + fields});
+  check({{"lease", "renew", "alloc-7", "-T", "60", "--output", "json"}, {{200, allocation}},
+         {R"(POST /api/v1/allocations/alloc-7/renew {"ttl":60})"}, allocation + "\n"});
+  check_failure({{"lease", "renew", "alloc-7"}, {}, {}, "'ipam lease renew' needs --ttl"}, 2);
+  check_failure({{"lease", "renew", "alloc-7", "-T", "1", "--fence", "x"}, {}, {},
+                 "--fence must be a whole number from 1 to 9007199254740992, not 'x'"}, 2);
+  check_failure({{"allocation", "edit", "alloc-7"}, {}, {},
+                 "'ipam allocation edit' needs something to change: --hostname, --description, "
+                 "--tags, --owner or --metadata"}, 2);
+}
+
 TEST_CASE("allocate reports what the server refuses") {
   const std::string request = R"(POST /api/v1/allocations {"network_id":"net-1"})";
   for (const std::string reason : {"network not found", "no available IP addresses in 10.0.0.0/24"})
@@ -203,6 +257,9 @@ TEST_CASE("release finds the allocation by its address") {
   const std::string find = "GET /api/v1/allocations?ip=192.168.1.1";
   const std::string post = "POST /api/v1/allocations/alloc-7/release";
   check({{"release", "192.168.1.1"}, {{200, "[" + allocation + "]"}, {204, ""}}, {find, post},
+         "IP released successfully\nIP: 192.168.1.1\nID: alloc-7\n"});
+  check({{"release", "192.168.1.1", "--fence", "7"}, {{200, "[" + allocation + "]"}, {204, ""}},
+         {find, post + R"( {"fence":7})"},
          "IP released successfully\nIP: 192.168.1.1\nID: alloc-7\n"});
   check({{"release", "192.168.1.1", "--output", "json"},
          {{200, "[" + allocation + "]"}, {204, ""}}, {find, post}, ""});
