@@ -86,12 +86,15 @@ Body list_networks(const Call& call) {
 }
 
 Body create_network(const Call& call) {
-  auto fields = Fields::read(call.request, {"cidr", "description", "tags"});
+  auto fields = Fields::read(call.request, {"cidr", "description", "tags",
+                                            "quarantine_seconds"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
   const std::string cidr = fields->unchecked_text("cidr").value_or("");
   command.description = fields->text("description", ipam::description_bytes_max);
   command.tags = fields->tags("tags");
+  command.quarantine_seconds = static_cast<std::uint32_t>(
+      fields->whole_number("quarantine_seconds", ipam::quarantine_seconds_max).value_or(0));
   if (cidr.empty()) fields->complain(Problem::invalid_field, "cidr is required");
   const auto prefix = parse_cidr(cidr);
   if (!prefix) fields->complain(Problem::invalid_cidr, prefix.error());

@@ -32,6 +32,7 @@ constexpr std::array table{
     ProblemRow{P::idempotency_key_reused, 422, "IDEMPOTENCY_KEY_REUSED",
                "Idempotency key used before"},
     ProblemRow{P::invalid_argument, 400, "INVALID_ARGUMENT", "Invalid argument"},
+    ProblemRow{P::address_in_quarantine, 409, "ADDRESS_IN_QUARANTINE", "Address is in quarantine"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -135,6 +136,7 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::hostname_in_use: return P::hostname_in_use;
     case ipam::ErrorCode::stale_fence: return P::stale_fence;
     case ipam::ErrorCode::invalid_argument: return P::invalid_argument;
+    case ipam::ErrorCode::address_in_quarantine: return P::address_in_quarantine;
   }
   UNREACHABLE();
 }

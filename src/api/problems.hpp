@@ -29,6 +29,7 @@ enum class Problem : std::uint8_t {
   stale_fence,
   idempotency_key_reused,
   invalid_argument,
+  address_in_quarantine,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,

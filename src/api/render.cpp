@@ -89,6 +89,8 @@ void write_network(JsonWriter& json, const ipam::Network& network) {
   write_tags(json, network.tags);
   json.text("created_at", ipam::to_rfc3339(network.created_at));
   json.text("updated_at", ipam::to_rfc3339(network.updated_at));
+  if (network.quarantine_seconds > 0)
+    json.count("quarantine_seconds", network.quarantine_seconds);
   json.end_object();
 }
 
@@ -139,6 +141,7 @@ void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_
   json.count("allocated_ips", stats.allocated);
   json.count("available_ips", stats.available);
   json.count("reserved_ips", stats.reserved);
+  json.count("quarantined_ips", stats.quarantined);
   json.key("utilization_percent");
   json.raw(utilization_percent(stats.allocated, stats.total));
   write_address_or_null(json, "first_available", stats.first_available);

@@ -94,6 +94,7 @@ NetworkStats AddressPlan::stats(const NetworkState& state) const {
   stats.total = state.usable.count;
   stats.allocated = state.allocated;
   stats.available = state.free.free_count();
+  stats.quarantined = state.quarantined;
   stats.reserved = stats.total - stats.allocated - stats.available;
   const Family family = state.network.prefix.base.family;
   if (const auto first = state.free.first_free()) stats.first_available = Address{family, *first};
@@ -122,7 +123,7 @@ const Network& AddressPlan::add_network(Network network) {
 
 void AddressPlan::remove_network(NetworkId id) {
   const auto it = networks_.find(id);
-  ASSERT(it != networks_.end() && it->second.allocations.empty());
+  ASSERT(it != networks_.end() && it->second.allocations.empty() && it->second.quarantined == 0);
   const Prefix prefix = it->second.network.prefix;
   if (journal_.is_open())
     journal_.note([network = it->second.network](AddressPlan& plan) { plan.add_network(network); });
@@ -214,6 +215,52 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   if (journal_.is_open())
     journal_.note([removed](AddressPlan& plan) { plan.add_allocation(removed); });
   return removed;
+}
+
+void AddressPlan::add_quarantine(Quarantine quarantine) {
+  const NetworkId id = quarantine.network_id;
+  const U128 first = quarantine.first.value;
+  NetworkState& state = networks_.at(id);
+  state.free.take(first, quarantine.last.value);
+  state.quarantined += quarantine.last.value - first + 1;
+  quarantine_ends_.insert({quarantine.ends_at, id, first});
+  const bool is_new = quarantines_.emplace(std::pair(id, first), std::move(quarantine)).second;
+  ASSERT(is_new);
+  journal_.note([id, first](AddressPlan& plan) { plan.remove_quarantine(id, first); });
+}
+
+Quarantine AddressPlan::remove_quarantine(NetworkId id, U128 first) {
+  const auto it = quarantines_.find({id, first});
+  ASSERT(it != quarantines_.end());
+  const Quarantine removed = it->second;
+  quarantines_.erase(it);
+  quarantine_ends_.erase({removed.ends_at, id, first});
+  NetworkState& state = networks_.at(id);
+  state.quarantined -= removed.last.value - first + 1;
+  state.free.give_back(first, removed.last.value);
+  journal_.note([removed](AddressPlan& plan) { plan.add_quarantine(removed); });
+  return removed;
+}
+
+const Quarantine* AddressPlan::first_quarantine_in(NetworkId id, U128 first, U128 last) const {
+  auto it = quarantines_.upper_bound({id, first});
+  if (it != quarantines_.begin()) {
+    const Quarantine& before = std::prev(it)->second;
+    if (before.network_id == id && before.last.value >= first) return &before;
+  }
+  const bool is_found =
+      it != quarantines_.end() && it->first.first == id && it->first.second <= last;
+  return is_found ? &it->second : nullptr;
+}
+
+U128 AddressPlan::quarantined_in(NetworkId id, U128 first, U128 last) const {
+  const Quarantine* lowest = first_quarantine_in(id, first, last);
+  if (lowest == nullptr) return 0;
+  U128 count = 0;
+  for (auto it = quarantines_.find({id, lowest->first.value});
+       it != quarantines_.end() && it->first.first == id && it->first.second <= last; ++it)
+    count += std::min(last, it->second.last.value) - std::max(first, it->second.first.value) + 1;
+  return count;
 }
 
 }  // namespace ipam

@@ -2,9 +2,9 @@
 // data of the state machine, which decides nothing. Every caller checks first; a broken REQUIRES is
 // our bug. Pure; owned by StateMachine.
 //
-// Invariant: an address of a network is free, held by exactly one of its allocations, or delegated,
-// which means that it lies in a child network. So an address is handed out by one network at most,
-// the most specific one that contains it.
+// Invariant: an address of a network is free, held by exactly one of its allocations, in quarantine
+// after one of them, or delegated, which means that it lies in a child network. So an address is
+// handed out by one network at most, the most specific one that contains it.
 #pragma once
 
 #include <map>
@@ -39,6 +39,7 @@ struct NetworkState {
   AddressSet free;
   std::set<const Allocation*, ByAddress> allocations;
   U128 allocated = 0;  // addresses in `allocations`
+  U128 quarantined = 0;
   // Only from the first request for a unique hostname on: most networks never need it.
   std::unique_ptr<HostnameIndex> hostnames;
 
@@ -53,6 +54,14 @@ struct Lease {
   friend auto operator<=>(const Lease&, const Lease&) = default;
 };
 
+struct QuarantineEnd {
+  TimeMs ends_at = 0;
+  NetworkId network_id;
+  U128 first = 0;
+
+  friend auto operator<=>(const QuarantineEnd&, const QuarantineEnd&) = default;
+};
+
 class AddressPlan {
  public:
   const NetworkState* network(NetworkId id) const;
@@ -65,7 +74,7 @@ class AddressPlan {
   // Puts it between its parent and its children. REQUIRES: a valid prefix, id and prefix are new,
   // the parent has no allocation in it.
   const Network& add_network(Network network);
-  // Its children go to its parent. REQUIRES: it exists and has no allocations.
+  // Its children go to its parent. REQUIRES: it exists, without allocations and quarantines.
   void remove_network(NetworkId id);
 
   // The allocation of the network, other than `except`, that has this hostname, in whatever case;
@@ -82,6 +91,15 @@ class AddressPlan {
   // REQUIRES: it exists.
   Allocation remove_allocation(AllocationId id);
 
+  // REQUIRES: the network exists and all the addresses are free in it.
+  void add_quarantine(Quarantine quarantine);
+  // REQUIRES: one of the network begins there.
+  Quarantine remove_quarantine(NetworkId id, U128 first);
+  // The lowest of the network that has an address of [first, last].
+  const Quarantine* first_quarantine_in(NetworkId id, U128 first, U128 last) const;
+  // How many addresses of [first, last] are in quarantine in the network. O(found).
+  U128 quarantined_in(NetworkId id, U128 first, U128 last) const;
+
   // Each add_, remove_ and replace_ notes its inverse in it, so that all can be taken back. Nothing
   // else changes the plan.
   UndoJournal<AddressPlan>& journal() { return journal_; }
@@ -89,12 +107,18 @@ class AddressPlan {
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
   const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
   const std::set<Lease>& leases() const { return leases_; }  // by when they end
+  // By network and first address.
+  using Quarantines = std::map<std::pair<NetworkId, U128>, Quarantine>;
+  const Quarantines& quarantines() const { return quarantines_; }
+  const std::set<QuarantineEnd>& quarantine_ends() const { return quarantine_ends_; }
 
  private:
   std::map<NetworkId, NetworkState> networks_;
   PrefixTree<NetworkState> tree_;  // points into networks_
   std::map<AllocationId, Allocation> allocations_;
   std::set<Lease> leases_;
+  Quarantines quarantines_;
+  std::set<QuarantineEnd> quarantine_ends_;
   UndoJournal<AddressPlan> journal_;
 };
 

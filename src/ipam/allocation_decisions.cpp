@@ -59,9 +59,10 @@ std::optional<Error> check_families(const NetworkState& state, const AllocateOpt
   return std::nullopt;
 }
 
-// Why the network does not hand out `count` addresses from this one on; nullopt: they are free.
+// Why the network does not hand out `count` addresses from this one on; nullopt: they are free, or
+// in quarantine where that does not matter.
 std::optional<Error> check_free(const Decision& decision, const NetworkState& state,
-                                const Address& first, std::uint64_t count) {
+                                const Address& first, std::uint64_t count, bool force) {
   const std::string network = to_string(state.network.prefix);
   const UsableRange& usable = state.usable;
   const bool is_usable = usable.first <= first && first <= usable.last &&
@@ -78,6 +79,13 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
     return Error{ErrorCode::address_in_use,
                  fmt::format("{} of {} is in use: {} holds it", held_range(*held), network,
                              to_string(held->id))};
+  const NetworkId id = state.network.id;
+  const U128 quarantined = decision.plan.quarantined_in(id, first.value, last.value);
+  if (quarantined + state.free.free_count(first.value, last.value) == count) {
+    if (force) return std::nullopt;
+    return in_quarantine(*decision.plan.first_quarantine_in(id, first.value, last.value),
+                         "with force: true it is handed out all the same");
+  }
   for (const Address& end : {first, last}) {
     const NetworkState* child = decision.plan.network_of(end);
     if (child != nullptr && child != &state)
@@ -120,8 +128,9 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
     if (holder != nullptr) return hostname_in_use(state, command.hostname, *holder);
   }
   if (options.ip) {
-    if (auto error = check_free(decision, state, *options.ip, command.count))
+    if (auto error = check_free(decision, state, *options.ip, command.count, options.force))
       return *std::move(error);
+    decision.cut_quarantines(state, options.ip->value, options.ip->value + (command.count - 1));
     return hand_out(decision, state, command, options.ip->value, command.count);
   }
   Digest seed(decision.revision.value());

@@ -23,6 +23,16 @@ struct AllocationPut {
   Allocation allocation;
   friend bool operator==(const AllocationPut&, const AllocationPut&) = default;
 };
+struct QuarantinePut {
+  Quarantine quarantine;
+  friend bool operator==(const QuarantinePut&, const QuarantinePut&) = default;
+};
+// NetworkDeleted ends those of the network without a word.
+struct QuarantineEnded {
+  NetworkId network_id;
+  Address first;
+  friend bool operator==(const QuarantineEnded&, const QuarantineEnded&) = default;
+};
 struct AuditAppended {
   AuditEntry entry;
   friend bool operator==(const AuditAppended&, const AuditAppended&) = default;
@@ -38,7 +48,7 @@ struct OutcomeForgotten {
 };
 
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
-                            OutcomeForgotten>;
+                            OutcomeForgotten, QuarantinePut, QuarantineEnded>;
 
 // What the client is told: CreateNetwork gives the Network, Allocate the Allocation (or a list of
 // them, where scattered ones were wanted), every other command nothing (std::monostate) where it

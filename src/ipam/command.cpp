@@ -115,6 +115,7 @@ struct BodyWriter {
     write_prefix(writer, command.prefix);
     writer.string(command.description);
     write_strings(writer, command.tags);
+    writer.varint(command.quarantine_seconds);
   }
   void operator()(const DeleteNetwork& command) { writer.varint(command.id.value()); }
   void operator()(const Allocate& command) {
@@ -167,6 +168,7 @@ CreateNetwork read_create_network(base::ByteReader& reader) {
   command.prefix = read_prefix(reader);
   command.description = reader.string();
   command.tags = read_strings(reader);
+  command.quarantine_seconds = static_cast<std::uint32_t>(reader.varint());
   return command;
 }
 

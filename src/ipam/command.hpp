@@ -18,6 +18,7 @@ struct CreateNetwork {
   Prefix prefix;
   std::string description;
   std::vector<std::string> tags;
+  std::uint32_t quarantine_seconds = 0;
 
   friend bool operator==(const CreateNetwork&, const CreateNetwork&) = default;
 };

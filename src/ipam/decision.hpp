@@ -12,8 +12,8 @@
 
 namespace ipam {
 
-// So that one entry of the log holds up the node for a few milliseconds at most. What is left over
-// is still due, and the leader proposes again.
+// Of leases and of quarantines each, so that one entry of the log holds up the node for a few
+// milliseconds at most. What is left over is still due, and the leader proposes again.
 inline constexpr std::size_t leases_per_expiry_max = 10'000;
 
 struct Decision {
@@ -26,6 +26,9 @@ struct Decision {
   // Appends one audit entry to the changes.
   void audit(std::string action, std::string resource, std::string details);
 
+  // The addresses wait no longer; what is left of a range on either side of them still does.
+  void cut_quarantines(const NetworkState& state, U128 first, U128 last);
+
   Outcome decide(const CreateNetwork& command);
   Outcome decide(const DeleteNetwork& command);
   Outcome decide(const Allocate& command);
@@ -37,9 +40,11 @@ struct Decision {
 };
 
 Error network_not_found(NetworkId id);
+Error in_quarantine(const Quarantine& quarantine, std::string_view advice);
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,
                       const Allocation& holder);
-std::string held_range(const Allocation& allocation);  // "10.0.0.1" or "10.0.0.1-10.0.0.5"
+std::string held_range(const Address& first, const Address& last);  // "10.0.0.1-10.0.0.5"
+std::string held_range(const Allocation& allocation);  // "10.0.0.1" where it is but one
 // "10.0.0.1 in 10.0.0.0/24", "10.0.0.1-10.0.0.5 in 10.0.0.0/24 for web-1"
 std::string described(const Allocation& allocation, const AddressPlan& plan);
 

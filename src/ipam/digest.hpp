@@ -66,6 +66,15 @@ class Digest {
     add(static_cast<std::uint64_t>(network.created_at));
     add(static_cast<std::uint64_t>(network.updated_at));
     add(network.revision.value());
+    add(std::uint64_t{network.quarantine_seconds});
+  }
+
+  void add(const Quarantine& quarantine) {
+    add(quarantine.network_id.value());
+    add(quarantine.first);
+    add(quarantine.last);
+    add(static_cast<std::uint64_t>(quarantine.ends_at));
+    add(quarantine.allocation_id.value());
   }
 
   void add(const Allocation& allocation) {
@@ -109,6 +118,11 @@ class Digest {
   }
   void add(const OutcomeStored& change) { add(change.stored); }
   void add(const OutcomeForgotten& change) { add(std::string_view(change.key)); }
+  void add(const QuarantinePut& change) { add(change.quarantine); }
+  void add(const QuarantineEnded& change) {
+    add(change.network_id.value());
+    add(change.first);
+  }
   void add(const Change& change) {
     add(change.index());
     std::visit([this](const auto& one) { add(one); }, change);

@@ -22,8 +22,9 @@ enum class ErrorCode : std::uint8_t {
   stale_fence = 11,               // 409
   idempotency_key_reused = 12,    // 422 the key came with another request
   invalid_argument = 13,          // 400 what the API could not check on its own
+  address_in_quarantine = 14,     // 409 it waits before it is handed out again
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::invalid_argument;
+inline constexpr ErrorCode error_code_last = ErrorCode::address_in_quarantine;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

@@ -8,7 +8,13 @@ namespace ipam {
 
 namespace {
 
-// Ends an active allocation: memory forgets it, the change tells the history.
+void put_quarantine(Decision& decision, Quarantine quarantine) {
+  decision.changes.push_back(QuarantinePut{quarantine});
+  decision.plan.add_quarantine(std::move(quarantine));
+}
+
+// Ends an active allocation: memory forgets it, the change tells the history. Its addresses wait
+// for as long as the network says.
 void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
                     std::string action, std::string_view verb) {
   Allocation ended = decision.plan.remove_allocation(id);
@@ -16,7 +22,12 @@ void end_allocation(Decision& decision, AllocationId id, AllocationStatus status
   ended.released_at = decision.counters.now;
   ended.revision = decision.revision;
   std::string details = fmt::format("{} {}", verb, described(ended, decision.plan));
+  const TimeMs wait_ms =
+      TimeMs{1000} * decision.plan.network(ended.network_id)->network.quarantine_seconds;
+  const Quarantine quarantine{ended.network_id, ended.first, ended.last,
+                              decision.counters.now + wait_ms, id};
   decision.changes.push_back(AllocationPut{std::move(ended)});
+  if (wait_ms > 0) put_quarantine(decision, quarantine);
   decision.audit(std::move(action), to_string(id), std::move(details));
 }
 
@@ -60,6 +71,30 @@ const Allocation& put(Decision& decision, Allocation allocation) {
 }
 
 }  // namespace
+
+Error in_quarantine(const Quarantine& quarantine, std::string_view advice) {
+  return {ErrorCode::address_in_quarantine,
+          fmt::format("{} waits until {} before it is handed out again, after {}; {}",
+                      held_range(quarantine.first, quarantine.last),
+                      to_rfc3339(quarantine.ends_at), to_string(quarantine.allocation_id),
+                      advice)};
+}
+
+void Decision::cut_quarantines(const NetworkState& state, U128 first, U128 last) {
+  const NetworkId id = state.network.id;
+  while (const Quarantine* found = plan.first_quarantine_in(id, first, last)) {
+    const Quarantine whole = plan.remove_quarantine(id, found->first.value);
+    changes.push_back(QuarantineEnded{id, whole.first});
+    const auto keep = [&](U128 from, U128 to) {
+      Quarantine part = whole;
+      part.first.value = from;
+      part.last.value = to;
+      put_quarantine(*this, std::move(part));
+    };
+    if (whole.first.value < first) keep(whole.first.value, first - 1);
+    if (whole.last.value > last) keep(last + 1, whole.last.value);
+  }
+}
 
 Outcome Decision::decide(const UpdateAllocation& command) {
   if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
@@ -113,6 +148,12 @@ Outcome Decision::decide(const ExpireLeases&) {
     if (next == plan.leases().end() || next->expires_at > counters.now) break;
     const AllocationId id = next->id;
     end_allocation(*this, id, AllocationStatus::expired, "ip_expired", "Expired");
+  }
+  for (std::size_t i = 0; i < leases_per_expiry_max; ++i) {
+    const auto next = plan.quarantine_ends().begin();
+    if (next == plan.quarantine_ends().end() || next->ends_at > counters.now) break;
+    const Quarantine ended = plan.remove_quarantine(next->network_id, next->first);
+    changes.push_back(QuarantineEnded{ended.network_id, ended.first});
   }
   return std::monostate();
 }

@@ -91,6 +91,9 @@ struct BodyCheck {
     if (auto error = check_prefix(command.prefix)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))
       return error;
+    if (command.quarantine_seconds > quarantine_seconds_max)
+      return invalid(
+          fmt::format("quarantine_seconds must be at most {}", quarantine_seconds_max));
     return check_tags(command.tags);
   }
 

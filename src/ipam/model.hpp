@@ -34,6 +34,8 @@ struct Network {
   TimeMs created_at = 0;
   TimeMs updated_at = 0;
   Revision revision;  // of its last change
+  // How long an address waits after its allocation ended, before it is handed out again.
+  std::uint32_t quarantine_seconds = 0;
 
   friend bool operator==(const Network&, const Network&) = default;
 };
@@ -84,6 +86,17 @@ struct Allocation {
   friend bool operator==(const Allocation&, const Allocation&) = default;
 };
 
+// Addresses of an allocation that ended, which wait before they are handed out again.
+struct Quarantine {
+  NetworkId network_id;
+  Address first;
+  Address last;
+  TimeMs ends_at = 0;
+  AllocationId allocation_id;  // that held them
+
+  friend bool operator==(const Quarantine&, const Quarantine&) = default;
+};
+
 struct AuditEntry {
   AuditId id;
   TimeMs timestamp = 0;
@@ -113,7 +126,9 @@ struct NetworkStats {
   U128 total = 0;
   U128 allocated = 0;
   U128 available = 0;
-  U128 reserved = 0;  // delegated to child networks, which alone hand them out
+  // Delegated to child networks, which alone hand them out, or in quarantine.
+  U128 reserved = 0;
+  U128 quarantined = 0;
   std::optional<Address> first_available;
   std::optional<Address> last_allocated;  // the highest address that is allocated
 };
@@ -157,6 +172,7 @@ inline constexpr std::uint32_t idempotency_seconds_default = 86400;
 // Beyond either, the keys that would be forgotten next are forgotten early.
 inline constexpr std::size_t idempotency_keys_max = 100'000;
 inline constexpr std::size_t idempotency_bytes_max = 64 << 20;  // of keys and outcomes
+inline constexpr std::uint32_t quarantine_seconds_max = 365 * 86400;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 
 }  // namespace ipam

@@ -4,10 +4,12 @@
 
 namespace ipam {
 
+std::string held_range(const Address& first, const Address& last) {
+  return first == last ? to_string(first) : to_string(first) + "-" + to_string(last);
+}
+
 std::string held_range(const Allocation& allocation) {
-  std::string text = to_string(allocation.first);
-  if (allocation.last != allocation.first) text += "-" + to_string(allocation.last);
-  return text;
+  return held_range(allocation.first, allocation.last);
 }
 
 Error network_not_found(NetworkId id) {
@@ -27,6 +29,10 @@ Outcome Decision::decide(const CreateNetwork& command) {
                    fmt::format("{} of network {} holds {}, which {} would cover",
                                to_string(held->id), to_string(parent->network.prefix),
                                held_range(*held), to_string(prefix))};
+    const Quarantine* waits = plan.first_quarantine_in(parent->network.id, prefix.base.value,
+                                                       prefix.last().value);
+    if (waits != nullptr)
+      return in_quarantine(*waits, fmt::format("{} would cover it", to_string(prefix)));
   }
   Network network;
   network.id = NetworkId(counters.next_network++);
@@ -36,6 +42,7 @@ Outcome Decision::decide(const CreateNetwork& command) {
   network.created_at = counters.now;
   network.updated_at = counters.now;
   network.revision = revision;
+  network.quarantine_seconds = command.quarantine_seconds;
   const Network& added = plan.add_network(std::move(network));
   changes.push_back(NetworkPut{added});
   audit("network_created", to_string(added.id), "Created network " + to_string(prefix));
@@ -50,6 +57,10 @@ Outcome Decision::decide(const DeleteNetwork& command) {
                  fmt::format("cannot delete network with active allocations: {} has {}",
                              to_string(command.id), state->allocations.size())};
   const Prefix prefix = state->network.prefix;
+  while (state->quarantined > 0)
+    plan.remove_quarantine(command.id,
+                           plan.first_quarantine_in(command.id, prefix.base.value,
+                                                    prefix.last().value)->first.value);
   plan.remove_network(command.id);
   changes.push_back(NetworkDeleted{command.id});
   audit("network_deleted", to_string(command.id), "Deleted network " + to_string(prefix));

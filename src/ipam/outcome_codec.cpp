@@ -38,6 +38,7 @@ struct Writer {
     writer.i64(network.created_at);
     writer.i64(network.updated_at);
     writer.varint(network.revision.value());
+    writer.varint(network.quarantine_seconds);
   }
   void operator()(const Allocation& allocation) {
     kind(Kind::allocation);
@@ -86,6 +87,7 @@ Network read_network(base::ByteReader& reader) {
   network.created_at = reader.i64();
   network.updated_at = reader.i64();
   network.revision = Revision(reader.varint());
+  network.quarantine_seconds = static_cast<std::uint32_t>(reader.varint());
   return network;
 }
 

@@ -149,10 +149,21 @@ const Network* StateMachine::network_of(const Address& address) const {
   return state != nullptr ? &state->network : nullptr;
 }
 
+const Quarantine* StateMachine::quarantine_of(const Address& address) const {
+  const NetworkState* state = implementation_->plan.network_of(address);
+  if (state == nullptr) return nullptr;
+  return implementation_->plan.first_quarantine_in(state->network.id, address.value,
+                                                   address.value);
+}
+
 std::optional<TimeMs> StateMachine::next_expiry() const {
   const auto& leases = implementation_->plan.leases();
-  if (leases.empty()) return std::nullopt;
-  return leases.begin()->expires_at;
+  const auto& quarantines = implementation_->plan.quarantine_ends();
+  std::optional<TimeMs> next;
+  if (!leases.empty()) next = leases.begin()->expires_at;
+  if (!quarantines.empty() && (!next || quarantines.begin()->ends_at < *next))
+    next = quarantines.begin()->ends_at;
+  return next;
 }
 
 const Counters& StateMachine::counters() const { return implementation_->counters; }
@@ -193,6 +204,24 @@ void StateMachine::load_allocation(Allocation allocation) {
   plan.add_allocation(std::move(allocation));
 }
 
+void StateMachine::load_quarantine(Quarantine quarantine) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("the quarantine of {} in {}: {}",
+                                         to_string(quarantine.first),
+                                         to_string(quarantine.network_id), reason));
+  };
+  const NetworkState* state = plan.network(quarantine.network_id);
+  if (state == nullptr) refuse("its network does not exist");
+  const Family family = state->network.prefix.base.family;
+  const bool is_range = quarantine.first.family == family && quarantine.last.family == family &&
+                        quarantine.first.value <= quarantine.last.value;
+  if (!is_range) refuse("its addresses are no range of its network's family");
+  if (!state->free.is_free(quarantine.first.value, quarantine.last.value))
+    refuse("its addresses are outside its network, or something else holds them");
+  plan.add_quarantine(std::move(quarantine));
+}
+
 void StateMachine::load_outcome(StoredOutcome stored) {
   const auto refuse = [&](std::string_view reason) {
     throw std::runtime_error(fmt::format("idempotency key {:?}: {}", stored.key, reason));
@@ -214,6 +243,9 @@ std::uint64_t StateMachine::digest() const {
   for_each_network([&](const Network& network) { digest.add(network); });
   digest.add(allocation_count());
   for_each_allocation([&](const Allocation& allocation) { digest.add(allocation); });
+  const auto& quarantines = implementation_->plan.quarantines();
+  digest.add(quarantines.size());
+  for (const auto& [key, quarantine] : quarantines) digest.add(quarantine);
   digest.add(implementation_->keys.size());
   implementation_->keys.for_each([&](const StoredOutcome& stored) { digest.add(stored); });
   return digest.value();

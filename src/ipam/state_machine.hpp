@@ -50,7 +50,11 @@ class StateMachine {
   // The most specific network that contains the address (longest match).
   const Network* network_of(const Address& address) const;
 
-  // When the next lease ends; the leader proposes ExpireLeases once its clock has passed it.
+  // The quarantine that the address is in, in the network that would hand it out; or nullptr.
+  const Quarantine* quarantine_of(const Address& address) const;
+
+  // When the next lease or quarantine ends; the leader proposes ExpireLeases once its clock has
+  // passed it.
   std::optional<TimeMs> next_expiry() const;
   const Counters& counters() const;
 
@@ -60,6 +64,7 @@ class StateMachine {
   void load_counters(const Counters& counters);
   void load_network(Network network);
   void load_allocation(Allocation allocation);
+  void load_quarantine(Quarantine quarantine);  // after the allocations; throws like them
   void load_outcome(StoredOutcome stored);
 
   // A digest of the whole state, equal on all nodes that have applied the same entries. O(n).

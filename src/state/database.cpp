@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 2,
+    .version = 3,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -76,6 +76,10 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   commit_ = connection_.prepare("COMMIT");
   put_network_ = connection_.prepare(put_network_sql);
   delete_network_ = connection_.prepare("DELETE FROM networks WHERE id=?");
+  put_quarantine_ = connection_.prepare(put_quarantine_sql);
+  delete_quarantine_ =
+      connection_.prepare("DELETE FROM quarantines WHERE network_id=? AND ip=?");
+  delete_quarantines_of_ = connection_.prepare("DELETE FROM quarantines WHERE network_id=?");
   put_allocation_ = connection_.prepare(put_allocation_sql);
   put_audit_ = connection_.prepare(put_audit_sql);
   put_outcome_ = connection_.prepare(put_outcome_sql);
@@ -120,6 +124,9 @@ base::Result<Loaded, std::string> Database::load() {
         connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
     while (allocations.step())
       loaded.state_machine.load_allocation(read_allocation(allocations));
+    sqlite::Statement quarantines = connection_.prepare("SELECT * FROM quarantines");
+    while (quarantines.step())
+      loaded.state_machine.load_quarantine(read_quarantine(quarantines));
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
     while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
       loaded.state_machine.load_outcome(read_outcome(outcomes));
@@ -186,12 +193,17 @@ void Database::write(const ipam::Change& change) {
                  [&](const ipam::NetworkPut& put_) { put(put_network_, put_.network); },
                  [&](const ipam::NetworkDeleted& deleted) {
                    delete_network_.run(deleted.id.value());
+                   delete_quarantines_of_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) { put(put_allocation_, put_.allocation); },
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
                      return;
                    put(put_audit_, appended.entry);
+                 },
+                 [&](const ipam::QuarantinePut& put_) { put(put_quarantine_, put_.quarantine); },
+                 [&](const ipam::QuarantineEnded& ended) {
+                   delete_quarantine_.run(ended.network_id.value(), ipam::to_string(ended.first));
                  },
                  [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
                  [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },

@@ -40,7 +40,7 @@ ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
 void put(sqlite::Statement& statement, const ipam::Network& network) {
   statement.run(network.id.value(), ipam::to_string(network.prefix), network.description,
                 to_json(network.tags), network.created_at, network.updated_at,
-                network.revision.value());
+                network.revision.value(), std::int64_t{network.quarantine_seconds});
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
@@ -57,6 +57,13 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
                 static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
                 allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
                 metadata);
+}
+
+void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
+  std::optional<std::string> end;
+  if (quarantine.last != quarantine.first) end = ipam::to_string(quarantine.last);
+  statement.run(quarantine.network_id.value(), ipam::to_string(quarantine.first), end,
+                quarantine.ends_at, quarantine.allocation_id.value());
 }
 
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
@@ -78,7 +85,17 @@ ipam::Network read_network(const sqlite::Statement& row) {
           .tags = read_tags("networks", row, 3),
           .created_at = row.integer(4),
           .updated_at = row.integer(5),
-          .revision = ipam::Revision(row.number(6))};
+          .revision = ipam::Revision(row.number(6)),
+          .quarantine_seconds = static_cast<std::uint32_t>(row.number(7))};
+}
+
+ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
+  const auto first = ipam::parse_address(row.text(1));
+  if (!first) damaged("quarantines", row, "ip");
+  const auto last = row.is_null(2) ? first : ipam::parse_address(row.text(2));
+  if (!last) damaged("quarantines", row, "end_ip");
+  return {ipam::NetworkId(row.number(0)), *first, *last, row.integer(3),
+          ipam::AllocationId(row.number(4))};
 }
 
 ipam::Allocation read_allocation(const sqlite::Statement& row) {

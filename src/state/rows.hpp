@@ -17,18 +17,22 @@ class Damage : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Format version 2. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
+// Format version 3. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
 // 3 expired); `end_ip` is NULL for a single address, `owner` and `metadata` where there is none.
 inline constexpr const char* schema = R"(
   CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
                         tags TEXT NOT NULL, created_at INTEGER NOT NULL,
-                        updated_at INTEGER NOT NULL, revision INTEGER NOT NULL);
+                        updated_at INTEGER NOT NULL, revision INTEGER NOT NULL,
+                        quarantine_seconds INTEGER NOT NULL);
   CREATE TABLE allocations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
                            end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
                            tags TEXT NOT NULL, status INTEGER NOT NULL,
                            allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
                            revision INTEGER NOT NULL, owner TEXT, metadata TEXT);
   CREATE INDEX allocations_by_network ON allocations(network_id);
+  CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
+                           ends_at INTEGER NOT NULL, allocation_id INTEGER NOT NULL,
+                           PRIMARY KEY(network_id, ip)) WITHOUT ROWID;
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
                      revision INTEGER NOT NULL);
@@ -44,9 +48,11 @@ inline constexpr const char* schema = R"(
 
 // All columns in the order of the schema; the readers below take a row of SELECT *.
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
-                                                    "VALUES(?,?,?,?,?,?,?)";
+                                                    "VALUES(?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
                                                        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
+                                                       "VALUES(?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
@@ -54,12 +60,14 @@ inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idem
 
 void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
+void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
 // They throw Damage.
 ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
+ipam::Quarantine read_quarantine(const sqlite::Statement& row);
 ipam::AuditEntry read_audit(const sqlite::Statement& row);
 ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
 

@@ -169,7 +169,10 @@ ipam::Command NodeWorkload::draw_command() {
   ipam::Command command;
   command.actor = "client";
   if (kind < 4) {
-    command.body = ipam::CreateNetwork{draw_prefix(), text(), {"a", "b\"c"}};
+    ipam::CreateNetwork create{draw_prefix(), text(), {"a", "b\"c"}};
+    if (random.chance(50))
+      create.quarantine_seconds = static_cast<std::uint32_t>(1 + random.below(20));
+    command.body = std::move(create);
   } else if (kind == 4) {
     command.body = ipam::DeleteNetwork{network};
   } else if (kind < 9) {

@@ -94,6 +94,13 @@ void Oracle::note(Index index, const std::vector<ipam::Change>& changes) {
                                     audit_.size()));
       audit_.push_back(audit->entry);
       if (audit->entry.action == "leader_elected") led_since_ = appending_;
+    } else if (const auto* network = std::get_if<ipam::NetworkPut>(&change)) {
+      networks_[network->network.id] = network->network;
+    } else if (const auto* deleted = std::get_if<ipam::NetworkDeleted>(&change)) {
+      networks_.erase(deleted->id);
+      std::erase_if(waits_, [&](const auto& entry) {
+        return entry.second.first.network_id == deleted->id;
+      });
     } else if (const auto* put = std::get_if<ipam::AllocationPut>(&change)) {
       const std::size_t at = put->allocation.id.value() - 1;
       if (allocations_.size() <= at) allocations_.resize(at + 1);
@@ -113,8 +120,13 @@ void Oracle::hold(const ipam::Allocation& allocation) {
                     fmt::format("{} ended before its end", ipam::to_string(allocation.id)));
   if (allocation.status != ipam::AllocationStatus::allocated) {
     held_.erase(allocation.first);
+    const auto seconds = networks_.at(allocation.network_id).quarantine_seconds;
+    if (seconds > 0)
+      waits_[allocation.first] = {allocation,
+                                  *allocation.released_at + ipam::TimeMs{1000} * seconds};
     return;
   }
+  check_waits(allocation);
   if (allocation.hostname.starts_with(key_prefix)) {
     const auto [first, is_first] = keyed_allocations_.emplace(allocation.hostname, allocation.id);
     if (!is_first && first->second != allocation.id)
@@ -150,6 +162,20 @@ void Oracle::follow_lease(const ipam::Allocation& allocation) {
   } else {
     leases_.erase(allocation.id);
   }
+}
+
+// The workload never forces an address, so none may be handed out that waits.
+void Oracle::check_waits(const ipam::Allocation& allocation) {
+  std::erase_if(waits_, [&](const auto& entry) {
+    return entry.second.second <= machine_.counters().now;
+  });
+  const auto after = waits_.upper_bound(allocation.last);
+  if (after == waits_.begin()) return;
+  const ipam::Allocation& ended = std::prev(after)->second.first;
+  if (ended.last >= allocation.first && ended.first.family == allocation.first.family)
+    throw Violation("no_address_in_quarantine",
+                    fmt::format("{} of {} waits, and {} got it", ipam::to_string(ended.first),
+                                ipam::to_string(ended.id), ipam::to_string(allocation.id)));
 }
 
 // ---- checks ----

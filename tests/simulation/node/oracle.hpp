@@ -79,6 +79,7 @@ class Oracle {
   void note(raft::Index index, const std::vector<ipam::Change>& changes);
   void hold(const ipam::Allocation& allocation);
   void follow_lease(const ipam::Allocation& allocation);
+  void check_waits(const ipam::Allocation& allocation);
 
   ipam::StateMachine machine_;
   raft::Configuration configuration_;
@@ -96,6 +97,9 @@ class Oracle {
   std::vector<ipam::AuditEntry> audit_;                         // by id - 1
   std::vector<std::vector<ipam::Allocation>> allocations_;      // by id - 1: all versions
   std::map<ipam::Address, ipam::Allocation> held_;              // active ones by first address
+  // Ended allocations of networks with a quarantine, until that is over.
+  std::map<ipam::NetworkId, ipam::Network> networks_;
+  std::map<ipam::Address, std::pair<ipam::Allocation, ipam::TimeMs>> waits_;
 };
 
 }  // namespace simulation

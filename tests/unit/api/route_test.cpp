@@ -114,12 +114,14 @@ TEST_CASE("stats have the contract's shape, and big counts are strings") {
   world.perform(post("allocations", R"({"network_id":"net-1","count":45})"));
   CHECK(world.perform(get("networks/net-1/stats")).body ==
         R"({"network_id":"net-1","total_ips":254,"allocated_ips":45,"available_ips":209,)"
-        R"("reserved_ips":0,"utilization_percent":17.7,"first_available":"192.168.1.46",)"
+        R"("reserved_ips":0,"quarantined_ips":0,"utilization_percent":17.7,)"
+        R"("first_available":"192.168.1.46",)"
         R"("last_allocated":"192.168.1.45"})");
   add_network(world, "2001:db8::/64");
   const std::string big =
       R"("total_ips":"18446744073709551615","allocated_ips":0,)"
-      R"("available_ips":"18446744073709551615","reserved_ips":0,"utilization_percent":0,)"
+      R"("available_ips":"18446744073709551615","reserved_ips":0,"quarantined_ips":0,)"
+      R"("utilization_percent":0,)"
       R"("first_available":"2001:db8::1","last_allocated":null})";
   CHECK(world.perform(get("networks/net-2/stats")).body == R"({"network_id":"net-2",)" + big);
   const std::string all = world.perform(get("stats")).body;

@@ -84,7 +84,8 @@ Command random_command(base::Random& random) {
   }
   switch (random.below(8)) {
     case 0:
-      command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random)};
+      command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
+                                   static_cast<std::uint32_t>(random_number(random))};
       break;
     case 1: command.body = DeleteNetwork{NetworkId(random_number(random))}; break;
     case 2: {
@@ -163,8 +164,8 @@ TEST_CASE("the format of version 1 stays as it is") {
   Command create;
   create.body = CreateNetwork{*parse_prefix("10.0.0.0/24"), "d", {"t"}};
   CHECK(encode(create) == base::Bytes("\x01\x01\x06system\x00\x04\x18\x00\x00\x00\x0a\x01"
-                                      "d\x01\x01t",
-                                      21));
+                                      "d\x01\x01t\x00",
+                                      22));
   Command release;
   release.actor = "";
   release.body = Release{AllocationId(300)};
@@ -189,10 +190,11 @@ TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no com
   CHECK_FALSE(decode_command(base::BytesView("\x01\x09\x00\x00", 4)));
   CHECK(decode_command(base::BytesView("\x01\x05\x00\x00", 4)));
   CHECK_FALSE(decode_command(
-      base::BytesView("\x01\x01\x00\x00\x04\x18\x01\x00\x00\x0a\x00\x00", 12)));
-  CHECK(decode_command(base::BytesView("\x01\x01\x00\x00\x04\x18\x00\x00\x00\x0a\x00\x00", 12)));
+      base::BytesView("\x01\x01\x00\x00\x04\x18\x01\x00\x00\x0a\x00\x00\x00", 13)));
+  CHECK(decode_command(
+      base::BytesView("\x01\x01\x00\x00\x04\x18\x00\x00\x00\x0a\x00\x00\x00", 13)));
   CHECK_FALSE(decode_command(
-      base::BytesView("\x01\x01\x00\x00\x05\x18\x00\x00\x00\x0a\x00\x00", 12)));
+      base::BytesView("\x01\x01\x00\x00\x05\x18\x00\x00\x00\x0a\x00\x00\x00", 13)));
   // 1 in two bytes
   CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x00\x81\x00\x00", 7)));
   CHECK(decode_command(base::BytesView("\x01\x04\x00\x00\x01\x00", 6)));

@@ -18,6 +18,23 @@ class NaivePlan {
  public:
   std::map<NetworkId, Prefix> networks;
   std::map<AllocationId, Allocation> allocations;
+  struct Waiting {
+    NetworkId network;
+    TimeMs until = 0;
+  };
+  std::map<NetworkId, TimeMs> wait_ms;
+  std::map<Address, Waiting> waiting;
+
+  void end(const Allocation& allocation, TimeMs now) {
+    const TimeMs wait = wait_ms.at(allocation.network_id);
+    for (Address a = allocation.first; wait > 0 && a <= allocation.last; ++a.value)
+      waiting[a] = {allocation.network_id, now + wait};
+  }
+
+  std::size_t waiting_in(NetworkId id) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        waiting, [&](const auto& entry) { return entry.second.network == id; }));
+  }
 
   const Prefix* find(const Prefix& prefix) const {
     for (const auto& [id, other] : networks)
@@ -45,6 +62,13 @@ class NaivePlan {
     return false;
   }
 
+  bool parent_waits_for_some_of(const Prefix& prefix) const {
+    const auto parent = most_specific(prefix.base, prefix.length - 1);
+    return parent && std::ranges::any_of(waiting, [&](const auto& entry) {
+             return entry.second.network == *parent && prefix.contains(entry.first);
+           });
+  }
+
   std::set<U128> held_in(NetworkId id) const {
     std::set<U128> held;
     for (const auto& [other, allocation] : allocations)
@@ -66,7 +90,7 @@ class NaivePlan {
       const bool is_delegated = std::any_of(within.begin(), within.end(), [&](const Prefix& child) {
         return child.contains(address);
       });
-      if (!is_delegated && held.count(v) == 0) free.insert(v);
+      if (!is_delegated && held.count(v) == 0 && !waiting.contains(address)) free.insert(v);
     }
     return free;
   }
@@ -86,6 +110,7 @@ class NaivePlan {
 struct Stored {
   std::map<NetworkId, Network> networks;
   std::map<AllocationId, Allocation> active;
+  std::map<std::pair<NetworkId, Address>, Quarantine> quarantines;
   std::uint64_t audits = 0;
 
   void follow(const std::vector<Change>& changes) {
@@ -94,6 +119,13 @@ struct Stored {
         networks[put->network.id] = put->network;
       } else if (const auto* deleted = std::get_if<NetworkDeleted>(&change)) {
         REQUIRE(networks.erase(deleted->id) == 1);
+        std::erase_if(quarantines,
+                      [&](const auto& entry) { return entry.first.first == deleted->id; });
+      } else if (const auto* waits = std::get_if<QuarantinePut>(&change)) {
+        const Quarantine& quarantine = waits->quarantine;
+        quarantines[{quarantine.network_id, quarantine.first}] = quarantine;
+      } else if (const auto* ended = std::get_if<QuarantineEnded>(&change)) {
+        REQUIRE(quarantines.erase({ended->network_id, ended->first}) == 1);
       } else if (const auto* allocation = std::get_if<AllocationPut>(&change)) {
         active.erase(allocation->allocation.id);
         if (allocation->allocation.status == AllocationStatus::allocated)
@@ -121,12 +153,14 @@ StateMachine loaded_from(const Stored& stored, const Counters& counters, base::R
   shuffle(allocations, random);
   for (auto& network : networks) machine.load_network(std::move(network));
   for (auto& allocation : allocations) machine.load_allocation(std::move(allocation));
+  for (const auto& [key, quarantine] : stored.quarantines) machine.load_quarantine(quarantine);
   return machine;
 }
 
 bool equal(const NetworkStats& a, const NetworkStats& b) {
   return a.total == b.total && a.allocated == b.allocated && a.available == b.available &&
-         a.reserved == b.reserved && a.first_available == b.first_available &&
+         a.reserved == b.reserved && a.quarantined == b.quarantined &&
+         a.first_available == b.first_available &&
          a.last_allocated == b.last_allocated;
 }
 
@@ -152,8 +186,10 @@ class Comparison {
       create();
     else if (choice < 20)
       delete_network();
-    else if (choice < 65)
+    else if (choice < 60)
       allocate();
+    else if (choice < 65)
+      allocate_given();
     else if (choice < 82)
       release();
     else if (choice < 90)
@@ -174,6 +210,8 @@ class Comparison {
     for (const auto& [id, allocation] : naive_.allocations)
       if (allocation.expires_at && (!next || *allocation.expires_at < *next))
         next = allocation.expires_at;
+    for (const auto& [address, waiting] : naive_.waiting)
+      if (!next || waiting.until < *next) next = waiting.until;
     REQUIRE(machine_.next_expiry() == next);
     for (int i = 0; i < 20; ++i) check_address(random_prefix(random_).base);
   }
@@ -224,14 +262,19 @@ class Comparison {
     CAPTURE(to_string(prefix));
     const bool exists = naive_.find(prefix) != nullptr;
     const bool is_held = naive_.parent_holds_some_of(prefix);
-    const Outcome outcome = apply(CreateNetwork{prefix, "", {}});
+    const bool waits = naive_.parent_waits_for_some_of(prefix);
+    const auto seconds = static_cast<std::uint32_t>(random_.chance(50) ? random_.below(20) : 0);
+    const Outcome outcome = apply(CreateNetwork{prefix, "", {}, seconds});
     if (exists) {
       REQUIRE(error_of(outcome) == ErrorCode::network_exists);
     } else if (is_held) {
       REQUIRE(error_of(outcome) == ErrorCode::child_holds_allocations);
+    } else if (waits) {
+      REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
     } else {
       REQUIRE(std::holds_alternative<Network>(outcome));
       naive_.networks[std::get<Network>(outcome).id] = prefix;
+      naive_.wait_ms[std::get<Network>(outcome).id] = TimeMs{1000} * seconds;
     }
   }
 
@@ -245,6 +288,7 @@ class Comparison {
     } else {
       REQUIRE_FALSE(error_of(outcome));
       naive_.networks.erase(id);
+      std::erase_if(naive_.waiting, [&](const auto& entry) { return entry.second.network == id; });
     }
   }
 
@@ -276,6 +320,45 @@ class Comparison {
     REQUIRE(naive_.allocations.emplace(allocation.id, allocation).second);
   }
 
+  // By address, also where it waits.
+  void allocate_given() {
+    const NetworkId id = some_network();
+    if (!naive_.networks.contains(id)) return;
+    const Prefix& prefix = naive_.networks.at(id);
+    Address first = prefix.base;
+    first.value += random_.below(static_cast<std::uint64_t>(prefix.last().value -
+                                                            prefix.base.value) + 1);
+    Allocate command;
+    command.network = id;
+    command.count = random_.between(1, 4);
+    AllocateOptions options;
+    options.ip = first;
+    options.force = random_.chance(50);
+    command.options = options;
+    const std::set<U128> free = naive_.free_in(id);
+    bool is_free = true, is_possible = true;
+    for (std::uint64_t i = 0; i < command.count; ++i) {
+      const Address one{first.family, first.value + i};
+      const auto waits = naive_.waiting.find(one);
+      is_free = is_free && free.contains(one.value);
+      is_possible = is_possible && (free.contains(one.value) ||
+                                    (waits != naive_.waiting.end() && waits->second.network == id));
+    }
+    CAPTURE(to_string(first));
+    const Outcome outcome = apply(command);
+    if (is_free || (is_possible && options.force)) {
+      const Allocation& allocation = std::get<Allocation>(outcome);
+      REQUIRE(allocation.first == first);
+      naive_.allocations.emplace(allocation.id, allocation);
+      for (Address a = first; a <= allocation.last; ++a.value) naive_.waiting.erase(a);
+    } else if (is_possible) {
+      REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
+    } else {
+      const auto error = error_of(outcome);
+      REQUIRE((error == ErrorCode::address_in_use || error == ErrorCode::address_not_usable));
+    }
+  }
+
   void release() {
     const std::uint64_t next = machine_.counters().next_allocation;
     AllocationId id(random_.below(next + 3));
@@ -283,6 +366,8 @@ class Comparison {
       id = std::next(naive_.allocations.begin(),
                      static_cast<long>(random_.below(naive_.allocations.size())))->first;
     const Outcome outcome = apply(Release{id});
+    const TimeMs now = machine_.counters().now;
+    if (naive_.allocations.contains(id)) naive_.end(naive_.allocations.at(id), now);
     if (naive_.allocations.erase(id) == 1)
       REQUIRE_FALSE(error_of(outcome));
     else if (id.value() == 0 || id.value() >= next)
@@ -324,8 +409,11 @@ class Comparison {
   void expire() {
     REQUIRE_FALSE(error_of(apply(ExpireLeases{})));
     std::erase_if(naive_.allocations, [&](const auto& entry) {
-      return entry.second.expires_at && *entry.second.expires_at <= now_;
+      const bool is_due = entry.second.expires_at && *entry.second.expires_at <= now_;
+      if (is_due) naive_.end(entry.second, now_);
+      return is_due;
     });
+    std::erase_if(naive_.waiting, [&](const auto& entry) { return entry.second.until <= now_; });
   }
 
   void check_stats(NetworkId id, const Prefix& prefix) {
@@ -336,6 +424,7 @@ class Comparison {
     REQUIRE((stats.total == usable_range(prefix).count));
     REQUIRE((stats.allocated == held.size()));
     REQUIRE((stats.available == free.size()));
+    REQUIRE((stats.quarantined == naive_.waiting_in(id)));
     REQUIRE((stats.total == stats.allocated + stats.available + stats.reserved));
     REQUIRE(stats.first_available.has_value() == !free.empty());
     if (!free.empty()) REQUIRE((stats.first_available->value == *free.begin()));
@@ -428,6 +517,7 @@ TEST_CASE("the digest sees every field of an allocation and of a network") {
   add([](Network& n, Allocation&) { n.updated_at = 1; });
   add([](Network& n, Allocation&) { n.revision = Revision(1); });
   add([](Network& n, Allocation&) { n.prefix.length = 25; });
+  add([](Network& n, Allocation&) { n.quarantine_seconds = 1; });
   add([](Network&, Allocation& a) { a.id = AllocationId(2); });
   add([](Network&, Allocation& a) { a.last.value += 1; });
   add([](Network&, Allocation& a) { a.hostname = "h"; });

@@ -35,6 +35,10 @@ std::string dump(const AddressPlan& plan) {
   }
   for (const auto& [id, allocation] : plan.allocations())
     text += to_string(id) + " " + to_string(allocation.first) + " " + allocation.hostname + "\n";
+  for (const auto& [key, quarantine] : plan.quarantines())
+    text += "quarantine " + to_string(quarantine.first) + " " + to_string(quarantine.last) + "\n";
+  for (const QuarantineEnd& end : plan.quarantine_ends())
+    text += "ends " + to_string(end.first) + " " + std::to_string(end.ends_at) + "\n";
   for (const Lease& lease : plan.leases())
     text += "lease " + to_string(lease.id) + " " + std::to_string(lease.expires_at) + "\n";
   return text;
@@ -47,7 +51,7 @@ class RandomPlan {
   AddressPlan plan;
 
   void change() {
-    const std::uint64_t choice = random_.below(12);
+    const std::uint64_t choice = random_.below(14);
     if (choice < 3)
       add_network();
     else if (choice < 4)
@@ -56,6 +60,8 @@ class RandomPlan {
       add_allocation();
     else if (choice < 10)
       replace_allocation();
+    else if (choice < 12)
+      change_quarantine();
     else
       remove_allocation();
   }
@@ -90,13 +96,16 @@ class RandomPlan {
     const Prefix& prefix = network.prefix;
     if (plan.network(prefix) != nullptr) return;
     const NetworkState* parent = plan.parent_of(prefix);
-    if (parent && parent->first_allocation_in(prefix.base.value, prefix.last().value)) return;
+    const U128 last = prefix.last().value;
+    if (parent && parent->first_allocation_in(prefix.base.value, last)) return;
+    if (parent && plan.quarantined_in(parent->network.id, prefix.base.value, last) > 0) return;
     plan.add_network(std::move(network));
   }
 
   void remove_network() {
     const NetworkState* state = some_network();
-    if (state && state->allocations.empty()) plan.remove_network(state->network.id);
+    if (state && state->allocations.empty() && state->quarantined == 0)
+      plan.remove_network(state->network.id);
   }
 
   void add_allocation() {
@@ -113,6 +122,23 @@ class RandomPlan {
     allocation.hostname = "host-" + std::to_string(next_id_);
     if (random_.chance(40)) allocation.expires_at = static_cast<TimeMs>(random_.below(100));
     plan.add_allocation(std::move(allocation));
+  }
+
+  void change_quarantine() {
+    if (!plan.quarantines().empty() && random_.chance(50)) {
+      const auto at = static_cast<long>(random_.below(plan.quarantines().size()));
+      const auto [id, first] = std::next(plan.quarantines().begin(), at)->first;
+      plan.remove_quarantine(id, first);
+      return;
+    }
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    const std::uint64_t count = random_.between(1, 5);
+    const auto first = state->free.first_fit(count);
+    if (!first) return;
+    plan.add_quarantine({state->network.id, {Family::ipv4, *first},
+                         {Family::ipv4, *first + (count - 1)},
+                         static_cast<TimeMs>(random_.below(100)), AllocationId(1)});
   }
 
   void replace_allocation() {

@@ -174,7 +174,8 @@ class Node {
     const std::uint64_t kind = random_.below(20);
     if (kind < 3)
       return ipam::CreateNetwork{*ipam::parse_prefix(random_prefix()), "a \"net\"\\work",
-                                 {"tag \"one\"", "two\\\n", "drei\xc3\xa4"}};
+                                 {"tag \"one\"", "two\\\n", "drei\xc3\xa4"},
+                                 random_.chance(50) ? 20u : 0u};
     if (kind == 3) return ipam::DeleteNetwork{network};
     if (kind < 8) return ipam::Release{allocation};
     if (kind == 8) return ipam::ExpireLeases{};
