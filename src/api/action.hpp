@@ -69,6 +69,11 @@ struct Write {
   ipam::Command command;
   std::function<http::Response(const ipam::Outcome&)> render;
 };
+// What the write would give, of a state that is up to date; nothing is changed.
+struct DryRun {
+  ipam::Command command;
+  std::function<http::Response(const ipam::Outcome&)> render;
+};
 struct Read {
   Consistency consistency = Consistency::linearizable;
   std::function<http::Response(const ipam::StateMachine&)> render;
@@ -89,7 +94,7 @@ struct ChangeMembers {
   std::function<http::Response(MemberChangeResult)> render;
 };
 
-using Body = std::variant<Answer, Write, Read, ReadHistory, ReadStatus, ChangeMembers>;
+using Body = std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadStatus, ChangeMembers>;
 
 struct Action {
   // X-Ipam-Min-Revision: serve only once this revision is applied. 0: no such wish.

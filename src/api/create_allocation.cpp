@@ -143,7 +143,8 @@ Body create_allocation(const Call& call) {
   auto fields = Fields::read(
       call.request, {"network_id", "cidr", "count", "hostname", "description", "tags", "ttl",
                      "ttl_hours", "ip", "force", "range_start", "range_end", "exclude", "align",
-                     "contiguous", "strategy", "unique_hostname", "owner", "metadata"});
+                     "contiguous", "strategy", "unique_hostname", "owner", "metadata",
+                     "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::Allocate command;
   command.count = fields->whole_number("count", count_max).value_or(1);
@@ -152,9 +153,10 @@ Body create_allocation(const Call& call) {
   command.tags = fields->tags("tags");
   command.ttl_seconds = read_ttl(*fields);
   command.options = read_options(*fields);
+  const bool dry_run = fields->boolean("dry_run").value_or(false);
   read_network(*fields, command);
   if (fields->problem()) return Answer{*fields->problem()};
-  return Write{{.body = std::move(command)}, render_created_allocation};
+  return write_or_dry_run(dry_run, {{.body = std::move(command)}, render_created_allocation});
 }
 
 }  // namespace api

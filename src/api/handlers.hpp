@@ -39,6 +39,9 @@ Body update_allocation(const Call& call);
 Body renew_allocation(const Call& call);
 Body release_allocation(const Call& call);
 
+// transactions.cpp
+Body create_transaction(const Call& call);
+
 // system.cpp
 Body list_audit(const Call& call);
 Body get_health(const Call& call);
@@ -48,6 +51,9 @@ Body remove_node(const Call& call);
 
 // openapi.cpp
 Body get_openapi(const Call& call);
+
+// The write, or with dry_run what it would give: 200 in place of 201, and no Location.
+Body write_or_dry_run(bool dry_run, Write write);
 
 // What several handlers say.
 http::Response network_not_found(std::string_view id);     // 404 "network not found: …"

@@ -196,11 +196,12 @@ base::Result<json::value, std::string> parse_json(std::string_view text) {
 }
 
 base::Result<Fields, http::Response> Fields::read(const http::Request& request,
-                                                  std::initializer_list<std::string_view> known) {
-  if (request.body.size() > json_body_bytes_max)
+                                                  std::initializer_list<std::string_view> known,
+                                                  std::size_t bytes_max) {
+  if (request.body.size() > bytes_max)
     return base::fail(api::problem(
         Problem::body_too_large, fmt::format("the body must be at most {} bytes long, not {}",
-                                             json_body_bytes_max, request.body.size())));
+                                             bytes_max, request.body.size())));
   const bool blank = request.body.find_first_not_of(" \t\r\n") == std::string::npos;
   if (blank && known.size() == 0) return Fields({});
   if (blank)
@@ -352,6 +353,15 @@ ipam::Metadata Fields::metadata(std::string_view name) {
       complain(Problem::invalid_field,
                fmt::format("a value of \"{}\" must be a string, not null", name));
   return ipam::patched({}, patch);
+}
+
+const json::array* Fields::array(std::string_view name) {
+  const json::value* value = find(name);
+  if (!value) return nullptr;
+  if (const json::array* array = value->if_array()) return array;
+  complain(Problem::invalid_field,
+           fmt::format("\"{}\" must be an array, not {}", name, kind_name(*value)));
+  return nullptr;
 }
 
 std::optional<bool> Fields::boolean(std::string_view name) {

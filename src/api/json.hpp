@@ -34,7 +34,8 @@ class Fields {
   // The body as a JSON object that has no field but the known ones. The error is the answer:
   // 400, 413 or 415.
   static base::Result<Fields, http::Response> read(const http::Request& request,
-                                                   std::initializer_list<std::string_view> known);
+                                                   std::initializer_list<std::string_view> known,
+                                                   std::size_t bytes_max = json_body_bytes_max);
 
   // The same for a route whose fields are all optional: no body at all is an empty object.
   static base::Result<Fields, http::Response> read_or_empty(
@@ -54,6 +55,8 @@ class Fields {
   ipam::MetadataPatch metadata_patch(std::string_view name);
   std::vector<std::string> texts(std::string_view name, std::size_t elements_max);
   std::optional<bool> boolean(std::string_view name);
+  // nullptr where it is left out. Valid as long as these fields are.
+  const boost::json::array* array(std::string_view name);
   // Of any content: for values that have a parser of their own.
   std::optional<std::string> unchecked_text(std::string_view name);
   // From 1 to `max`, as a JSON number or as a decimal string (for those beyond 2^53).

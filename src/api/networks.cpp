@@ -87,7 +87,7 @@ Body list_networks(const Call& call) {
 
 Body create_network(const Call& call) {
   auto fields = Fields::read(call.request, {"cidr", "description", "tags",
-                                            "quarantine_seconds"});
+                                            "quarantine_seconds", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
   const std::string cidr = fields->unchecked_text("cidr").value_or("");
@@ -95,12 +95,13 @@ Body create_network(const Call& call) {
   command.tags = fields->tags("tags");
   command.quarantine_seconds = static_cast<std::uint32_t>(
       fields->whole_number("quarantine_seconds", ipam::quarantine_seconds_max).value_or(0));
+  const bool dry_run = fields->boolean("dry_run").value_or(false);
   if (cidr.empty()) fields->complain(Problem::invalid_field, "cidr is required");
   const auto prefix = parse_cidr(cidr);
   if (!prefix) fields->complain(Problem::invalid_cidr, prefix.error());
   if (fields->problem()) return Answer{*fields->problem()};
   command.prefix = *prefix;
-  return Write{{.body = std::move(command)}, render_created_network};
+  return write_or_dry_run(dry_run, {{.body = std::move(command)}, render_created_network});
 }
 
 Body get_network(const Call& call) {

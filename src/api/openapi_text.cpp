@@ -10,8 +10,8 @@ constexpr OperationText operations[] = {
     {Method::get, "", "The routes of this server", "", 200, "Index", ""},
     {Method::get, "/openapi.json", "This document", "", 200, "OpenApi", ""},
     {Method::get, "/networks", "Networks, by id", "", 200, "[]Network", "INVALID_CIDR"},
-    {Method::post, "/networks", "Create a network", "cidr! description tags quarantine_seconds",
-     201, "Network",
+    {Method::post, "/networks", "Create a network",
+     "cidr! description tags quarantine_seconds dry_run", 201, "Network",
      "INVALID_CIDR INVALID_FIELD NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS ADDRESS_IN_QUARANTINE "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}", "One network", "", 200, "Network", "NETWORK_NOT_FOUND"},
@@ -24,7 +24,7 @@ constexpr OperationText operations[] = {
      "[]Allocation", "NETWORK_NOT_FOUND"},
     {Method::post, "/allocations", "Allocate an address, or a block as one record",
      "network_id+ cidr count hostname description tags ttl ttl_hours ip force range_start "
-     "range_end exclude align contiguous strategy unique_hostname owner metadata",
+     "range_end exclude align contiguous strategy unique_hostname owner metadata dry_run",
      201, "Allocations",
      "INVALID_FIELD NETWORK_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE ADDRESS_NOT_USABLE "
      "ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
@@ -39,6 +39,10 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
     {Method::post, "/allocations/{id}/release", "Release an allocation", "fence", 204, "",
      "ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
+    {Method::post, "/transactions", "Several writes, all of them or none", "operations! dry_run",
+     200, "[]TransactionResult",
+     "INVALID_FIELD UNKNOWN_FIELD INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_NOT_FOUND "
+     "ALLOCATION_NOT_FOUND NETWORK_EXISTS NETWORK_FULL IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry", ""},
     {Method::get, "/health", "Ready to serve or not", "", 200, "Health", "NOT_READY"},
     {Method::get, "/cluster/status", "What this node knows of its cluster", "", 200,
@@ -81,6 +85,14 @@ constexpr FieldText fields[] = {
      R"({"type":["string","null"],"enum":["first","last","random","sparse",null]})",
      "Which of the free addresses", R"("first")"},
     {"unique_hostname", flag_schema, "Refuse a hostname that the network has already", "false"},
+    {"dry_run", flag_schema, "true: answer with 200 what it would give, and change nothing",
+     "true"},
+    {"operations",
+     R"({"type":"array","minItems":1,"maxItems":10000,"items":{"type":"object","required":["op"],)"
+     R"("properties":{"op":{"type":"string"}}}})",
+     "Each has op and the fields of that write; $N.id, $N.cidr, $N.ip are of earlier results",
+     R"([{"op":"network.create","cidr":"10.7.0.0/24"},)"
+     R"({"op":"allocation.create","network_id":"$0.id"}])"},
     {"addr", R"({"type":"string"})", "host:port, or [IPv6]:port, of the node's Raft port",
      R"("node4.example.com:5004")"},
     {"cidr", R"({"type":"string","examples":["192.168.1.0/24","2001:db8::/64"]})",
@@ -160,6 +172,8 @@ constexpr SchemaText schemas[] = {
     {"Allocations", R"({"description":"An array where contiguous is false","oneOf":[
 {"$ref":"#/components/schemas/Allocation"},
 {"type":"array","items":{"$ref":"#/components/schemas/Allocation"}}]})"},
+    {"TransactionResult", R"({"description":"What the write alone would be answered with",
+"type":["object","array","null"],"required":["id"]})"},
     {"AuditEntry", R"({"type":"object",
 "required":["id","timestamp","action","resource","details","user"],"properties":{
 "id":{"type":"string","pattern":"^audit-[1-9][0-9]*$"},
@@ -186,7 +200,7 @@ constexpr SchemaText schemas[] = {
 "required":["type","title","status","detail","error","code","reason"],"properties":{
 "type":{"type":"string"},"title":{"type":"string"},"status":{"type":["integer","string"]},
 "detail":{"type":"string"},"error":{"type":"string"},"code":{"type":"integer"},
-"reason":{"type":"string"}}})"},
+"reason":{"type":"string"},"operation":{"type":"integer","minimum":0}}})"},
 };
 
 }  // namespace

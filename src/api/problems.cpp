@@ -102,8 +102,11 @@ std::string type_of(const ProblemRow& row) {
   return type;
 }
 
-http::Response problem(Problem problem, std::string_view detail) {
+http::Response problem(Problem problem, std::string_view sentence,
+                       std::optional<std::uint32_t> operation) {
   const ProblemRow& row = row_of(problem);
+  const std::string detail =
+      operation ? fmt::format("operations[{}]: {}", *operation, sentence) : std::string(sentence);
   http::Response response;
   response.status = row.status;
   response.content_type = "application/problem+json";
@@ -117,6 +120,7 @@ http::Response problem(Problem problem, std::string_view detail) {
   json.text("error", detail);
   json.count("code", static_cast<unsigned>(row.status));
   json.text("reason", row.reason);
+  if (operation) json.count("operation", *operation);
   json.end_object();
   return response;
 }
@@ -142,7 +146,7 @@ Problem problem_of(ipam::ErrorCode code) {
 }
 
 http::Response problem(const ipam::Error& error) {
-  return problem(problem_of(error.code), error.detail);
+  return problem(problem_of(error.code), error.detail, error.operation);
 }
 
 http::Response member_change_response(MemberChangeResult result, std::uint64_t node_id) {

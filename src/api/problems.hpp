@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,7 +81,9 @@ const ProblemRow& row_of(Problem problem);
 std::string type_of(const ProblemRow& row);  // "/problems/network-full"
 
 // `detail` is a sentence for the user, without capital and full stop. A 503 gets Retry-After.
-http::Response problem(Problem problem, std::string_view detail);
+// `operation` is the one of a transaction that failed, counted from 0.
+http::Response problem(Problem problem, std::string_view detail,
+                       std::optional<std::uint32_t> operation = std::nullopt);
 
 Problem problem_of(ipam::ErrorCode code);
 http::Response problem(const ipam::Error& error);

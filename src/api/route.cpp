@@ -36,6 +36,7 @@ constexpr Route routes[] = {
     {Method::patch, "/allocations/{id}", update_allocation},
     {Method::post, "/allocations/{id}/renew", renew_allocation},
     {Method::post, "/allocations/{id}/release", release_allocation},
+    {Method::post, "/transactions", create_transaction},
     {Method::get, "/audit", list_audit, true, {"limit"}},
     {Method::get, "/health", get_health},
     {Method::get, "/cluster/status", get_cluster_status},

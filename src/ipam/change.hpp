@@ -53,7 +53,18 @@ using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppe
 // What the client is told: CreateNetwork gives the Network, Allocate the Allocation (or a list of
 // them, where scattered ones were wanted), every other command nothing (std::monostate) where it
 // succeeds.
-using Outcome = std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>>;
+// A transaction gives the outcomes of its operations.
+struct Outcomes;
+using Outcome =
+    std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>, Outcomes>;
+struct Outcomes {
+  std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
+
+  friend bool operator==(const Outcomes& a, const Outcomes& b);
+};
+inline bool operator==(const Outcomes& a, const Outcomes& b) {
+  return a.of_operations == b.of_operations;
+}
 
 struct Applied {
   Outcome outcome;

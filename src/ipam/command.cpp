@@ -16,6 +16,7 @@ enum class Kind : std::uint8_t {
   record_event = 6,
   update_allocation = 7,
   renew_lease = 8,
+  transaction = 9,
 };
 enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
 
@@ -110,6 +111,21 @@ AllocateOptions read_options(base::ByteReader& reader) {
 
 struct BodyWriter {
   base::ByteWriter& writer;
+
+  // Operations one by one: u8 kind and the fields of the body, then the references.
+  void operator()(const Transaction& command) {
+    writer.varint(command.operations.size());
+    for (const Operation& operation : command.operations) {
+      writer.u8(static_cast<std::uint8_t>(1 + operation.body.index()));
+      std::visit(*this, operation.body);
+      writer.varint(operation.references.size());
+      for (const Reference& reference : operation.references) {
+        writer.u8(static_cast<std::uint8_t>(reference.into));
+        writer.varint(reference.operation);
+        writer.u8(static_cast<std::uint8_t>(reference.field));
+      }
+    }
+  }
 
   void operator()(const CreateNetwork& command) {
     write_prefix(writer, command.prefix);
@@ -222,6 +238,41 @@ RenewLease read_renew_lease(base::ByteReader& reader) {
   return command;
 }
 
+Reference read_reference(base::ByteReader& reader) {
+  Reference reference;
+  const std::uint8_t into = reader.u8();
+  const std::uint64_t operation = reader.varint();
+  const std::uint8_t field = reader.u8();
+  const bool is_known = into >= 1 && into <= static_cast<std::uint8_t>(OperationField::ip) &&
+                        field >= 1 && field <= static_cast<std::uint8_t>(ResultField::end_ip) &&
+                        operation < operations_max;
+  if (!is_known) reader.fail();
+  reference.into = static_cast<OperationField>(into);
+  reference.operation = static_cast<std::uint32_t>(operation);
+  reference.field = static_cast<ResultField>(field);
+  return reference;
+}
+
+CommandBody read_body(Kind kind, base::ByteReader& reader);
+
+Transaction read_transaction(base::ByteReader& reader) {
+  Transaction command;
+  const std::size_t count = reader.count(3);
+  if (count > operations_max) reader.fail();
+  for (std::size_t left = count; left > 0 && reader.ok(); --left) {
+    const auto kind = static_cast<Kind>(reader.u8());
+    Operation operation;
+    // Before it is read: transactions in transactions would nest as deep as the bytes go.
+    if (kind == Kind::transaction) reader.fail();
+    if (reader.ok()) operation.body = read_body(kind, reader);
+    if (!may_be_operation(operation.body)) reader.fail();
+    for (std::size_t more = reader.count(3); more > 0 && reader.ok(); --more)
+      operation.references.push_back(read_reference(reader));
+    command.operations.push_back(std::move(operation));
+  }
+  return command;
+}
+
 CommandBody read_body(Kind kind, base::ByteReader& reader) {
   switch (kind) {
     case Kind::create_network: return read_create_network(reader);
@@ -231,6 +282,7 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::expire_leases: return ExpireLeases{};
     case Kind::record_event: return read_record_event(reader);
     case Kind::update_allocation: return read_update_allocation(reader);
+    case Kind::transaction: return read_transaction(reader);
     case Kind::renew_lease: return read_renew_lease(reader);
   }
   reader.fail();
@@ -248,6 +300,11 @@ Metadata patched(Metadata metadata, const MetadataPatch& patch) {
       metadata.erase(key);
   }
   return metadata;
+}
+
+bool may_be_operation(const CommandBody& body) {
+  return !std::holds_alternative<ExpireLeases>(body) &&
+         !std::holds_alternative<RecordEvent>(body) && !std::holds_alternative<Transaction>(body);
 }
 
 base::Bytes encode(const Command& command) {

@@ -120,8 +120,42 @@ struct RecordEvent {
   friend bool operator==(const RecordEvent&, const RecordEvent&) = default;
 };
 
+// All of its operations or none of them, as one command. Only what a client may ask for alone may
+// be an operation, and no transaction.
+struct Operation;
+struct Transaction {
+  std::vector<Operation> operations;  // 1 to operations_max
+
+  friend bool operator==(const Transaction& a, const Transaction& b);
+};
+
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
-                                 RecordEvent, UpdateAllocation, RenewLease>;
+                                 RecordEvent, UpdateAllocation, RenewLease, Transaction>;
+
+// Values are written to the log: never reuse one.
+enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4 };
+enum class ResultField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, end_ip = 5 };
+
+// "$0.id": what is known only once an earlier operation was decided. Until then `into` holds any
+// valid value.
+struct Reference {
+  OperationField into = OperationField::id;
+  std::uint32_t operation = 0;  // counted from 0; before the one that refers to it
+  ResultField field = ResultField::id;
+
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
+struct Operation {
+  CommandBody body;
+  std::vector<Reference> references;
+
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+inline bool operator==(const Transaction& a, const Transaction& b) {
+  return a.operations == b.operations;
+}
+bool may_be_operation(const CommandBody& body);
 
 // Exactly once: a command whose key the state already knows gives the stored outcome again. Without
 // one (an empty key) a command that is sent twice is decided twice.

@@ -37,6 +37,7 @@ struct Decision {
   Outcome decide(const RecordEvent& command);
   Outcome decide(const UpdateAllocation& command);
   Outcome decide(const RenewLease& command);
+  Outcome decide(const Transaction& command);
 };
 
 Error network_not_found(NetworkId id);

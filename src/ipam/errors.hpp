@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace ipam {
@@ -29,6 +30,7 @@ inline constexpr ErrorCode error_code_last = ErrorCode::address_in_quarantine;
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;
   std::string detail;  // a sentence for the user, without capital and full stop
+  std::optional<std::uint32_t> operation = {};  // of the transaction, counted from 0, that failed
 
   friend bool operator==(const Error&, const Error&) = default;
 };

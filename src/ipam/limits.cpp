@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace ipam {
@@ -137,6 +138,28 @@ struct BodyCheck {
   std::optional<Error> operator()(const RenewLease& command) {
     return check_ttl(command.ttl_seconds);
   }
+
+  std::optional<Error> operator()(const Transaction& command) {
+    if (command.operations.empty()) return invalid("a transaction needs at least one operation");
+    if (command.operations.size() > operations_max)
+      return invalid(fmt::format("a transaction has at most {} operations", operations_max));
+    std::uint64_t records = 0;
+    for (std::size_t i = 0; i < command.operations.size(); ++i) {
+      const Operation& operation = command.operations[i];
+      const auto* allocate = std::get_if<Allocate>(&operation.body);
+      const bool scatters = allocate && allocate->options && allocate->options->scattered;
+      records += scatters ? std::min(allocate->count, scattered_max) : 1;
+      if (!may_be_operation(operation.body)) return invalid("no such operation");
+      if (operation.references.size() > references_max)
+        return invalid(fmt::format("an operation has at most {} references", references_max));
+      for (const Reference& reference : operation.references)
+        if (reference.operation >= i)
+          return invalid("an operation can refer to earlier ones alone");
+    }
+    if (records <= transaction_records_max) return std::nullopt;
+    return invalid(fmt::format("a transaction makes at most {} records, not {}",
+                               transaction_records_max, records));
+  }
 };
 
 }  // namespace
@@ -149,7 +172,11 @@ std::optional<Error> check_limits(const Command& command) {
   if (idempotency.retention_seconds > idempotency_seconds_max)
     return invalid(
         fmt::format("an idempotency key is kept for {} seconds at most", idempotency_seconds_max));
-  return std::visit(BodyCheck(), command.body);
+  return check_limits(command.body);
+}
+
+std::optional<Error> check_limits(const CommandBody& body) {
+  return std::visit(BodyCheck(), body);
 }
 
 }  // namespace ipam

@@ -11,5 +11,8 @@ namespace ipam {
 
 // The reason to refuse the command whatever the state is; always ErrorCode::invalid_argument.
 std::optional<Error> check_limits(const Command& command);
+// Of an operation, once its references have their values: those of a transaction are not checked
+// with it, so that the error can say which one it is.
+std::optional<Error> check_limits(const CommandBody& body);
 
 }  // namespace ipam

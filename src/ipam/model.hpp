@@ -165,6 +165,10 @@ inline constexpr std::size_t metadata_key_bytes_max = 64;
 inline constexpr std::size_t metadata_value_bytes_max = 256;
 inline constexpr std::size_t exclude_max = 256;      // addresses or ranges
 inline constexpr std::uint64_t scattered_max = 1000;  // records that one command makes
+inline constexpr std::size_t operations_max = 10'000;   // of a transaction
+inline constexpr std::size_t references_max = 8;        // of one operation
+// Records that one transaction makes: scattered allocations make many each.
+inline constexpr std::uint64_t transaction_records_max = 20'000;
 inline constexpr std::size_t actor_bytes_max = 253;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 inline constexpr std::uint32_t idempotency_seconds_max = 30 * 86400;

@@ -7,7 +7,8 @@ namespace ipam {
 namespace {
 
 // Values are written to disk: never reuse one.
-enum class Kind : std::uint8_t { error = 1, network = 2, allocation = 3, nothing = 4, list = 5 };
+enum class Kind : std::uint8_t { error = 1, network = 2, allocation = 3, nothing = 4, list = 5,
+                                  outcomes = 6, operation_error = 7 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
   writer.boolean(time.has_value());
@@ -25,7 +26,8 @@ struct Writer {
   void kind(Kind kind) { writer.u8(static_cast<std::uint8_t>(kind)); }
 
   void operator()(const Error& error) {
-    kind(Kind::error);
+    kind(error.operation ? Kind::operation_error : Kind::error);
+    if (error.operation) writer.varint(*error.operation);
     writer.u8(static_cast<std::uint8_t>(error.code));
     writer.string(error.detail);
   }
@@ -68,6 +70,11 @@ struct Writer {
     write_metadata(writer, allocation.extras->metadata);
   }
   void operator()(std::monostate) { kind(Kind::nothing); }
+  void operator()(const Outcomes& outcomes) {
+    kind(Kind::outcomes);
+    writer.varint(outcomes.of_operations.size());
+    for (const Outcome& outcome : outcomes.of_operations) std::visit(*this, outcome);
+  }
 };
 
 Error read_error(base::ByteReader& reader) {
@@ -123,8 +130,32 @@ std::vector<Allocation> read_list(base::ByteReader& reader) {
   return allocations;
 }
 
-Outcome read_outcome(base::ByteReader& reader) {
-  switch (static_cast<Kind>(reader.u8())) {
+Error read_operation_error(base::ByteReader& reader) {
+  const std::uint64_t operation = reader.varint();
+  if (operation >= operations_max) reader.fail();
+  Error error = read_error(reader);
+  error.operation = static_cast<std::uint32_t>(operation);
+  return error;
+}
+
+Outcome read_outcome(base::ByteReader& reader, bool in_transaction);
+
+Outcomes read_outcomes(base::ByteReader& reader) {
+  Outcomes outcomes;
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
+    outcomes.of_operations.push_back(read_outcome(reader, true));
+  return outcomes;
+}
+
+Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
+  const auto kind = static_cast<Kind>(reader.u8());
+  const bool is_whole =
+      kind == Kind::outcomes || kind == Kind::error || kind == Kind::operation_error;
+  if (in_transaction && is_whole) reader.fail();
+  if (!reader.ok()) return std::monostate();
+  switch (kind) {
+    case Kind::outcomes: return read_outcomes(reader);
+    case Kind::operation_error: return read_operation_error(reader);
     case Kind::error: return read_error(reader);
     case Kind::network: return read_network(reader);
     case Kind::allocation: return read_allocation(reader);
@@ -146,7 +177,7 @@ base::Bytes encode_outcome(const Outcome& outcome) {
 
 std::optional<Outcome> decode_outcome(base::BytesView bytes) {
   base::ByteReader reader(bytes);
-  Outcome outcome = read_outcome(reader);
+  Outcome outcome = read_outcome(reader, false);
   if (!reader.at_end()) return std::nullopt;
   return outcome;
 }

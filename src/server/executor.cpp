@@ -12,6 +12,12 @@ namespace {
 
 constexpr auto min_revision_timeout = std::chrono::seconds(5);
 
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string_view role_name(const raft::RaftCore& core) {
   switch (core.role()) {
     case raft::Role::leader: return "leader";
@@ -101,6 +107,8 @@ void Executor::perform_now(api::Body body, Done done) {
   if (auto* answer = std::get_if<api::Answer>(&body)) return done(std::move(answer->response));
   if (auto* write = std::get_if<api::Write>(&body))
     return perform(std::move(*write), std::move(done));
+  if (auto* dry_run = std::get_if<api::DryRun>(&body))
+    return perform(std::move(*dry_run), std::move(done));
   if (auto* read = std::get_if<api::Read>(&body)) return perform(std::move(*read), std::move(done));
   if (auto* read = std::get_if<api::ReadHistory>(&body))
     return perform(std::move(*read), std::move(done));
@@ -128,6 +136,13 @@ void Executor::after_barrier(api::Consistency consistency, Done done,
     done(node_.stopping() ? api::problem_shutting_down() : api::problem_read_timeout());
   };
   node_.read(std::move(read));
+}
+
+void Executor::perform(api::DryRun dry_run, Done done) {
+  auto answer = [this, dry_run = std::move(dry_run)](Done answered) {
+    answered(dry_run.render(replica_.preview(dry_run.command, wall_ms())));
+  };
+  after_barrier(api::Consistency::linearizable, std::move(done), std::move(answer));
 }
 
 void Executor::perform(api::Read read, Done done) {

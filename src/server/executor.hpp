@@ -28,6 +28,7 @@ class Executor {
  private:
   void perform_now(api::Body body, Done done);
   void perform(api::Write write, Done done);
+  void perform(api::DryRun dry_run, Done done);
   void perform(api::Read read, Done done);
   void perform(api::ReadHistory read, Done done);
   void perform(api::ChangeMembers change, Done done);

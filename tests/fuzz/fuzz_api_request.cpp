@@ -39,6 +39,9 @@ struct Perform {
     ASSERT(decoded && *decoded == write.command);
     return write.render(state.apply(ipam::Revision(100), 2000, *decoded).outcome);
   }
+  http::Response operator()(const api::DryRun& dry_run) {
+    return dry_run.render(state.preview(ipam::Revision(100), 2000, dry_run.command));
+  }
   http::Response operator()(const api::Read& read) { return read.render(state); }
   http::Response operator()(const api::ReadHistory& read) {
     if (std::holds_alternative<ipam::AuditQuery>(read.query))

@@ -79,6 +79,10 @@ class World {
     const ipam::Applied applied = apply(*decoded);
     return api::rendered(write.render, applied.outcome, applied.replayed);
   }
+  http::Response run(const api::DryRun& dry_run) {
+    return dry_run.render(state.preview(ipam::Revision(revision_.value() + 1), now,
+                                        dry_run.command));
+  }
   http::Response run(const api::Read& read) { return read.render(state); }
   http::Response run(const api::ReadHistory& read) {
     return read.render(std::visit([this](const auto& query) { return ask(query); }, read.query));

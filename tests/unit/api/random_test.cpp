@@ -12,17 +12,21 @@ namespace {
 const char* const names[] = {"cidr", "network_id", "count", "hostname", "description", "tags",
                              "ttl", "ttl_hours", "node_id", "addr", "foo", "ip", "force",
                              "range_start", "range_end", "exclude", "align", "contiguous",
-                             "strategy", "unique_hostname", "owner", "metadata", "fence"};
+                             "strategy", "unique_hostname", "owner", "metadata", "fence", "dry_run",
+                             "operations", "op", "id"};
 const char* const values[] = {"\"10.0.0.0/24\"", "\"10.0.0.0/25\"", "\"2001:db8::/32\"",
                               "\"net-1\"", "\"net-2\"", "1", "0", "-1", "1.5", "1e30", "300",
                               "18446744073709551615", "null", "true", "[]", "[\"a\",\"b\"]",
                               "[1]", "{}", "\"web-01\"", "\"\\u0000\"", "\"node:1\"", "\"\"",
                               "\"10.0.0.7\"", "[\"10.0.0.1-10.0.0.9\"]", "false", "\"last\"",
-                              "\"random\"", "{\"a\":\"b\"}", "16"};
+                              "\"random\"", "{\"a\":\"b\"}", "16", "\"$0.id\"",
+                              "\"allocation.create\"",
+                              "[{\"op\":\"network.create\",\"cidr\":\"10.0.0.0/24\"},"
+                              "{\"op\":\"allocation.create\",\"network_id\":\"$0.id\"}]"};
 const char* const targets[] = {"networks", "networks/net-1", "networks/net-1/stats", "stats",
                                "allocations", "allocations?all=true", "allocations/alloc-1",
                                "allocations/alloc-2/release", "allocations/alloc-1/release",
-                               "audit", "health", "cluster/status", "cluster/nodes",
+                               "transactions", "audit", "health", "cluster/status", "cluster/nodes",
                                "cluster/nodes/3", "networks?cidr=10.0.0.0/24",
                                "allocations?ip=10.0.0.1", "nope", "/"};
 

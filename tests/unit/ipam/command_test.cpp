@@ -74,6 +74,22 @@ UpdateAllocation random_update(base::Random& random) {
   return update;
 }
 
+Command random_command(base::Random& random);
+
+Transaction random_transaction(base::Random& random) {
+  Transaction transaction;
+  for (std::uint64_t left = random.below(5); left > 0; --left) {
+    Operation operation{random_command(random).body, {}};
+    if (!may_be_operation(operation.body)) continue;
+    for (std::uint64_t more = random.below(3); more > 0; --more)
+      operation.references.push_back({static_cast<OperationField>(random.between(1, 4)),
+                                      static_cast<std::uint32_t>(random.below(operations_max)),
+                                      static_cast<ResultField>(random.between(1, 5))});
+    transaction.operations.push_back(std::move(operation));
+  }
+  return transaction;
+}
+
 Command random_command(base::Random& random) {
   Command command;
   command.actor = random_text(random);
@@ -82,7 +98,8 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
-  switch (random.below(8)) {
+  switch (random.below(9)) {
+    case 8: command.body = random_transaction(random); break;
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
                                    static_cast<std::uint32_t>(random_number(random))};
@@ -198,6 +215,14 @@ TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no com
   // 1 in two bytes
   CHECK_FALSE(decode_command(base::BytesView("\x01\x04\x00\x00\x81\x00\x00", 7)));
   CHECK(decode_command(base::BytesView("\x01\x04\x00\x00\x01\x00", 6)));
+  // Within a transaction: no transaction, nothing that only the cluster itself does.
+  const base::Bytes transaction("\x01\x09\x00\x00\x01\x02\x01\x00", 8);
+  CHECK(decode_command(transaction));
+  for (const char kind : {'\x09', '\x05', '\x0f'}) {
+    base::Bytes other = transaction;
+    other[5] = kind;
+    CHECK_FALSE(decode_command(other));
+  }
   // A count of tags that could not follow.
   CHECK_FALSE(decode_command(
       base::BytesView("\x01\x01\x00\x00\x04\x18\x00\x00\x00\x0a\x00\x7f", 12)));

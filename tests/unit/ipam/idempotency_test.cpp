@@ -122,7 +122,9 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   network.revision = Revision(4);
   const Outcome outcomes[] = {Error{ErrorCode::network_full, "no"}, network, allocation,
                               std::monostate(),
-                              std::vector<Allocation>{allocation, allocation}};
+                              std::vector<Allocation>{allocation, allocation},
+                              Outcomes{{network, std::monostate(), allocation}},
+                              Error{ErrorCode::network_full, "no", 9'999}};
   for (const Outcome& outcome : outcomes) {
     const base::Bytes bytes = encode_outcome(outcome);
     CHECK(decode_outcome(bytes) == outcome);

@@ -1,0 +1,125 @@
+// A transaction: its operations are decided in order, each by what its command is decided by alone.
+// Where one is refused the journal takes back what those before it did.
+#include <fmt/format.h>
+
+#include "ipam/decision.hpp"
+#include "ipam/limits.hpp"
+
+namespace ipam {
+
+namespace {
+
+using Value = std::variant<NetworkId, AllocationId, Prefix, Address>;
+
+// Of one field of an outcome; nullopt where it has no such field.
+struct ValueOf {
+  ResultField field;
+
+  std::optional<Value> operator()(const Network& network) const {
+    if (field == ResultField::id) return network.id;
+    if (field == ResultField::cidr) return network.prefix;
+    return std::nullopt;
+  }
+  std::optional<Value> operator()(const Allocation& allocation) const {
+    switch (field) {
+      case ResultField::id: return allocation.id;
+      case ResultField::network_id: return allocation.network_id;
+      case ResultField::ip: return allocation.first;
+      case ResultField::end_ip: return allocation.last;
+      case ResultField::cidr: break;
+    }
+    return std::nullopt;
+  }
+  template <class Other>
+  std::optional<Value> operator()(const Other&) const {
+    return std::nullopt;
+  }
+};
+
+// Puts the value into a field of a command. False: it has no such field, or one of another kind.
+struct Assign {
+  OperationField into;
+  const Value& value;
+
+  template <class T>
+  bool put(T& field) const {
+    const auto* fits = std::get_if<T>(&value);
+    if (fits) field = *fits;
+    return fits != nullptr;
+  }
+  bool operator()(Allocate& command) const {
+    if (into == OperationField::network_id && std::holds_alternative<NetworkId>(value)) {
+      command.network = std::get<NetworkId>(value);
+      return true;
+    }
+    if (into == OperationField::cidr && std::holds_alternative<Prefix>(value)) {
+      command.network = std::get<Prefix>(value);
+      return true;
+    }
+    if (into != OperationField::ip) return false;
+    AllocateOptions options = command.options.value_or_default();
+    options.ip.emplace();
+    const bool is_put = put(*options.ip);
+    command.options.set(std::move(options));
+    return is_put;
+  }
+  template <class Body>
+  bool operator()(Body& command) const {
+    if constexpr (requires { command.id; })
+      if (into == OperationField::id) return put(command.id);
+    if constexpr (requires { command.network_id; })
+      if (into == OperationField::network_id) return put(command.network_id);
+    if constexpr (requires { command.prefix; })
+      if (into == OperationField::cidr) return put(command.prefix);
+    return false;
+  }
+};
+
+std::optional<Error> resolve(CommandBody& body, const std::vector<Reference>& references,
+                             const std::vector<Outcome>& outcomes) {
+  for (const Reference& reference : references) {
+    const auto value = std::visit(ValueOf{reference.field}, outcomes[reference.operation]);
+    if (value && std::visit(Assign{reference.into, *value}, body)) continue;
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("a reference to operation {} does not fit: {}", reference.operation,
+                             value ? "its result is of another kind"
+                                   : "its result has no such field")};
+  }
+  return std::nullopt;
+}
+
+Outcome decide_operation(Decision& decision, const Operation& operation,
+                         const std::vector<Outcome>& outcomes) {
+  const auto decide = [&decision](const CommandBody& body) -> Outcome {
+    if (auto error = check_limits(body)) return *std::move(error);
+    return std::visit([&decision](const auto& one) { return decision.decide(one); }, body);
+  };
+  if (operation.references.empty()) return decide(operation.body);
+  CommandBody body = operation.body;
+  if (auto error = resolve(body, operation.references, outcomes)) return *std::move(error);
+  return decide(body);
+}
+
+}  // namespace
+
+Outcome Decision::decide(const Transaction& command) {
+  const Counters counters_before = counters;
+  const auto changes_before = static_cast<std::ptrdiff_t>(changes.size());
+  const auto mark = plan.journal().begin();
+  Outcomes outcomes;
+  for (const Operation& operation : command.operations) {
+    Outcome outcome = decide_operation(*this, operation, outcomes.of_operations);
+    if (auto* error = std::get_if<Error>(&outcome)) {
+      error->operation = static_cast<std::uint32_t>(outcomes.of_operations.size());
+      plan.journal().rollback(mark, plan);
+      counters = counters_before;
+      changes.erase(changes.begin() + changes_before, changes.end());
+      return outcome;
+    }
+    outcomes.of_operations.push_back(std::move(outcome));
+  }
+  plan.journal().commit(mark);
+  return outcomes;
+}
+
+}  // namespace ipam
