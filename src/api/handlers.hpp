@@ -42,8 +42,11 @@ Body release_allocation(const Call& call);
 // transactions.cpp
 Body create_transaction(const Call& call);
 
-// system.cpp
+// audit.cpp
 Body list_audit(const Call& call);
+Body verify_audit(const Call& call);
+
+// system.cpp
 Body get_health(const Call& call);
 Body get_cluster_status(const Call& call);
 Body add_node(const Call& call);

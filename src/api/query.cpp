@@ -65,6 +65,15 @@ base::Result<std::uint64_t, http::Response> Query::whole_number(std::string_view
       fmt::format("{} must be a whole number from 1 to {}, not {}", name, max, quoted(*value))));
 }
 
+base::Result<std::optional<ipam::TimeMs>, http::Response> Query::moment(
+    std::string_view name) const {
+  const std::string* value = find(name);
+  if (!value) return std::optional<ipam::TimeMs>();
+  if (const auto time = ipam::parse_rfc3339(*value)) return time;
+  return base::fail(invalid(fmt::format(
+      "{} must be a time such as 2024-01-15T10:30:00Z, not {}", name, quoted(*value))));
+}
+
 base::Result<Consistency, http::Response> Query::consistency() const {
   const std::string* value = find("consistency");
   if (!value || *value == "linearizable") return Consistency::linearizable;

@@ -29,6 +29,8 @@ class Query {
   base::Result<std::uint64_t, http::Response> whole_number(std::string_view name,
                                                            std::uint64_t max,
                                                            std::uint64_t otherwise) const;
+  // An RFC 3339 time.
+  base::Result<std::optional<ipam::TimeMs>, http::Response> moment(std::string_view name) const;
   base::Result<Consistency, http::Response> consistency() const;
 
  private:

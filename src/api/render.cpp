@@ -130,6 +130,9 @@ void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {
   json.text("resource", entry.resource);
   json.text("details", entry.details);
   json.text("user", entry.user);
+  json.count("revision", entry.revision.value());
+  json.text("previous_hash", base::to_hex(entry.previous_hash));
+  json.text("hash", base::to_hex(entry.hash));
   json.end_object();
 }
 

@@ -1,4 +1,4 @@
-// Audit log, health and the cluster's members.
+// Health and the cluster's members.
 #include <fmt/format.h>
 
 #include <limits>
@@ -12,21 +12,7 @@ namespace api {
 
 namespace {
 
-constexpr std::uint64_t audit_limit_default = 100;
-constexpr std::uint64_t audit_limit_max = 10000;  // some 2 MB of answer
 constexpr std::uint64_t node_id_max = std::numeric_limits<std::uint64_t>::max();
-
-http::Response render_audit(const ipam::HistoryAnswer& answer) {
-  const auto* entries = std::get_if<std::vector<ipam::AuditEntry>>(&answer);
-  ASSERT(entries);
-  std::string body;
-  body.reserve(2 + entries->size() * network_bytes_typical);
-  JsonWriter json(body);
-  json.begin_array();
-  for (const ipam::AuditEntry& entry : *entries) write_audit_entry(json, entry);
-  json.end_array();
-  return json_response(200, std::move(body));
-}
 
 http::Response render_cluster_status(const NodeStatus& status) {
   if (!status.cluster_mode) return member_change_response(MemberChangeResult::not_a_cluster, 0);
@@ -42,12 +28,6 @@ ChangeMembers change_members(bool add, std::uint64_t node_id, std::string addres
 }
 
 }  // namespace
-
-Body list_audit(const Call& call) {
-  const auto limit = call.query.whole_number("limit", audit_limit_max, audit_limit_default);
-  if (!limit) return Answer{limit.error()};
-  return ReadHistory{call.consistency, ipam::AuditQuery{*limit}, render_audit};
-}
 
 Body get_health(const Call&) { return ReadStatus{health_response}; }
 

@@ -85,8 +85,10 @@ CommandResult check_audit(const Arguments& arguments) {
 }
 
 CommandResult audit(Context& context) {
-  auto answer = context.client.get(
-      "/audit", {{"limit", context.arguments.get("limit").value_or("100")}});
+  Query query{{"limit", context.arguments.get("limit").value_or("100")}};
+  for (const char* filter : {"resource", "actor", "action", "since", "until"})
+    if (const auto value = context.arguments.get(filter)) query.emplace_back(filter, *value);
+  auto answer = context.client.get("/audit", query);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
     print_json(context.io, *answer);
@@ -109,6 +111,25 @@ CommandResult audit(Context& context) {
   return base::Ok{};
 }
 
+CommandResult verify_audit(Context& context) {
+  auto answer = context.client.get("/audit/verify");
+  if (!answer) return base::fail(answer.error());
+  auto found = context.client.object(*answer);
+  if (!found) return base::fail(found.error());
+  const boost::json::value* intact = found->if_contains("intact");
+  const bool whole = intact != nullptr && intact->is_bool() && intact->get_bool();
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, *answer);
+  } else {
+    context.io.out << (whole ? "Intact\n" : "Damaged\n");
+    print_field(context.io, "Audit entries", text_of(*found, "entries"));
+    print_field(context.io, "Rows", text_of(*found, "rows"));
+    print_field(context.io, "Hash of the last entry", text_of(*found, "hash"));
+  }
+  if (whole) return base::Ok{};
+  return base::fail(failed("state.db is not what was written: " + text_of(*found, "problem")));
+}
+
 }  // namespace
 
 std::vector<Command> report_commands() {
@@ -123,10 +144,22 @@ std::vector<Command> report_commands() {
       {{"audit",
         "Show who changed what, newest first.",
         {},
-        {{"limit", 0, "N", "so many entries at most (default 100)"}},
-        {"ipam audit --limit 20"}},
+        {{"limit", 0, "N", "so many entries at most (default 100)"},
+         {"resource", 0, "ID", "about this object, such as net-1"},
+         {"actor", 0, "USER", "made by this user"},
+         {"action", 0, "ACTION", "of this kind, such as ip_allocated"},
+         {"since", 0, "TIME", "not before this time (RFC 3339)"},
+         {"until", 0, "TIME", "before this time (RFC 3339)"}},
+        {"ipam audit --limit 20", "ipam audit --resource net-1 --since 2024-01-15T00:00:00Z"}},
        check_audit,
        audit},
+      {{"audit verify",
+        "Check that the audit log and state.db are what was written.",
+        {},
+        {},
+        {"ipam audit verify"}},
+       nullptr,
+       verify_audit},
   };
 }
 

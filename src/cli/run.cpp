@@ -57,6 +57,7 @@ struct CommandTable {
     for (const auto& [words, summary] : summaries())
       if (const std::size_t space = words.find(' '); space != std::string::npos)
         found.insert(words.substr(0, space));
+    for (const auto& [words, summary] : summaries()) found.erase(words);  // "audit" is a command
     return found;
   }
 };
@@ -90,7 +91,9 @@ bool takes_value(const std::string& token) {
                      });
 }
 
-Split split(const std::vector<std::string>& args, const std::set<std::string>& groups) {
+// `pairs` are the commands of two words; the first of them may be a command too (`audit`).
+Split split(const std::vector<std::string>& args, const std::set<std::string>& groups,
+            const std::set<std::string>& pairs) {
   Split split;
   bool complete = false;
   for (std::size_t i = 0; i < args.size(); ++i) {
@@ -104,7 +107,10 @@ Split split(const std::vector<std::string>& args, const std::set<std::string>& g
     split.words.push_back(args[i]);
     // `help` takes all the words that follow as the command to explain.
     if (split.words.front() != "help")
-      complete = split.words.size() == 2 || !groups.contains(split.words.front());
+      complete = split.words.size() == 2 ||
+                 (!groups.contains(split.words.front()) &&
+                  (i + 1 == args.size() ||
+                   !pairs.contains(split.words.front() + " " + args[i + 1])));
   }
   return split;
 }
@@ -202,7 +208,10 @@ int run(const std::vector<std::string>& args, const Environment& environment, co
         Io& io) {
   const CommandTable table = make_table(hooks);
   const std::set<std::string> groups = table.groups();
-  Split line = split(args, groups);
+  std::set<std::string> pairs;
+  for (const auto& [name, summary] : table.summaries())
+    if (name.find(' ') != std::string::npos) pairs.insert(name);
+  Split line = split(args, groups, pairs);
   const auto given = [&line](std::string_view option) {
     // What follows "--" is no option.
     const auto end = std::find(line.rest.begin(), line.rest.end(), "--");

@@ -49,6 +49,10 @@ class Digest {
     add(static_cast<std::uint64_t>(address.value >> 64));
   }
 
+  void add(const base::Sha256& hash) {
+    add(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
+  }
+
   void add(const Metadata& metadata) {
     add(metadata.size());
     for (const auto& [key, value] : metadata) {
@@ -103,6 +107,7 @@ class Digest {
     add(std::string_view(entry.details));
     add(std::string_view(entry.user));
     add(entry.revision.value());
+    add(entry.hash);
   }
 
   void add(const NetworkPut& change) { add(change.network); }

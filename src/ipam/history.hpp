@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -14,7 +15,15 @@ namespace ipam {
 // Newest first.
 struct AuditQuery {
   std::uint64_t limit = 100;
+  std::optional<AuditId> before = std::nullopt;  // only entries older than this one
+  std::optional<std::string> resource = std::nullopt;
+  std::optional<std::string> actor = std::nullopt;
+  std::optional<std::string> action = std::nullopt;
+  std::optional<TimeMs> since = std::nullopt;  // included
+  std::optional<TimeMs> until = std::nullopt;  // not included
 };
+// Is what this node has on its disk what was written there?
+struct VerifyQuery {};
 // All allocations that ever were, by id; of one network where given.
 struct AllocationsQuery {
   std::optional<NetworkId> network_id;
@@ -23,8 +32,17 @@ struct AllocationQuery {
   AllocationId id;
 };
 
-using HistoryQuery = std::variant<AuditQuery, AllocationsQuery, AllocationQuery>;
+struct Verification {
+  bool intact = false;
+  std::string problem;        // a sentence; empty where intact
+  std::uint64_t entries = 0;  // of the audit log, whose chain was walked
+  std::uint64_t rows = 0;     // of all tables, whose checksums were compared
+  base::Sha256 head{};        // the hash of the last audit entry
+};
+
+using HistoryQuery = std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery>;
 // AllocationQuery gives a list of none or one.
-using HistoryAnswer = std::variant<std::vector<AuditEntry>, std::vector<Allocation>>;
+using HistoryAnswer =
+    std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification>;
 
 }  // namespace ipam

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/assert.hpp"
 
 namespace ipam {
@@ -49,6 +51,32 @@ Date date_of(std::int64_t days) {
   return {era * 400 + year_of_era + (month <= 2 ? 1 : 0), month, day};
 }
 
+// The inverse, of the same paper. REQUIRES: year > 0.
+std::int64_t days_of(std::int64_t year, std::int64_t month, std::int64_t day) {
+  if (month <= 2) --year;
+  const std::int64_t era = year / 400;
+  const std::int64_t year_of_era = year - era * 400;
+  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const std::int64_t day_of_era =
+      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * 146097 + day_of_era - 719468;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "Z" or "+01:30", in minutes.
+std::optional<std::int64_t> parse_offset(std::string_view text) {
+  if (text == "Z" || text == "z") return 0;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
+    return std::nullopt;
+  for (const std::size_t i : {1, 2, 4, 5})
+    if (!is_digit(text[i])) return std::nullopt;
+  const std::int64_t hours = (text[1] - '0') * 10 + (text[2] - '0');
+  const std::int64_t minutes = (text[4] - '0') * 10 + (text[5] - '0');
+  if (hours > 23 || minutes > 59) return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+}
+
 }  // namespace
 
 std::string to_string(NetworkId id) { return fmt::format("{}{}", network_id_prefix, id.value()); }
@@ -82,6 +110,46 @@ std::optional<NetworkId> parse_network_id(std::string_view text) {
 std::optional<AllocationId> parse_allocation_id(std::string_view text) {
   const auto value = parse_id(allocation_id_prefix, text);
   return value ? std::optional(AllocationId(*value)) : std::nullopt;
+}
+
+std::optional<AuditId> parse_audit_id(std::string_view text) {
+  const auto value = parse_id(audit_id_prefix, text);
+  return value ? std::optional(AuditId(*value)) : std::nullopt;
+}
+
+std::optional<TimeMs> parse_rfc3339(std::string_view text) {
+  constexpr std::string_view shape = "0000-00-00T00:00:00";
+  if (text.size() <= shape.size()) return std::nullopt;
+  std::array<std::int64_t, 6> parts{};  // year, month, day, hour, minute, second
+  std::size_t part = 0;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const char c = i == 10 && text[i] == 't' ? 'T' : text[i];
+    if (shape[i] != '0' ? c != shape[i] : (c < '0' || c > '9')) return std::nullopt;
+    if (shape[i] != '0') ++part;
+    else parts[part] = parts[part] * 10 + (c - '0');
+  }
+  const auto [year, month, day, hour, minute, second] = parts;
+  text.remove_prefix(shape.size());
+  std::int64_t ms = 0;
+  if (text[0] == '.') {
+    std::size_t digits = 0;
+    for (text.remove_prefix(1); digits < text.size() && is_digit(text[digits]); ++digits)
+      if (digits < 3) ms = ms * 10 + (text[digits] - '0');
+    if (digits == 0) return std::nullopt;
+    for (std::size_t i = digits; i < 3; ++i) ms *= 10;
+    text.remove_prefix(digits);
+  }
+  const auto offset_minutes = parse_offset(text);
+  // A leap second counts as the second after it.
+  if (!offset_minutes || year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 ||
+      minute > 59 || second > 60)
+    return std::nullopt;
+  const std::int64_t days = days_of(year, month, day);
+  const Date back = date_of(days);  // the 30th of February comes back as another day
+  if (back.month != month || back.day != day) return std::nullopt;
+  const TimeMs time =
+      (((days * 24 + hour) * 60 + minute - *offset_minutes) * 60 + second) * 1000 + ms;
+  return time >= 0 && time <= time_ms_max ? std::optional(time) : std::nullopt;
 }
 
 std::string to_rfc3339(TimeMs time) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/boxed.hpp"
+#include "base/sha256.hpp"
 #include "base/strong.hpp"
 #include "ipam/address.hpp"
 
@@ -105,6 +106,8 @@ struct AuditEntry {
   std::string details;   // one sentence
   std::string user;      // "system" until there are tokens
   Revision revision;
+  base::Sha256 previous_hash{};  // of the entry before; zeros before the first
+  base::Sha256 hash{};           // audit_chain.hpp
 
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
@@ -141,6 +144,7 @@ struct Counters {
   TimeMs now = 0;  // the replicated clock: never goes back
   // Of all changes so far, in order: equal on all nodes that have applied the same entries.
   std::uint64_t digest = 0;
+  base::Sha256 audit_hash{};  // of the last audit entry
 
   friend bool operator==(const Counters&, const Counters&) = default;
 };
@@ -151,8 +155,12 @@ std::string to_string(AuditId id);       // audit-1
 // nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
 std::optional<NetworkId> parse_network_id(std::string_view text);
 std::optional<AllocationId> parse_allocation_id(std::string_view text);
+std::optional<AuditId> parse_audit_id(std::string_view text);
 
 std::string to_rfc3339(TimeMs time);  // 2024-01-15T10:30:00Z; with .123 where not a whole second
+// Any offset; digits beyond milliseconds are cut off. nullopt for anything but a date and time of
+// RFC 3339 from 1970 to 9999.
+std::optional<TimeMs> parse_rfc3339(std::string_view text);
 
 // Limits on what a client may send; each bounds memory and the size of one log entry.
 inline constexpr std::size_t description_bytes_max = 1024;

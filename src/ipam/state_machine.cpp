@@ -7,6 +7,7 @@
 
 #include "base/assert.hpp"
 #include "ipam/address_plan.hpp"
+#include "ipam/audit_chain.hpp"
 #include "ipam/decision.hpp"
 #include "ipam/digest.hpp"
 #include "ipam/idempotency.hpp"
@@ -35,6 +36,8 @@ void Decision::audit(std::string action, std::string resource, std::string detai
   entry.details = std::move(details);
   entry.user = actor;
   entry.revision = revision;
+  entry.previous_hash = counters.audit_hash;
+  entry.hash = counters.audit_hash = chain_hash(entry);
   changes.push_back(AuditAppended{std::move(entry)});
 }
 
@@ -239,6 +242,7 @@ std::uint64_t StateMachine::digest() const {
   digest.add(counters.next_allocation);
   digest.add(counters.next_audit);
   digest.add(static_cast<std::uint64_t>(counters.now));
+  digest.add(counters.audit_hash);
   digest.add(network_count());
   for_each_network([&](const Network& network) { digest.add(network); });
   digest.add(allocation_count());

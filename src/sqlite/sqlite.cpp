@@ -77,6 +77,10 @@ std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
+Statement::Type Statement::type(int column) const {
+  return static_cast<Type>(sqlite3_column_type(statement_.get(), column));
+}
+
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "base/crc32c.hpp"
 #include "base/mutant.hpp"
 #include "sqlite/database.hpp"
+#include "state/audit_query.hpp"
 #include "state/rows.hpp"
+#include "state/verification.hpp"
 
 namespace state {
 namespace {
@@ -38,6 +37,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
   writer.u64(counters.next_audit);
   writer.i64(counters.now);
   writer.u64(counters.digest);
+  writer.string(as_blob(counters.audit_hash).bytes);
   return base::crc32c(bytes);
 }
 
@@ -49,7 +49,7 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     const ipam::Counters counters;
     sqlite::create_database(
         files, path, format,
-        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},0,{});",
+        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},0,zeroblob(32),{});",
                              counters.next_network, counters.next_allocation, counters.next_audit,
                              counters.now, crc_of({}, counters)));
     auto connection = sqlite::open_database(files, path, format);
@@ -86,8 +86,7 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, now=?, digest=?, crc=? WHERE id=1");
-  select_audit_ = connection_.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
+      "next_allocation=?, next_audit=?, now=?, digest=?, audit_hash=?, crc=? WHERE id=1");
   select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
   select_allocations_of_ =
       connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
@@ -97,11 +96,12 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, now, digest, crc FROM meta WHERE id=1");
+      "next_audit, now, digest, audit_hash, crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
-  counters_ = {row.number(3), row.number(4), row.number(5), row.integer(6), row.number(7)};
-  if (row.number(8) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
+  counters_ = {row.number(3), row.number(4), row.number(5),
+               row.integer(6), row.number(7), read_hash(row, 8)};
+  if (row.number(9) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
 }
 
 // ---- reading ----
@@ -150,13 +150,11 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     while (rows.step()) allocations.push_back(read_allocation(rows));
     rows.reset();
   };
-  if (const auto* audit = std::get_if<ipam::AuditQuery>(&query)) {
-    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-    std::vector<ipam::AuditEntry> entries;
-    select_audit_.start(std::min(audit->limit, most));
-    while (select_audit_.step()) entries.push_back(read_audit(select_audit_));
-    select_audit_.reset();
-    return entries;
+  if (const auto* audit = std::get_if<ipam::AuditQuery>(&query))
+    return query_audit(connection_, *audit);
+  if (std::holds_alternative<ipam::VerifyQuery>(query)) {
+    ASSERT(!in_transaction_);
+    return verify(connection_, counters_);
   }
   if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
     select_allocation_.start(one->id.value());
@@ -219,7 +217,8 @@ void Database::commit() {
   }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.now, counters_.digest, std::uint64_t{crc_of(position_, counters_)});
+                   counters_.now, counters_.digest, as_blob(counters_.audit_hash),
+                   std::uint64_t{crc_of(position_, counters_)});
   commit_.run();
   in_transaction_ = false;
 }

@@ -36,7 +36,7 @@ class Database {
   // Of the last append; durable after a commit.
   const Position& position() const { return position_; }
 
-  // Sees what the open transaction holds.
+  // Sees what the open transaction holds; VerifyQuery wants none to be open.
   ipam::HistoryAnswer query(const ipam::HistoryQuery& query);
 
   // PRAGMA integrity_check: "ok" or what is wrong.
@@ -57,7 +57,7 @@ class Database {
   sqlite::Connection connection_;
   sqlite::Statement begin_, commit_, put_network_, delete_network_, put_quarantine_,
       delete_quarantine_, delete_quarantines_of_, put_allocation_, put_audit_,
-      put_outcome_, delete_outcome_, update_meta_, select_audit_, select_allocations_,
+      put_outcome_, delete_outcome_, update_meta_, select_allocations_,
       select_allocations_of_, select_allocation_;
   Position position_;
   ipam::Counters counters_;

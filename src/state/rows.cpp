@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "state/tags.hpp"
 
 namespace state {
@@ -38,9 +40,9 @@ ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
 }  // namespace
 
 void put(sqlite::Statement& statement, const ipam::Network& network) {
-  statement.run(network.id.value(), ipam::to_string(network.prefix), network.description,
-                to_json(network.tags), network.created_at, network.updated_at,
-                network.revision.value(), std::int64_t{network.quarantine_seconds});
+  put_row(statement, "networks", network.id.value(), ipam::to_string(network.prefix),
+          network.description, to_json(network.tags), network.created_at, network.updated_at,
+          network.revision.value(), std::int64_t{network.quarantine_seconds});
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
@@ -51,32 +53,34 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
     if (!allocation.extras->owner.empty()) owner = allocation.extras->owner;
     if (!allocation.extras->metadata.empty()) metadata = map_to_json(allocation.extras->metadata);
   }
-  statement.run(allocation.id.value(), allocation.network_id.value(),
-                ipam::to_string(allocation.first), end, allocation.hostname,
-                allocation.description, to_json(allocation.tags),
-                static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
-                allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
-                metadata);
+  put_row(statement, "allocations", allocation.id.value(), allocation.network_id.value(),
+          ipam::to_string(allocation.first), end, allocation.hostname,
+          allocation.description, to_json(allocation.tags),
+          static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
+          allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
+          metadata);
 }
 
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
   std::optional<std::string> end;
   if (quarantine.last != quarantine.first) end = ipam::to_string(quarantine.last);
-  statement.run(quarantine.network_id.value(), ipam::to_string(quarantine.first), end,
-                quarantine.ends_at, quarantine.allocation_id.value());
+  put_row(statement, "quarantines", quarantine.network_id.value(),
+          ipam::to_string(quarantine.first), end, quarantine.ends_at,
+          quarantine.allocation_id.value());
 }
 
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
-  statement.run(entry.id.value(), entry.timestamp, entry.action, entry.resource, entry.details,
-                entry.user, entry.revision.value());
+  put_row(statement, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
+          entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
 }
 
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored) {
-  statement.run(stored.key, stored.request_hash, stored.forgotten_at, stored.revision.value(),
-                sqlite::Blob{stored.outcome});
+  put_row(statement, "idempotency", stored.key, stored.request_hash, stored.forgotten_at,
+          stored.revision.value(), sqlite::Blob{stored.outcome});
 }
 
 ipam::Network read_network(const sqlite::Statement& row) {
+  check_row("networks", row, 8);
   auto prefix = ipam::parse_prefix(row.text(1));
   if (!prefix) damaged("networks", row, "cidr");
   return {.id = ipam::NetworkId(row.number(0)),
@@ -90,6 +94,7 @@ ipam::Network read_network(const sqlite::Statement& row) {
 }
 
 ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
+  check_row("quarantines", row, 5);
   const auto first = ipam::parse_address(row.text(1));
   if (!first) damaged("quarantines", row, "ip");
   const auto last = row.is_null(2) ? first : ipam::parse_address(row.text(2));
@@ -99,6 +104,7 @@ ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
 }
 
 ipam::Allocation read_allocation(const sqlite::Statement& row) {
+  check_row("allocations", row, 14);
   const auto first = ipam::parse_address(row.text(2));
   if (!first) damaged("allocations", row, "ip");
   const auto last = row.is_null(3) ? first : ipam::parse_address(row.text(3));
@@ -122,17 +128,29 @@ ipam::Allocation read_allocation(const sqlite::Statement& row) {
           .extras = read_extras(row)};
 }
 
+base::Sha256 read_hash(const sqlite::Statement& row, int column) {
+  base::Sha256 hash{};
+  const std::string_view bytes = row.blob(column);
+  if (bytes.size() != hash.size()) throw Damage("a hash has the wrong length");
+  std::copy(bytes.begin(), bytes.end(), hash.begin());
+  return hash;
+}
+
 ipam::AuditEntry read_audit(const sqlite::Statement& row) {
+  check_row("audit", row, 8);
   return {.id = ipam::AuditId(row.number(0)),
           .timestamp = row.integer(1),
           .action = std::string(row.text(2)),
           .resource = std::string(row.text(3)),
           .details = std::string(row.text(4)),
           .user = std::string(row.text(5)),
-          .revision = ipam::Revision(row.number(6))};
+          .revision = ipam::Revision(row.number(6)),
+          .previous_hash = row.is_null(9) ? base::Sha256{} : read_hash(row, 9),
+          .hash = read_hash(row, 7)};
 }
 
 ipam::StoredOutcome read_outcome(const sqlite::Statement& row) {
+  check_row("idempotency", row, 5);
   return {.key = std::string(row.text(0)),
           .request_hash = row.number(1),
           .forgotten_at = row.integer(2),

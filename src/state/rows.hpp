@@ -2,61 +2,61 @@
 // milliseconds since 1970 as integers, addresses and prefixes are text, ids are plain numbers.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "ipam/model.hpp"
 #include "sqlite/sqlite.hpp"
+#include "state/row_checksum.hpp"
 
 namespace state {
 
-// A row that this program cannot have written.
-class Damage : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-// Format version 3. `allocations` keeps every one that ever was (status 1 allocated, 2 released,
-// 3 expired); `end_ip` is NULL for a single address, `owner` and `metadata` where there is none.
+// Format version 3. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
+// address, `owner` and `metadata` where there is none.
 inline constexpr const char* schema = R"(
   CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
                         tags TEXT NOT NULL, created_at INTEGER NOT NULL,
                         updated_at INTEGER NOT NULL, revision INTEGER NOT NULL,
-                        quarantine_seconds INTEGER NOT NULL);
+                        quarantine_seconds INTEGER NOT NULL, crc INTEGER NOT NULL);
   CREATE TABLE allocations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
                            end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
                            tags TEXT NOT NULL, status INTEGER NOT NULL,
                            allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
-                           revision INTEGER NOT NULL, owner TEXT, metadata TEXT);
+                           revision INTEGER NOT NULL, owner TEXT, metadata TEXT,
+                           crc INTEGER NOT NULL);
   CREATE INDEX allocations_by_network ON allocations(network_id);
   CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
                            ends_at INTEGER NOT NULL, allocation_id INTEGER NOT NULL,
-                           PRIMARY KEY(network_id, ip)) WITHOUT ROWID;
+                           crc INTEGER NOT NULL, PRIMARY KEY(network_id, ip)) WITHOUT ROWID;
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
-                     revision INTEGER NOT NULL);
+                     revision INTEGER NOT NULL, hash BLOB NOT NULL, crc INTEGER NOT NULL);
+  CREATE INDEX audit_by_resource ON audit(resource);
   CREATE TABLE idempotency(key TEXT PRIMARY KEY, request_hash INTEGER NOT NULL,
                            forgotten_at INTEGER NOT NULL, revision INTEGER NOT NULL,
-                           outcome BLOB NOT NULL) WITHOUT ROWID;
+                           outcome BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
                     next_audit INTEGER NOT NULL, now INTEGER NOT NULL, digest INTEGER NOT NULL,
-                    crc INTEGER NOT NULL);
+                    audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
 )";
 
 // All columns in the order of the schema; the readers below take a row of SELECT *.
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
-                                                    "VALUES(?,?,?,?,?,?,?,?)";
+                                                    "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
-                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
-                                                       "VALUES(?,?,?,?,?)";
+                                                       "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
-                                                  "VALUES(?,?,?,?,?,?,?)";
+                                                  "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
-                                                    "VALUES(?,?,?,?,?)";
+                                                    "VALUES(?,?,?,?,?,?)";
+// The hash of the entry before comes last.
+inline constexpr std::string_view select_audit_sql =
+    "SELECT *, (SELECT hash FROM audit AS previous WHERE previous.id = audit.id - 1) FROM audit";
 
 void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
@@ -64,7 +64,9 @@ void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
-// They throw Damage.
+base::Sha256 read_hash(const sqlite::Statement& row, int column);
+// They throw Damage, also where the checksum is wrong. read_audit() takes a row of
+// select_audit_sql.
 ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::Quarantine read_quarantine(const sqlite::Statement& row);

@@ -97,6 +97,7 @@ void StateStore::query(ipam::HistoryQuery query,
   implementation_->push_result<Answer>(
       std::move(done),
       [query = std::move(query)](Worker& worker) -> Answer {
+        if (std::holds_alternative<ipam::VerifyQuery>(query)) worker.commit();
         return worker.database().query(query);
       },
       [](const std::string& reason) -> Answer { return base::fail(reason); });

@@ -44,6 +44,8 @@ struct Perform {
   }
   http::Response operator()(const api::Read& read) { return read.render(state); }
   http::Response operator()(const api::ReadHistory& read) {
+    if (std::holds_alternative<ipam::VerifyQuery>(read.query))
+      return read.render(ipam::Verification());
     if (std::holds_alternative<ipam::AuditQuery>(read.query))
       return read.render(std::vector<ipam::AuditEntry>(1));
     std::vector<ipam::Allocation> allocations;

@@ -107,8 +107,19 @@ class World {
 
   ipam::HistoryAnswer ask(const ipam::AuditQuery& query) {
     std::vector<ipam::AuditEntry> newest(audit_.rbegin(), audit_.rend());
+    std::erase_if(newest, [&](const ipam::AuditEntry& entry) {
+      return (query.before && entry.id >= *query.before) ||
+             (query.resource && entry.resource != *query.resource) ||
+             (query.actor && entry.user != *query.actor) ||
+             (query.action && entry.action != *query.action) ||
+             (query.since && entry.timestamp < *query.since) ||
+             (query.until && entry.timestamp >= *query.until);
+    });
     newest.resize(std::min<std::size_t>(newest.size(), query.limit));
     return newest;
+  }
+  ipam::HistoryAnswer ask(const ipam::VerifyQuery&) {
+    return ipam::Verification{true, "", audit_.size(), audit_.size(), state.counters().audit_hash};
   }
   ipam::HistoryAnswer ask(const ipam::AllocationsQuery& query) {
     std::vector<ipam::Allocation> found;

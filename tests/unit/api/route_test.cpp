@@ -129,6 +129,52 @@ TEST_CASE("stats have the contract's shape, and big counts are strings") {
   CHECK(all.find(R"({"network_id":"net-2","cidr":"2001:db8::/64",)" + big) != std::string::npos);
 }
 
+TEST_CASE("the audit log is filtered, and its pages lead to one another") {
+  World world;
+  world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})"));
+  for (int i = 0; i < 6; ++i) {
+    world.now += 1000;
+    world.perform(post("allocations", R"({"network_id":"net-1"})"));
+  }
+  const auto ids = [&](const http::Response& response) {
+    std::string all;
+    const auto entries = parsed(response).as_array();
+    for (const auto& entry : entries)
+      all += std::string(entry.at("id").as_string()).substr(6) + " ";
+    return all;
+  };
+  CHECK(ids(world.perform(get("audit"))) == "7 6 5 4 3 2 1 ");
+  CHECK(header_of(world.perform(get("audit")), "Link").empty());
+  CHECK(ids(world.perform(get("audit?resource=alloc-2"))) == "3 ");
+  CHECK(ids(world.perform(get("audit?action=network_created&actor=system"))) == "1 ");
+  CHECK(ids(world.perform(get("audit?actor=nobody"))).empty());
+  CHECK(ids(world.perform(
+            get("audit?since=2024-01-15T10:30:02Z&until=2024-01-15T11:30:04%2B01:00"))) == "4 3 ");
+  std::string seen, target = "/api/v1/audit?limit=3&action=ip_allocated";
+  for (int page = 0; page < 3 && !target.empty(); ++page) {
+    const http::Response response = world.perform(get(target));
+    seen += ids(response) + "| ";
+    const std::string link = header_of(response, "Link");
+    target = link.empty() ? "" : link.substr(1, link.find('>') - 1);
+    if (page == 0)
+      CHECK(link == "</api/v1/audit?limit=3&action=ip_allocated&cursor=audit-5>; rel=\"next\"");
+  }
+  CHECK(seen == "7 6 5 | 4 3 2 | ");
+  for (const char* bad : {"audit?since=yesterday", "audit?until=", "audit?cursor=5",
+                          "audit?cursor=net-1"})
+    CHECK_MESSAGE(world.perform(get(bad)).status == 400, bad);
+}
+
+TEST_CASE("the check of the audit log is answered with the hash of its last entry") {
+  World world;
+  world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})"));
+  const auto newest = parsed(world.perform(get("audit"))).as_array()[0];
+  CHECK(newest.at("previous_hash").as_string() == std::string(64, '0'));
+  const http::Response found = world.perform(get("audit/verify"));
+  CHECK(found.body == "{\"intact\":true,\"problem\":null,\"entries\":1,\"rows\":1,\"hash\":\"" +
+                          std::string(newest.at("hash").as_string()) + "\"}");
+}
+
 TEST_CASE("the audit log is newest first and limited") {
   World world;
   add_network(world, "10.0.0.0/24");

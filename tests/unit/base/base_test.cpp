@@ -4,6 +4,7 @@
 #include "base/crc32c.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "base/sha256.hpp"
 
 TEST_CASE("crc32c gives the check value of RFC 3720 and can be built in parts") {
   CHECK(base::crc32c("123456789") == 0xe3069283);
@@ -11,6 +12,26 @@ TEST_CASE("crc32c gives the check value of RFC 3720 and can be built in parts") 
   const std::string text = "a text that is longer than eight bytes, twice and more";
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
     CHECK(base::crc32c(text.substr(cut), base::crc32c(text.substr(0, cut))) == base::crc32c(text));
+}
+
+TEST_CASE("sha256 gives the values of FIPS 180-4 and NIST") {
+  const auto hash = [](std::string_view text) { return base::to_hex(base::sha256(text)); };
+  CHECK(hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(hash("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmno"
+             "pqrlmnopqrsmnopqrstnopqrstu") ==
+        "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
+  CHECK(hash(std::string(1'000'000, 'a')) ==
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  // Each length around the one and two blocks of the padding, as one text of hashes (from Python's
+  // hashlib: x = b''.join(sha256(b'a' * n).digest() for n in range(130))).
+  std::string all;
+  for (std::size_t n = 0; n < 130; ++n)
+    for (const std::uint8_t byte : base::sha256(std::string(n, 'a')))
+      all += static_cast<char>(byte);
+  CHECK(hash(all) == "39a48225ae6069c68f7c9f867bf47f4a2e188c3903dd919926b8259a73ecada5");
 }
 
 TEST_CASE("what a ByteWriter wrote, a ByteReader reads back") {

@@ -360,6 +360,20 @@ TEST_CASE("stats shows counts over 2^53 and whole percentages") {
   CHECK(world.out.find(" 0.0%\n") != std::string::npos);
 }
 
+TEST_CASE("audit verify says what is damaged, and exits with 1") {
+  const std::string good = R"({"intact":true,"problem":null,"entries":9,"rows":20,"hash":"ab"})";
+  check({{"audit", "verify"}, {{200, good}}, {"GET /api/v1/audit/verify"},
+         "Intact\nAudit entries: 9\nRows: 20\nHash of the last entry: ab\n"});
+  check({{"audit", "verify", "--output", "json"}, {{200, good}}, {"GET /api/v1/audit/verify"},
+         good + "\n"});
+  const std::string bad =
+      R"({"intact":false,"problem":"audit-9 is missing","entries":0,"rows":0,"hash":"00"})";
+  World world;
+  world.answer(200, bad);
+  CHECK(world.run({"audit", "verify"}) == 1);
+  CHECK(world.err == "Error: state.db is not what was written: audit-9 is missing\n");
+}
+
 TEST_CASE("audit") {
   const std::string body =
       R"([{"id":"audit-9","timestamp":"2024-01-15T10:30:00Z","action":"network_created",)"
@@ -369,6 +383,9 @@ TEST_CASE("audit") {
          "2024-01-15T10:30:00Z  network_created  net-123   Created network 192.16…  system\n"});
   check({{"audit", "--limit", "5", "--output", "json"}, {{200, body}},
          {"GET /api/v1/audit?limit=5"}, body + "\n"});
+  check({{"audit", "--resource", "net-1", "--since", "2024-01-15T00:00:00Z"}, {{200, "[]"}},
+         {"GET /api/v1/audit?limit=100&resource=net-1&since=2024-01-15T00%3A00%3A00Z"},
+         "No audit entries found\n"});
   check({{"audit", "--output", "csv"}, {{200, body}}, {"GET /api/v1/audit?limit=100"},
          "ID,Time,Action,Resource,Details,User\r\n"
          "audit-9,2024-01-15T10:30:00Z,network_created,net-123,Created network 192.168.1.0/24,"

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "ipam/audit_chain.hpp"
 #include "ipam/decision.hpp"
 #include "ipam/state_machine.hpp"
 
@@ -491,4 +492,41 @@ TEST_CASE("rows that contradict one another are not loaded") {
   refused([](Allocation&) {});
   refused([](Allocation& a) { a.id = AllocationId(2); });
   CHECK(machine.allocation_count() == 1);
+}
+
+TEST_CASE("each audit entry has the hash of the one before it, which covers all of it") {
+  Plan plan;
+  base::Sha256 previous{};
+  const auto follow = [&] {
+    for (const auto& change : plan.changes) {
+      const auto* appended = std::get_if<AuditAppended>(&change);
+      if (appended == nullptr) continue;
+      AuditEntry entry = appended->entry;
+      CHECK(entry.previous_hash == previous);
+      CHECK(entry.hash == chain_hash(entry));
+      previous = entry.hash;
+      const auto differs = [&](auto change_entry) {
+        AuditEntry other = entry;
+        change_entry(other);
+        CHECK(chain_hash(other) != entry.hash);
+      };
+      differs([](AuditEntry& e) { e.id = AuditId(e.id.value() + 1); });
+      differs([](AuditEntry& e) { ++e.timestamp; });
+      differs([](AuditEntry& e) { e.revision = Revision(e.revision.value() + 1); });
+      differs([](AuditEntry& e) { e.action += ' '; });
+      differs([](AuditEntry& e) { e.resource += ' '; });
+      differs([](AuditEntry& e) { e.details += ' '; });
+      differs([](AuditEntry& e) { e.user += ' '; });
+      differs([](AuditEntry& e) { e.previous_hash[31] ^= 1; });
+    }
+    CHECK(plan.machine.counters().audit_hash == previous);
+  };
+  const NetworkId network = plan.create("10.0.0.0/24");
+  follow();
+  const Allocation allocation = plan.allocate(network);
+  follow();
+  (void)plan.apply(DeleteNetwork{network});  // refused: the chain stays
+  follow();
+  (void)plan.apply(Release{allocation.id});
+  follow();
 }

@@ -19,6 +19,27 @@ void check_refusal(const fs::path& directory, std::string_view what, std::string
   CHECK(contains(text, remedy));
 }
 
+// Gives each row the checksum of what it says, so that only its content is wrong.
+void reseal(const fs::path& directory, const std::string& table) {
+  sqlite::Connection connection(directory / "state.db", sqlite::OpenMode::existing);
+  sqlite::Statement update =
+      connection.prepare(fmt::format("UPDATE {} SET crc=? WHERE id=?", table));
+  sqlite::Statement row = connection.prepare(fmt::format("SELECT * FROM {}", table));
+  const auto columns = static_cast<int>(connection.integer(
+      fmt::format("SELECT count(*) FROM pragma_table_info('{}')", table)));
+  std::vector<std::pair<std::int64_t, std::uint64_t>> sums;
+  while (row.step()) {
+    state::RowChecksum checksum(table);
+    for (int i = 0; i + 1 < columns; ++i) {
+      if (row.type(i) == sqlite::Statement::Type::integer) checksum.add(row.integer(i));
+      else if (row.type(i) == sqlite::Statement::Type::null) checksum.add(nullptr);
+      else checksum.add(row.text(i));
+    }
+    sums.emplace_back(row.integer(0), checksum.value());
+  }
+  for (const auto& [id, sum] : sums) update.run(sum, id);
+}
+
 constexpr std::string_view move_away = "Move the data directory away";
 
 }  // namespace
@@ -75,6 +96,7 @@ TEST_CASE("content that no node can have written is refused") {
     TemporaryDirectory directory;
     fill(directory.path());
     sql(directory.path(), text);
+    for (const char* table : {"networks", "allocations"}) reseal(directory.path(), table);
     check_refusal(directory.path(), what, move_away);
   };
   refused("UPDATE meta SET applied_index=7", "checksum of its meta row");
@@ -87,16 +109,24 @@ TEST_CASE("content that no node can have written is refused") {
   refused("UPDATE allocations SET ip='192.0.2.1', end_ip=NULL WHERE status=1",
           "is damaged (alloc-");
   refused("DELETE FROM networks", "its network does not exist");
-  refused("INSERT INTO audit VALUES(100000,0,'','','','',0)", "beyond its counter");
+  refused("INSERT INTO audit VALUES(100000,0,'','','','',0,x'',0)", "beyond its counter");
   refused("UPDATE networks SET id=100000 WHERE id=(SELECT max(id) FROM networks)",
           "beyond its counter");
   refused("DROP TABLE audit", "no such table");
+}
+
+TEST_CASE("a row that is not what was written is refused") {
+  TemporaryDirectory directory;
+  fill(directory.path());
+  sql(directory.path(), "UPDATE networks SET description='other'");
+  check_refusal(directory.path(), "of table networks: its checksum is wrong", move_away);
 }
 
 TEST_CASE("a row that turns unreadable while the store runs stops it") {
   TemporaryDirectory directory;
   fill(directory.path());
   sql(directory.path(), "UPDATE allocations SET ip='nonsense' WHERE status<>1");
+  reseal(directory.path(), "allocations");
   Loop loop;
   std::string failure;
   auto store = open(directory.path(), loop, [&](const std::string& text) { failure = text; });

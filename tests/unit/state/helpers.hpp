@@ -18,6 +18,7 @@
 #include "base/random.hpp"
 #include "sqlite/posix_file_system.hpp"
 #include "sqlite/sqlite.hpp"
+#include "state/row_checksum.hpp"
 #include "state/state_store.hpp"
 
 namespace state_test {
@@ -161,7 +162,7 @@ class Node {
     return applied;
   }
 
-  void apply_random(state::StateStore& store) { apply(store, random_command()); }
+  ipam::Applied apply_random(state::StateStore& store) { return apply(store, random_command()); }
 
   const ipam::StateMachine& machine() const { return machine_; }
   const state::Position& position() const { return position_; }
