@@ -17,7 +17,7 @@ const std::string allocate =
 
 }  // namespace
 
-TEST_CASE("a transaction is answered with what each of its writes alone would give") {
+TEST_CASE("POST /transactions is answered with what each of its writes alone would give") {
   World world;
   const auto answer = world.perform(transaction(
       create + "," + allocate + R"(,{"op":"allocation.renew","id":"$1.id","ttl":90},)" +
