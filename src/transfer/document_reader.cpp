@@ -43,10 +43,9 @@ std::string text_of(const json::value& value) {
 
 void add_field(std::vector<Field>& fields, std::string name, const json::value& value) {
   if (const json::array* elements = value.if_array()) {
-    std::string joined;
-    for (const json::value& element : *elements)
-      joined += (joined.empty() ? "" : ",") + text_of(element);
-    fields.push_back({std::move(name), std::move(joined)});
+    std::vector<std::string> texts;
+    for (const json::value& element : *elements) texts.push_back(text_of(element));
+    fields.push_back({std::move(name), join_tags(texts)});
   } else if (const json::object* members = value.if_object()) {
     for (const auto& member : *members)
       fields.push_back({fmt::format("{}.{}", name, std::string_view(member.key())),

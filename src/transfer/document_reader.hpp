@@ -38,7 +38,7 @@ base::Result<boost::json::value, std::string> parse_document(std::string_view te
 // A string as it is, a number or a boolean as text; "" for null and what has members.
 std::string text_of(const boost::json::value& value);
 
-// Appends a list as one text joined by commas, an object (metadata) as one field a member.
+// Appends a list as one text (join_tags), an object (metadata) as one field a member.
 void add_field(std::vector<Field>& fields, std::string name, const boost::json::value& value);
 
 }  // namespace transfer

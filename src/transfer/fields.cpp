@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <charconv>
 
+#include "transfer/document_reader.hpp"
 #include "transfer/line_reader.hpp"
 
 namespace transfer {
@@ -48,7 +51,7 @@ class Record {
   ipam::Metadata metadata() const {
     ipam::Metadata metadata;
     for (const Field& field : fields_)
-      if (field.name.starts_with(metadata_prefix) && !field.value.empty())
+      if (field.name.starts_with(metadata_prefix))
         metadata.emplace(field.name.substr(metadata_prefix.size()), field.value);
     return metadata;
   }
@@ -160,13 +163,33 @@ std::optional<Interface> parse_interface(std::string_view text) {
   return interface;
 }
 
+std::string join_tags(const std::vector<std::string>& tags) {
+  const bool is_plain = std::none_of(tags.begin(), tags.end(), [](std::string_view tag) {
+    return tag.find_first_of(",;") != std::string_view::npos || tag.starts_with('[') ||
+           trimmed(tag) != tag;
+  });
+  if (is_plain) return fmt::format("{}", fmt::join(tags, ";"));
+  boost::json::array array;
+  for (const std::string& tag : tags) array.emplace_back(boost::json::string_view(tag));
+  return boost::json::serialize(array);
+}
+
 std::vector<std::string> split_tags(std::string_view text) {
   std::vector<std::string> tags;
-  while (!text.empty()) {
-    const std::size_t end = text.find_first_of(",;");
-    const std::string_view tag = trimmed(text.substr(0, end));
+  const auto add = [&](std::string_view tag) {
     if (!tag.empty() && std::find(tags.begin(), tags.end(), tag) == tags.end())
       tags.emplace_back(tag);
+  };
+  if (text.starts_with('[')) {
+    const auto document = parse_document(text);
+    if (document && document->is_array()) {
+      for (const boost::json::value& element : document->get_array()) add(text_of(element));
+      return tags;
+    }
+  }
+  while (!text.empty()) {
+    const std::size_t end = text.find_first_of(",;");
+    add(trimmed(text.substr(0, end)));
     if (end == std::string_view::npos) break;
     text.remove_prefix(end + 1);
   }

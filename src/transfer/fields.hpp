@@ -18,9 +18,9 @@ struct Field {
 };
 
 // Names: type (vrf, network, allocation, reservation; guessed where it is missing), name, vrf,
-// cidr, ip, end_ip, start, end, hostname, description, tags (by commas or semicolons), status,
-// owner, reason, metadata.KEY. Empty values are as if they were not there. What is only shown
-// (id, created_at, fence, …) is passed over; another name is an error.
+// cidr, ip, end_ip, start, end, hostname, description, tags (as join_tags writes them), status,
+// owner, reason, metadata.KEY. Empty values are as if they were not there, but in metadata. What is
+// only shown (id, created_at, fence, …) is passed over; another name is an error.
 base::Result<Object, std::string> object_of(const std::vector<Field>& fields);
 
 // "10.0.0.5" or "10.0.0.5/24": the address, and the prefix where one is given.
@@ -31,6 +31,9 @@ struct Interface {
 };
 std::optional<Interface> parse_interface(std::string_view text);
 
+// Tags as one text: by semicolons, or as a JSON array where one of them could be misread then.
+std::string join_tags(const std::vector<std::string>& tags);
+// Also by commas.
 std::vector<std::string> split_tags(std::string_view text);
 
 }  // namespace transfer

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <iterator>
 
+#include "transfer/fields.hpp"
+
 namespace transfer {
 
 namespace {
@@ -103,7 +105,7 @@ struct ToTexts {
 };
 
 void write_csv(std::string& out, const Texts& texts) {
-  const std::string tags = fmt::format("{}", fmt::join(texts.tags, ";"));
+  const std::string tags = join_tags(texts.tags);
   out += texts.type;
   for (const std::string* value :
        {&texts.name, &texts.vrf, &texts.cidr, &texts.ip, &texts.end_ip, &texts.start, &texts.end,

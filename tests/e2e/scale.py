@@ -62,13 +62,20 @@ def in_parallel(port, work, items):
     check(not failures, f'failed: {failures[:3]}')
 
 
+def ask(client, path, body, status):
+    """Asks again after a 503: so many changes wait for state.db, and nothing was done."""
+    while (response := client.request('POST', path, body)).status == 503:
+        time.sleep(0.1)
+    check_equal(response.status, status, f'POST {path}: {response!r}')
+
+
 def fill(port, network, records):
     """`records` allocations of one address each, and one block of what else is not to be free."""
     rest = USABLE - records - records * FREE_PERCENT // 100
     Client(port).post('/allocations', {'network_id': network, 'count': rest})
     body = {'network_id': network, 'count': PER_REQUEST, 'contiguous': False,
             'hostname': 'host-of-the-scale-test'}
-    in_parallel(port, lambda client, _: client.post('/allocations', body),
+    in_parallel(port, lambda client, _: ask(client, '/allocations', body, 201),
                 list(range(records // PER_REQUEST)))
 
 
@@ -116,8 +123,8 @@ def scale_of_allocations(env):
     # Scattered holes, so that few are in a row: 1 % of the addresses, one by one.
     choice = random.Random(env.seed)
     first = 2  # alloc-1 is the block
-    in_parallel(port, lambda client, number: client.post(f'/allocations/alloc-{number}/release',
-                                                         {}, 204),
+    in_parallel(port, lambda client, number: ask(client, f'/allocations/alloc-{number}/release',
+                                                 {}, 204),
                 choice.sample(range(first, first + records), records * FREE_PERCENT // 100))
     stats = client.get(f'/networks/{network}/stats').json()
     body = {'network_id': network}

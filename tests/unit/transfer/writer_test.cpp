@@ -35,18 +35,27 @@ std::string random_text(base::Random& random) {
   return text + "x";
 }
 
+std::vector<std::string> random_tags(base::Random& random) {
+  constexpr std::string_view odd[] = {"b c", "a,b", "x;y", "[1]", " edge ", "\"q\"", "t\\"};
+  std::vector<std::string> tags{"a"};
+  for (const std::string_view tag : odd)
+    if (random.below(4) == 0) tags.insert(tags.begin(), std::string(tag));
+  return tags;
+}
+
 Object random_object(base::Random& random) {
   const ipam::Address first{ipam::Family::ipv4, 0x0a000000 + random.below(1 << 16)};
   const ipam::Address last{ipam::Family::ipv4, first.value + random.below(3)};
   ipam::Metadata metadata;
   if (random.below(2) == 0) metadata[random_text(random)] = random_text(random);
+  if (random.below(4) == 0) metadata["empty"] = "";
   switch (random.below(4)) {
     case 0: return VrfRow{random_text(random), random_text(random)};
     case 1:
       return NetworkRow{.vrf = random_text(random),
                         .prefix = *ipam::parse_prefix("2001:db8::/48"),
                         .description = random_text(random),
-                        .tags = {"a", "b c"},
+                        .tags = random_tags(random),
                         .status = "container",
                         .metadata = metadata};
     case 2: {
