@@ -125,7 +125,7 @@ Allocation read_allocation(base::ByteReader& reader) {
 
 std::vector<Allocation> read_list(base::ByteReader& reader) {
   std::vector<Allocation> allocations;
-  for (std::size_t left = reader.count(30); left > 0 && reader.ok(); --left)
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
     allocations.push_back(read_allocation(reader));
   return allocations;
 }

@@ -97,6 +97,16 @@ TEST_CASE("nor more bytes: large outcomes make room for themselves") {
   CHECK(keys.bytes() == bytes);
 }
 
+TEST_CASE("the shortest records decode too, in lists of any length") {
+  Allocation allocation;
+  allocation.id = AllocationId(1);
+  allocation.network_id = NetworkId(1);
+  for (std::size_t count = 0; count < 4; ++count) {
+    const Outcome list = std::vector<Allocation>(count, allocation);
+    CHECK(decode_outcome(encode_outcome(list)) == list);
+  }
+}
+
 TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   Allocation allocation;
   allocation.id = AllocationId(7);
