@@ -126,6 +126,7 @@ def scale_of_allocations(env):
     in_parallel(port, lambda client, number: ask(client, f'/allocations/alloc-{number}/release',
                                                  {}, 204),
                 choice.sample(range(first, first + records), records * FREE_PERCENT // 100))
+    client.close()  # its connection was idle for longer than the server keeps one
     stats = client.get(f'/networks/{network}/stats').json()
     body = {'network_id': network}
     results = {f'{count} in a row': latencies(client, PROBES[env.full], {**body, 'count': count})
