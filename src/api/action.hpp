@@ -83,6 +83,12 @@ struct ReadHistory {
   ipam::HistoryQuery query;
   std::function<http::Response(const ipam::HistoryAnswer&)> render;
 };
+// The change stream from behind `since`; from behind what is applied where it is not given, which
+// alone waits for the read barrier.
+struct Watch {
+  Consistency consistency = Consistency::linearizable;
+  std::optional<ipam::Revision> since;
+};
 // Answered at once from what this node knows, without a leader.
 struct ReadStatus {
   std::function<http::Response(const NodeStatus&)> render;
@@ -94,7 +100,8 @@ struct ChangeMembers {
   std::function<http::Response(MemberChangeResult)> render;
 };
 
-using Body = std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadStatus, ChangeMembers>;
+using Body =
+    std::variant<Answer, Write, DryRun, Read, ReadHistory, Watch, ReadStatus, ChangeMembers>;
 
 struct Action {
   // X-Ipam-Min-Revision: serve only once this revision is applied. 0: no such wish.

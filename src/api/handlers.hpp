@@ -46,6 +46,9 @@ Body create_transaction(const Call& call);
 Body list_audit(const Call& call);
 Body verify_audit(const Call& call);
 
+// watch.cpp
+Body watch(const Call& call);
+
 // system.cpp
 Body get_health(const Call& call);
 Body get_cluster_status(const Call& call);

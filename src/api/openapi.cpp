@@ -165,7 +165,7 @@ void write_success(JsonWriter& json, const OperationText& text) {
     const std::string reference = fmt::format(R"({{"$ref":"#/components/schemas/{}"}})", schema);
     json.key("content");
     json.begin_object();
-    json.key("application/json");
+    json.key(schema == "EventStream" ? "text/event-stream" : "application/json");
     json.begin_object();
     json.key("schema");
     json.raw(array ? fmt::format(R"({{"type":"array","items":{}}})", reference) : reference);

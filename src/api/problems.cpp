@@ -49,6 +49,8 @@ constexpr std::array table{
                "Another membership change is in progress"},
     ProblemRow{P::not_a_cluster, 404, "NOT_A_CLUSTER", "Not a cluster"},
 
+    ProblemRow{P::revision_compacted, 410, "REVISION_COMPACTED", "Revision is compacted"},
+
     ProblemRow{P::bad_request, 400, "BAD_REQUEST", "Bad request"},
     ProblemRow{P::not_found, 404, "NOT_FOUND", "No such route"},
     ProblemRow{P::method_not_allowed, 405, "METHOD_NOT_ALLOWED", "Method not allowed"},

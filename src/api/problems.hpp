@@ -45,6 +45,8 @@ enum class Problem : std::uint8_t {
   would_lose_quorum,
   change_in_progress,
   not_a_cluster,
+  // What was is no longer known.
+  revision_compacted,
   // HTTP itself.
   bad_request,
   not_found,

@@ -40,6 +40,7 @@ constexpr Route routes[] = {
     {Method::get, "/audit", list_audit, true,
      {"limit", "cursor", "resource", "actor", "action", "since", "until"}},
     {Method::get, "/audit/verify", verify_audit, true},
+    {Method::get, "/watch", watch, true, {"since"}},
     {Method::get, "/health", get_health},
     {Method::get, "/cluster/status", get_cluster_status},
     {Method::post, "/cluster/nodes", add_node},

@@ -19,15 +19,26 @@ http::Request make_request(http::Method method, std::string_view path) {
   return request;
 }
 
-}  // namespace
-
-base::Result<std::string, CommandError> Client::get(std::string_view path, const Query& query) {
+http::Request make_get(std::string_view path, const Query& query) {
   http::Request request = make_request(http::Method::get, path);
   for (const auto& [name, value] : query) {
     if (!request.query.empty()) request.query += "&";
     request.query += name + "=" + percent_encode(value);
   }
-  return send(std::move(request));
+  return request;
+}
+
+}  // namespace
+
+base::Result<std::string, CommandError> Client::get(std::string_view path, const Query& query) {
+  return send(make_get(path, query));
+}
+
+base::Result<base::Ok, CommandError> Client::stream(std::string_view path, const Query& query,
+                                                    const Connection::TakeBytes& take) {
+  auto answer = send(make_get(path, query), take);
+  if (!answer) return base::fail(answer.error());
+  return base::Ok{};
 }
 
 base::Result<std::string, CommandError> Client::post(std::string_view path,
@@ -52,9 +63,10 @@ base::Result<std::string, CommandError> Client::remove(std::string_view path) {
   return send(make_request(http::Method::delete_, path));
 }
 
-base::Result<std::string, CommandError> Client::send(http::Request request) {
+base::Result<std::string, CommandError> Client::send(http::Request request,
+                                                     const Connection::TakeBytes& take) {
   if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
-  auto answer = connection_.perform(request);
+  auto answer = take ? connection_.stream(request, take) : connection_.perform(request);
   if (!answer) {
     const ConnectionError& error = answer.error();
     if (error.kind == ConnectionError::Kind::not_reachable) {

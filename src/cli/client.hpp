@@ -37,6 +37,9 @@ class Client {
 
   // `path` is what follows /api/v1, decoded. The body of a 2xx answer; all else is an error.
   base::Result<std::string, CommandError> get(std::string_view path, const Query& query = {});
+  // Hands the body of a 200 over as it comes, until it ends or `take` gives false.
+  base::Result<base::Ok, CommandError> stream(std::string_view path, const Query& query,
+                                              const Connection::TakeBytes& take);
   base::Result<std::string, CommandError> post(std::string_view path,
                                                const boost::json::object& body);
   base::Result<std::string, CommandError> patch(std::string_view path,
@@ -48,7 +51,8 @@ class Client {
   base::Result<boost::json::object, CommandError> object(std::string_view body) const;
 
  private:
-  base::Result<std::string, CommandError> send(http::Request request);
+  base::Result<std::string, CommandError> send(http::Request request,
+                                               const Connection::TakeBytes& take = nullptr);
   CommandError refused(const http::Response& response) const;
   CommandError not_ipam() const;
 

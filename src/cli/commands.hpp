@@ -29,12 +29,13 @@ struct Command {
 };
 
 // Each in a file of its own: network_commands, allocation_commands, lease_commands,
-// report_commands, cluster_commands.
+// report_commands, cluster_commands, watch_command.
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
 std::vector<Command> lease_commands();
 std::vector<Command> report_commands();
 std::vector<Command> cluster_commands();
+std::vector<Command> watch_commands();
 
 // ---- what they share ----
 

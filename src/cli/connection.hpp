@@ -3,8 +3,11 @@
 // cannot tell which. Used from one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/result.hpp"
 #include "http/message.hpp"
@@ -24,6 +27,16 @@ class Connection {
  public:
   virtual ~Connection() = default;
   virtual base::Result<http::Response, ConnectionError> perform(const http::Request& request) = 0;
+
+  // The body of a 200 goes to `take` as it comes, and is not in the response; false from it ends
+  // the exchange. Here: once all of it is there.
+  using TakeBytes = std::function<bool(std::string_view)>;
+  virtual base::Result<http::Response, ConnectionError> stream(const http::Request& request,
+                                                               const TakeBytes& take) {
+    auto response = perform(request);
+    if (response && response->status == 200) take(std::exchange(response->body, {}));
+    return response;
+  }
 };
 
 }  // namespace cli

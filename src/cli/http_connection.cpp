@@ -100,7 +100,8 @@ std::optional<std::string> send_all(const Socket& socket, std::string_view bytes
 }
 
 base::Result<http::Response, std::string> receive(const Socket& socket, http::Method method,
-                                                  std::chrono::milliseconds timeout) {
+                                                  std::chrono::milliseconds timeout,
+                                                  const Connection::TakeBytes& take) {
   http::Limits limits;
   limits.body_bytes_max = body_bytes_max;
   http::ResponseParser parser(limits);
@@ -120,6 +121,9 @@ base::Result<http::Response, std::string> receive(const Socket& socket, http::Me
     } else if (errno != EINTR) {
       return base::fail(std::string(std::strerror(errno)));
     }
+    if (take && parser.has_head() && parser.head().status == 200 &&
+        !take(parser.take_body_so_far()))
+      return parser.take_response();
     if (step == Step::response) return parser.take_response();
     if (step == Step::error) return base::fail(std::string(parser.error()));
   }
@@ -141,8 +145,8 @@ std::string serialize_request(const http::Request& request, const ServerUrl& url
   return bytes + "\r\n" + request.body;
 }
 
-base::Result<http::Response, ConnectionError> HttpConnection::perform(
-    const http::Request& request) {
+base::Result<http::Response, ConnectionError> HttpConnection::exchange(
+    const http::Request& request, const TakeBytes& take) {
   const auto socket = connect_to(url_.endpoint, timeouts_.connect);
   if (!socket) {
     return base::fail(ConnectionError{
@@ -150,7 +154,7 @@ base::Result<http::Response, ConnectionError> HttpConnection::perform(
         fmt::format("cannot reach {}: {}", to_string(url_), socket.error())});
   }
   const auto unsent = send_all(*socket, serialize_request(request, url_), timeouts_.idle);
-  auto response = receive(*socket, request.method, timeouts_.idle);
+  auto response = receive(*socket, request.method, timeouts_.idle, take);
   if (!response) {
     return base::fail(
         ConnectionError{ConnectionError::Kind::no_answer,

@@ -21,9 +21,18 @@ class HttpConnection : public Connection {
   explicit HttpConnection(ServerUrl url, Timeouts timeouts = {})
       : url_(std::move(url)), timeouts_(timeouts) {}
 
-  base::Result<http::Response, ConnectionError> perform(const http::Request& request) override;
+  base::Result<http::Response, ConnectionError> perform(const http::Request& request) override {
+    return exchange(request, nullptr);
+  }
+  base::Result<http::Response, ConnectionError> stream(const http::Request& request,
+                                                       const TakeBytes& take) override {
+    return exchange(request, take);
+  }
 
  private:
+  base::Result<http::Response, ConnectionError> exchange(const http::Request& request,
+                                                         const TakeBytes& take);
+
   const ServerUrl url_;
   const Timeouts timeouts_;
 };

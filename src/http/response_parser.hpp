@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "http/chunk_decoder.hpp"
 #include "http/fields.hpp"
@@ -29,6 +30,10 @@ class ResponseParser {
   void feed(std::string_view bytes);
 
   Step next();
+  // A body may be taken in pieces while it comes: once its head is whole, what there is of it.
+  bool has_head() const { return state_ >= State::body && state_ != State::failed; }
+  const Response& head() const { return response_; }
+  std::string take_body_so_far() { return std::exchange(response_.body, {}); }
   // The peer closed: that ends a body without a length, and breaks any other response.
   Step finish();
 

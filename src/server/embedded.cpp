@@ -56,6 +56,11 @@ class EmbeddedConnection : public cli::Connection {
     });
     while (!answer && failure_.empty() && io_.run_one() > 0) {
     }
+    if (answer && answer->stream) {  // nobody else can change what this process has open
+      answer->stream->cancel();
+      return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
+                                             "only a running `ipam server` can be watched"});
+    }
     if (answer) return std::move(*answer);
     return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
                                            "the database failed: " + failure_});

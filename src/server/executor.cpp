@@ -112,6 +112,8 @@ void Executor::perform_now(api::Body body, Done done) {
   if (auto* read = std::get_if<api::Read>(&body)) return perform(std::move(*read), std::move(done));
   if (auto* read = std::get_if<api::ReadHistory>(&body))
     return perform(std::move(*read), std::move(done));
+  if (auto* watch = std::get_if<api::Watch>(&body))
+    return perform(std::move(*watch), std::move(done));
   if (auto* read = std::get_if<api::ReadStatus>(&body)) return done(read->render(status()));
   if (auto* change = std::get_if<api::ChangeMembers>(&body))
     return perform(std::move(*change), std::move(done));
@@ -161,6 +163,15 @@ void Executor::perform(api::ReadHistory read, Done done) {
     replica_.store().query(query, std::move(finished));
   };
   after_barrier(read.consistency, std::move(done), std::move(ask));
+}
+
+// Whoever says where to go on needs no barrier: what this node has not applied yet comes later.
+void Executor::perform(api::Watch watch, Done done) {
+  const auto consistency = watch.since ? api::Consistency::stale : watch.consistency;
+  auto start = [this, since = watch.since](Done answered) {
+    answered(hub_.watch(since, ipam::Revision(replica_.applied().value())));
+  };
+  after_barrier(consistency, std::move(done), std::move(start));
 }
 
 void Executor::perform(api::ChangeMembers change, Done done) {

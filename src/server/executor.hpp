@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "api/action.hpp"
+#include "api/watch_hub.hpp"
 #include "raft/node/node.hpp"
 #include "server/node_files.hpp"
 #include "server/replica.hpp"
@@ -17,8 +18,8 @@ namespace server {
 class Executor {
  public:
   Executor(asio::io_context& io, const NodeSpec& spec, std::chrono::milliseconds tick,
-           Replica& replica, raft::Node& node)
-      : io_(io), spec_(spec), tick_(tick), replica_(replica), node_(node) {}
+           Replica& replica, raft::Node& node, api::WatchHub& hub)
+      : io_(io), spec_(spec), tick_(tick), replica_(replica), node_(node), hub_(hub) {}
 
   using Done = std::function<void(http::Response)>;
   // `done` is called once, on the io thread, never from within this call.
@@ -31,6 +32,7 @@ class Executor {
   void perform(api::DryRun dry_run, Done done);
   void perform(api::Read read, Done done);
   void perform(api::ReadHistory read, Done done);
+  void perform(api::Watch watch, Done done);
   void perform(api::ChangeMembers change, Done done);
   // Calls `then` once it may read; otherwise answers by itself.
   void after_barrier(api::Consistency consistency, Done done, std::function<void(Done)> then);
@@ -42,6 +44,7 @@ class Executor {
   const std::chrono::milliseconds tick_;
   Replica& replica_;
   raft::Node& node_;
+  api::WatchHub& hub_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

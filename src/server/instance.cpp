@@ -9,6 +9,8 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds lease_check_interval{250};
+// Below the minute or so after which proxies take a silent connection for dead.
+constexpr std::chrono::seconds keep_alive_interval{15};
 
 std::uint64_t random_number() {
   std::random_device device;
@@ -56,6 +58,14 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
   auto files = open_node_files(self->file_system_, options.node, random_number(), post, failed);
   if (!files.ok()) return base::fail(files.error());
   const std::uint64_t origin = random_number();
+  instance->hub_ =
+      std::make_unique<api::WatchHub>(ipam::Revision(files->durable.applied.last.index.value()));
+  api::WatchHub& hub = *instance->hub_;
+  events.on_changed = [&hub](ipam::Revision revision, const std::vector<ipam::Change>& changes) {
+    hub.publish(revision, changes);
+  };
+  events.on_batch = [&hub] { hub.deliver(); };
+  events.on_replaced = [&hub](ipam::Revision revision) { hub.restart(revision); };
   instance->replica_ =
       std::make_unique<Replica>(logger, options.node, origin, *files, std::move(events));
   raft::NodeOptions node = node_options(options, origin);
@@ -65,7 +75,7 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
                                                  std::move(files->durable), *instance->replica_);
   instance->replica_->attach(*instance->node_);
   instance->executor_ = std::make_unique<Executor>(io, options.node, node.tick,
-                                                   *instance->replica_, *instance->node_);
+                                                   *instance->replica_, *instance->node_, hub);
   return instance;
 }
 
@@ -74,6 +84,7 @@ Instance::~Instance() = default;
 base::Result<base::Ok, std::string> Instance::start() {
   if (auto started = node_->start(); !started.ok()) return started;
   schedule_leases();
+  schedule_keep_alive();
   return base::Ok();
 }
 
@@ -86,8 +97,19 @@ void Instance::schedule_leases() {
   });
 }
 
+void Instance::schedule_keep_alive() {
+  keep_alive_timer_.expires_after(keep_alive_interval);
+  keep_alive_timer_.async_wait([this](const std::error_code& ec) {
+    if (ec || node_->stopping()) return;
+    hub_->keep_alive();
+    schedule_keep_alive();
+  });
+}
+
 void Instance::stop(std::function<void()> done) {
   lease_timer_.cancel();
+  keep_alive_timer_.cancel();
+  hub_->close();
   auto stopped = [this, done = std::move(done)] {
     replica_->fail_waiting();
     replica_->flush(done);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "api/watch_hub.hpp"
 #include "base/log.hpp"
 #include "server/directory_lock.hpp"
 #include "server/executor.hpp"
@@ -45,15 +46,18 @@ class Instance {
 
  private:
   Instance(asio::io_context& io, std::unique_ptr<DirectoryLock> lock)
-      : lock_(std::move(lock)), lease_timer_(io) {}
+      : lock_(std::move(lock)), lease_timer_(io), keep_alive_timer_(io) {}
   void schedule_leases();
+  void schedule_keep_alive();
 
   std::unique_ptr<DirectoryLock> lock_;  // destroyed last: the files are closed before
   sqlite::PosixFileSystem file_system_;
+  std::unique_ptr<api::WatchHub> hub_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<raft::Node> node_;
   std::unique_ptr<Executor> executor_;
   asio::steady_timer lease_timer_;
+  asio::steady_timer keep_alive_timer_;  // of the watches
 };
 
 }  // namespace server

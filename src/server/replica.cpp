@@ -98,6 +98,7 @@ void Replica::apply(const raft::AppliedEntry& entry) {
     position.configuration = raft::encode(configuration_);
     configuration_stored_ = true;
   }
+  if (events_.on_changed) events_.on_changed(ipam::Revision(applied_.index.value()), changes);
   store_->append(state_machine_.counters(), std::move(position), std::move(changes));
 }
 
@@ -155,6 +156,7 @@ void Replica::record_event(ipam::RecordEvent event, ipam::Revision revision,
 }
 
 void Replica::on_applied_batch() {
+  if (events_.on_batch) events_.on_batch();
   while (!waiting_for_index_.empty() && waiting_for_index_.begin()->first <= applied_.index)
     waiting_for_index_.extract(waiting_for_index_.begin()).mapped()(true);
 }
@@ -230,6 +232,7 @@ void Replica::install_snapshot(const raft::SnapshotMeta& meta, Done done) {
     applied_ = meta.last;
     configuration_ = meta.configuration;
     configuration_stored_ = true;
+    if (events_.on_replaced) events_.on_replaced(ipam::Revision(applied_.index.value()));
     done(true);
     on_applied_batch();
   };

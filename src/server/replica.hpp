@@ -35,6 +35,11 @@ using WriteResult = std::variant<Decided, WriteFailure>;
 struct ReplicaEvents {
   // The process is to stop; `reason` is a sentence, `failed` whether something is broken.
   std::function<void(const std::string& reason, bool failed)> on_stop_wanted;
+  // The change stream; each may be empty. An entry was applied; a batch of them was; the state was
+  // replaced by one of that revision.
+  std::function<void(ipam::Revision, const std::vector<ipam::Change>&)> on_changed;
+  std::function<void()> on_batch;
+  std::function<void(ipam::Revision)> on_replaced;
 };
 
 class Replica : public raft::Host {

@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
 MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_input',
-           'cluster_script', 'balancers', 'openapi', 'contest', 'leases', 'restarts', 'scale', 'throughput', 'torture.run')
+           'cluster_script', 'balancers', 'openapi', 'watch', 'contest', 'leases', 'restarts',
+           'scale', 'throughput', 'torture.run')
 
 
 def enter_private_network():

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/action.hpp"
+#include "api/watch_hub.hpp"
 #include "base/assert.hpp"
 
 namespace {
@@ -52,6 +53,9 @@ struct Perform {
     state.for_each_allocation(
         [&](const ipam::Allocation& allocation) { allocations.push_back(allocation); });
     return read.render(allocations);
+  }
+  http::Response operator()(const api::Watch& watch) {
+    return api::WatchHub(ipam::Revision(5)).watch(watch.since, ipam::Revision(100));
   }
   http::Response operator()(const api::ReadStatus& read) {
     api::NodeStatus status;

@@ -7,11 +7,13 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "api/action.hpp"
+#include "api/watch_hub.hpp"
 
 namespace api_test {
 
@@ -66,6 +68,7 @@ class World {
   void expire_leases() { apply(ipam::Command{.body = ipam::ExpireLeases{}}); }
 
   ipam::StateMachine state;
+  std::unique_ptr<api::WatchHub> hub = std::make_unique<api::WatchHub>(ipam::Revision(0));
   ipam::TimeMs now = 1705314600000;  // 2024-01-15T10:30:00Z
   api::NodeStatus status;
   api::MemberChangeResult member_change_result = api::MemberChangeResult::done;
@@ -87,6 +90,7 @@ class World {
   http::Response run(const api::ReadHistory& read) {
     return read.render(std::visit([this](const auto& query) { return ask(query); }, read.query));
   }
+  http::Response run(const api::Watch& watch) { return hub->watch(watch.since, revision_); }
   http::Response run(const api::ReadStatus& read) { return read.render(status); }
   http::Response run(const api::ChangeMembers& change) {
     member_changes.push_back(change);
@@ -102,6 +106,8 @@ class World {
       if (const auto* appended = std::get_if<ipam::AuditAppended>(&change))
         audit_.push_back(appended->entry);
     }
+    hub->publish(revision_, applied.changes);
+    hub->deliver();
     return applied;
   }
 

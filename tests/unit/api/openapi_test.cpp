@@ -165,6 +165,10 @@ TEST_CASE("every example is answered as described") {
       CHECK(answer.body.empty());
       continue;
     }
+    if (text.answer == "EventStream") {  // watch_hub_test.cpp reads it
+      CHECK(answer.content_type == "text/event-stream");
+      continue;
+    }
     const json::value value = api_test::parsed(answer);
     if (!text.answer.starts_with("[]")) {
       check_shape(described, text.answer, value);

@@ -360,6 +360,39 @@ TEST_CASE("stats shows counts over 2^53 and whole percentages") {
   CHECK(world.out.find(" 0.0%\n") != std::string::npos);
 }
 
+TEST_CASE("watch") {
+  const std::string entry =
+      R"({"id":"audit-9","timestamp":"2024-01-15T10:30:00Z","action":"network_created",)"
+      R"("resource":"net-1","details":"Created network 10.0.0.0/8","user":"system","revision":7})";
+  const std::string event = R"({"revision":7,"changes":[{"type":"network_put","network":{}},)"
+                            R"({"type":"audit","entry":)" + entry + "}]}";
+  const std::string body = "retry: 1000\nid: 4\n\nid: 7\ndata: " + event + "\n\n: still here\n\n" +
+                           "id: 8\ndata: " + event + "\n\n";
+  const std::string line = "7         2024-01-15T10:30:00Z  network_created   net-1       Created "
+                           "network 10.0.0.0/8 (system)\n";
+  check({{"watch", "--count", "1"}, {{200, body}}, {"GET /api/v1/watch"}, line});
+  check({{"watch", "--count", "2", "--since", "4", "--output", "json"}, {{200, body}},
+         {"GET /api/v1/watch?since=4"}, event + "\n" + event + "\n"});
+  const std::string row = "7,2024-01-15T10:30:00Z,network_created,net-1,Created network "
+                          "10.0.0.0/8,system\r\n";
+  check({{"watch", "--count", "2", "--output", "csv"}, {{200, body}}, {"GET /api/v1/watch"},
+         "Revision,Time,Action,Resource,Details,User\r\n" + row + row});
+  World world;
+  world.answer(200, body);
+  CHECK(world.run({"watch"}) == 1);
+  CHECK(world.out == line + line);
+  CHECK(world.err ==
+        "Error: the server ended the watch (go on with: ipam watch --since 8)\n");
+  world.answer(200, "id: 4\n\nevent: error\ndata: {\"detail\":\"too slow\"}\n\n");
+  CHECK(world.run({"watch"}) == 1);
+  CHECK(world.err == "Error: too slow (go on with: ipam watch --since 4)\n");
+  world.answer_problem(410, "compacted");
+  CHECK(world.run({"watch", "--since", "1"}) == 1);
+  CHECK(world.err == "Error: compacted\n");
+  check_failure({{"watch", "--since", "x"}, {}, {},
+                 "--since must be a whole number from 0 to 18446744073709551615, not 'x'"}, 2);
+}
+
 TEST_CASE("audit verify says what is damaged, and exits with 1") {
   const std::string good = R"({"intact":true,"problem":null,"entries":9,"rows":20,"hash":"ab"})";
   check({{"audit", "verify"}, {{200, good}}, {"GET /api/v1/audit/verify"},

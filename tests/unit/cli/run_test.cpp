@@ -11,7 +11,7 @@ bool contains(const std::string& text, std::string_view part) {
 const std::vector<std::string> own_commands = {
     "network add",    "network list",     "network delete",     "allocate", "release", "list",
     "stats",          "audit",            "audit verify",       "cluster status",
-    "cluster add-node", "cluster remove-node"};
+    "cluster add-node", "cluster remove-node", "watch"};
 
 std::vector<std::string> words_of(std::string line) {
   for (char& c : line) c = c == ' ' ? ',' : c;

@@ -1,0 +1,229 @@
+#include "api/watch_hub.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <utility>
+
+#include "api/problems.hpp"
+#include "api/render.hpp"
+#include "base/assert.hpp"
+
+namespace api {
+namespace {
+
+// What an event takes beside its text.
+constexpr std::size_t event_overhead_bytes = 64;
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+// False: nothing that is shown.
+bool write_change(JsonWriter& json, const ipam::Change& change) {
+  const auto begin = [&json](std::string_view type) {
+    json.begin_object();
+    json.text("type", type);
+  };
+  const auto write = Overloaded{
+      [&](const ipam::NetworkPut& put) {
+        begin("network_put");
+        json.key("network");
+        write_network(json, put.network);
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::NetworkDeleted& deleted) {
+        begin("network_deleted");
+        json.text("id", ipam::to_string(deleted.id));
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::AllocationPut& put) {
+        begin("allocation_put");
+        json.key("allocation");
+        write_allocation(json, put.allocation);
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::AuditAppended& appended) {
+        begin("audit");
+        json.key("entry");
+        write_audit_entry(json, appended.entry);
+        json.end_object();
+        return true;
+      },
+      // Bookkeeping of the state, such as how requests are kept apart: its audit entry, if it has
+      // one, is shown.
+      [](const auto&) { return false; },
+  };
+  return std::visit(write, change);
+}
+
+// "id: 17\ndata: {…}\n\n"; empty where nothing is shown. JSON has no line feeds, so one data line.
+std::string event_of(ipam::Revision revision, const std::vector<ipam::Change>& changes) {
+  std::string text = fmt::format("id: {}\ndata: ", revision.value());
+  JsonWriter json(text);
+  json.begin_object();
+  json.count("revision", revision.value());
+  json.key("changes");
+  json.begin_array();
+  bool shown = false;
+  for (const ipam::Change& change : changes) shown = write_change(json, change) || shown;
+  json.end_array();
+  json.end_object();
+  return shown ? text + "\n\n" : std::string();
+}
+
+http::Response compacted(ipam::Revision since, ipam::Revision oldest) {
+  return problem(Problem::revision_compacted,
+                 fmt::format("what followed revision {} is no longer known here, only what "
+                             "followed revision {}: read the lists anew, then watch from the "
+                             "X-Ipam-Revision of that answer",
+                             since.value(), oldest.value()));
+}
+
+std::string last_event(const http::Response& problem) {
+  return fmt::format("event: error\ndata: {}\n\n", problem.body);
+}
+
+}  // namespace
+
+struct WatchHub::Ring {
+  struct Event {
+    ipam::Revision revision;
+    std::string text;
+  };
+
+  // The first event after `revision`.
+  std::deque<Event>::const_iterator after(ipam::Revision revision) const {
+    return std::upper_bound(events.begin(), events.end(), revision,
+                            [](ipam::Revision r, const Event& e) { return r < e.revision; });
+  }
+
+  const std::size_t bytes_max;
+  std::deque<Event> events;
+  ipam::Revision compacted;  // every event after it is here
+  std::size_t bytes = 0;
+  std::set<Watcher*> watchers;
+  bool closed = false;
+};
+
+class WatchHub::Watcher : public http::BodySource {
+ public:
+  Watcher(std::shared_ptr<Ring> ring, ipam::Revision since) : ring_(std::move(ring)), seen_(since) {
+    ring_->watchers.insert(this);
+  }
+  ~Watcher() override { ring_->watchers.erase(this); }
+
+  void next(std::function<void(Piece)> done) override {
+    ASSERT(!waiting_);
+    if (!greeted_) {
+      greeted_ = true;
+      // An event without data: it is not shown, but is where a reconnecting browser goes on from.
+      done({fmt::format("retry: 1000\nid: {}\n\n", seen_.value()), After::more});
+      return;
+    }
+    waiting_ = std::move(done);
+    wake();
+  }
+  void cancel() override { end({}); }
+
+  // Gives what there is to whoever waits for it.
+  void wake() {
+    if (!waiting_) return;
+    if (ring_->closed)
+      return end(last_event(problem_shutting_down()));
+    if (seen_ < ring_->compacted) return end(last_event(api::compacted(seen_, ring_->compacted)));
+    std::string text;
+    for (auto event = ring_->after(seen_);
+         event != ring_->events.end() && text.size() < watch_piece_bytes; ++event) {
+      text += event->text;
+      seen_ = event->revision;
+    }
+    if (!text.empty()) give({std::move(text), After::more});
+  }
+  void keep_alive() {
+    if (waiting_) give({": still here\n\n", After::more});
+  }
+
+ private:
+  void end(std::string text) {
+    if (waiting_) give({std::move(text), After::end});
+  }
+  void give(Piece piece) { std::exchange(waiting_, nullptr)(std::move(piece)); }
+
+  const std::shared_ptr<Ring> ring_;
+  ipam::Revision seen_;
+  bool greeted_ = false;
+  std::function<void(Piece)> waiting_;
+};
+
+WatchHub::WatchHub(ipam::Revision revision, std::size_t bytes_max)
+    : ring_(new Ring{bytes_max, {}, revision, 0, {}, false}) {}
+
+WatchHub::~WatchHub() { close(); }
+
+void WatchHub::publish(ipam::Revision revision, const std::vector<ipam::Change>& changes) {
+  Ring& ring = *ring_;
+  ASSERT(ring.events.empty() || ring.events.back().revision < revision);
+  std::string text = event_of(revision, changes);
+  if (text.empty()) return;
+  ring.bytes += text.size() + event_overhead_bytes;
+  ring.events.push_back({revision, std::move(text)});
+  // The newest stays, however large it is.
+  while (ring.bytes > ring.bytes_max && ring.events.size() > 1) {
+    ring.compacted = ring.events.front().revision;
+    ring.bytes -= ring.events.front().text.size() + event_overhead_bytes;
+    ring.events.pop_front();
+  }
+}
+
+// A watcher that gets something may end, and take itself out of the set.
+void WatchHub::deliver() {
+  const std::vector<Watcher*> watchers(ring_->watchers.begin(), ring_->watchers.end());
+  for (Watcher* watcher : watchers)
+    if (ring_->watchers.contains(watcher)) watcher->wake();
+}
+
+void WatchHub::restart(ipam::Revision revision) {
+  ring_->events.clear();
+  ring_->bytes = 0;
+  ring_->compacted = revision;
+  deliver();
+}
+
+void WatchHub::keep_alive() {
+  const std::vector<Watcher*> watchers(ring_->watchers.begin(), ring_->watchers.end());
+  for (Watcher* watcher : watchers)
+    if (ring_->watchers.contains(watcher)) watcher->keep_alive();
+}
+
+void WatchHub::close() {
+  ring_->closed = true;
+  deliver();
+}
+
+http::Response WatchHub::watch(std::optional<ipam::Revision> since, ipam::Revision applied) {
+  if (ring_->closed) return problem_shutting_down();
+  if (ring_->watchers.size() >= watchers_max)
+    return problem(Problem::overloaded,
+                   fmt::format("{} watches are open on this node already: close one, or ask "
+                               "another node",
+                               watchers_max));
+  const ipam::Revision from = since.value_or(applied);
+  if (from < ring_->compacted) return compacted(from, ring_->compacted);
+  http::Response response;
+  response.content_type = "text/event-stream";
+  response.headers.push_back({"Cache-Control", "no-store"});
+  response.headers.push_back({"X-Accel-Buffering", "no"});  // nginx would hold events back
+  response.stream = std::make_shared<Watcher>(ring_, from);
+  return response;
+}
+
+std::size_t WatchHub::watchers() const { return ring_->watchers.size(); }
+
+}  // namespace api
