@@ -154,10 +154,16 @@ void write_request_body(JsonWriter& json, const std::vector<BodyField>& fields) 
   json.end_object();
 }
 
-void write_success(JsonWriter& json, const OperationText& text) {
-  json.key(fmt::format("{}", text.status));
+bool takes_dry_run(const OperationText& text) {
+  const auto fields = words(text.fields);
+  return std::find(fields.begin(), fields.end(), "dry_run") != fields.end();
+}
+
+void write_success(JsonWriter& json, const OperationText& text, int status,
+                   std::string_view description) {
+  json.key(fmt::format("{}", status));
   json.begin_object();
-  json.text("description", text.status == 204 ? "Done; no body" : text.summary);
+  json.text("description", description);
   std::string_view schema = text.answer;
   if (!schema.empty()) {
     const bool array = schema.starts_with("[]");
@@ -205,7 +211,12 @@ void write_operation(JsonWriter& json, const Route& route) {
   if (text && !text->fields.empty()) write_request_body(json, body_fields(text->fields));
   json.key("responses");
   json.begin_object();
-  if (text) write_success(json, *text);
+  if (text) {
+    write_success(json, *text, text->status,
+                  text->status == 204 ? "Done; no body" : text->summary);
+    if (takes_dry_run(*text) && text->status != 200)
+      write_success(json, *text, 200, "What it would be: a dry run changes nothing");
+  }
   write_problems(json, text ? text->problems : std::string_view());
   json.end_object();
   json.end_object();

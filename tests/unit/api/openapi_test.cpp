@@ -180,6 +180,26 @@ TEST_CASE("every example is answered as described") {
   }
 }
 
+TEST_CASE("a dry run is answered with a status that is described") {
+  const json::value described = document();
+  for (const api::Route& route : api::route_table()) {
+    const std::vector<std::string> fields = words(text_of(route)->fields);
+    if (std::find(fields.begin(), fields.end(), "dry_run") == fields.end()) continue;
+    CAPTURE(std::string(route.pattern));
+    World world;
+    fill(world);
+    json::object body = example_of(described, route);
+    body["dry_run"] = true;
+    const auto answer = world.perform(
+        api_test::request(route.method, target_of(route.pattern), json::serialize(body)));
+    CHECK(answer.status == 200);
+    std::string method(http::to_string(route.method));
+    for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
+    CHECK(described.at("paths").at(json::string_view(route.pattern)).at(method).at("responses")
+              .as_object().contains("200"));
+  }
+}
+
 TEST_CASE("the routes that are said to take an Idempotency-Key are those that do") {
   const json::value described = document();
   for (const api::Route& route : api::route_table()) {
