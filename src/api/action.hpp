@@ -82,6 +82,9 @@ struct ReadHistory {
   Consistency consistency = Consistency::linearizable;
   ipam::HistoryQuery query;
   std::function<http::Response(const ipam::HistoryAnswer&)> render;
+  // May be empty. Called before render with the state as of the very revision that the answer of
+  // state.db is of.
+  std::function<void(const ipam::StateMachine&)> look = {};
 };
 // The change stream from behind `since`; from behind what is applied where it is not given, which
 // alone waits for the read barrier.

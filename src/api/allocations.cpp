@@ -2,6 +2,7 @@
 // from state.db.
 #include <fmt/format.h>
 
+#include "api/allocation_filter.hpp"
 #include "api/handlers.hpp"
 #include "api/json.hpp"
 #include "api/problems.hpp"
@@ -11,15 +12,7 @@ namespace api {
 
 namespace {
 
-struct Filter {
-  std::optional<ipam::NetworkId> network_id;
-  std::optional<ipam::Address> ip;
-
-  bool admits(const ipam::Allocation& allocation) const {
-    if (network_id && allocation.network_id != *network_id) return false;
-    return !ip || (allocation.first <= *ip && *ip <= allocation.last);
-  }
-};
+using Filter = AllocationFilter;
 
 http::Response render_active(const ipam::StateMachine& state, const Filter& filter) {
   if (filter.network_id && !state.network(*filter.network_id))
@@ -27,16 +20,16 @@ http::Response render_active(const ipam::StateMachine& state, const Filter& filt
   std::string body;
   JsonWriter json(body);
   const auto write = [&](const ipam::Allocation& allocation) {
-    write_allocation(json, allocation);
+    if (filter.admits(allocation)) write_allocation(json, allocation);
   };
   json.begin_array();
   if (filter.ip) {
     for (const ipam::Allocation* allocation : state.allocations_holding(*filter.ip))
-      if (filter.admits(*allocation)) write(*allocation);
+      write(*allocation);
   } else if (filter.network_id) {
     state.for_each_allocation_in(*filter.network_id, write);
   } else {
-    body.reserve(2 + state.allocation_count() * allocation_bytes_typical);
+    if (filter.admits_all()) body.reserve(2 + state.allocation_count() * allocation_bytes_typical);
     state.for_each_allocation(write);
   }
   json.end_array();
@@ -47,7 +40,7 @@ http::Response render_ever(const ipam::HistoryAnswer& answer, const Filter& filt
   const auto* allocations = std::get_if<std::vector<ipam::Allocation>>(&answer);
   ASSERT(allocations);
   std::string body;
-  if (!filter.ip) body.reserve(2 + allocations->size() * allocation_bytes_typical);
+  if (filter.admits_all()) body.reserve(2 + allocations->size() * allocation_bytes_typical);
   JsonWriter json(body);
   json.begin_array();
   for (const ipam::Allocation& allocation : *allocations)
@@ -66,19 +59,11 @@ http::Response allocation_not_found(std::string_view id) {
 Body list_allocations(const Call& call) {
   const auto all = call.query.boolean("all");
   if (!all) return Answer{all.error()};
-  Filter filter;
-  if (const std::string* text = call.query.find("network_id")) {
-    filter.network_id = ipam::parse_network_id(*text);
-    if (!filter.network_id) return Answer{network_not_found(*text)};
-  }
-  if (const std::string* text = call.query.find("ip")) {
-    filter.ip = ipam::parse_address(*text);
-    if (!filter.ip)
-      return Answer{problem(
-          Problem::invalid_parameter,
-          fmt::format("ip must be an IPv4 or IPv6 address, not {}", quoted(*text)))};
-  }
-  if (*all)
+  const auto read = AllocationFilter::read(call.query);
+  if (!read) return Answer{read.error()};
+  const Filter& filter = *read;
+  const bool has_ended = filter.status && *filter.status != ipam::AllocationStatus::allocated;
+  if (*all || has_ended)
     return ReadHistory{call.consistency, ipam::AllocationsQuery{filter.network_id},
                        [filter](const ipam::HistoryAnswer& answer) {
                          return render_ever(answer, filter);

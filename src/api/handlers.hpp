@@ -39,6 +39,10 @@ Body update_allocation(const Call& call);
 Body renew_allocation(const Call& call);
 Body release_allocation(const Call& call);
 
+// addresses.cpp, search.cpp
+Body get_address(const Call& call);
+Body search(const Call& call);
+
 // transactions.cpp
 Body create_transaction(const Call& call);
 

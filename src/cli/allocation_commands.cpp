@@ -111,6 +111,9 @@ CommandResult list_allocations(Context& context) {
     query.emplace_back("network_id", *id);
   }
   if (context.arguments.has("all")) query.emplace_back("all", "true");
+  for (const char* option : {"hostname", "owner", "tag", "status", "within"})
+    if (const auto text = context.arguments.get(option)) query.emplace_back(option, *text);
+  if (const auto text = context.arguments.get("query")) query.emplace_back("q", *text);
   auto answer = context.client.get("/allocations", query);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
@@ -161,8 +164,15 @@ std::vector<Command> allocation_commands() {
         "List allocations.",
         {},
         {{"network-id", 'n', "ID", "of this network only"},
-         {"all", 'a', "", "released and expired ones too"}},
-        {"ipam list -n net-1", "ipam list --all --output json"}},
+         {"all", 'a', "", "released and expired ones too"},
+         {"hostname", 'H', "NAME", "with this hostname"},
+         {"owner", 0, "NAME", "of this owner"},
+         {"tag", 't', "TAG", "with this tag"},
+         {"status", 0, "STATUS", "allocated, released or expired"},
+         {"within", 0, "CIDR", "that lie in there"},
+         {"query", 'q', "TEXT", "with this text in any field"}},
+        {"ipam list -n net-1", "ipam list --within 10.0.0.0/8 --owner team-web",
+         "ipam list --all --output json"}},
        check_network_option,
        list_allocations},
   };

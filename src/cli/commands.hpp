@@ -29,10 +29,11 @@ struct Command {
 };
 
 // Each in a file of its own: network_commands, allocation_commands, lease_commands,
-// report_commands, cluster_commands, watch_command.
+// search_commands, report_commands, cluster_commands, watch_command.
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
 std::vector<Command> lease_commands();
+std::vector<Command> search_commands();
 std::vector<Command> report_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> watch_commands();

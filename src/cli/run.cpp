@@ -65,7 +65,8 @@ struct CommandTable {
 CommandTable make_table(const Hooks& hooks) {
   CommandTable table;
   for (auto commands : {network_commands(), allocation_commands(), lease_commands(),
-                        report_commands(), cluster_commands(), watch_commands()})
+                        search_commands(), report_commands(), cluster_commands(),
+                        watch_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},

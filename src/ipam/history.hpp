@@ -40,7 +40,14 @@ struct Verification {
   base::Sha256 head{};        // the hash of the last audit entry
 };
 
-using HistoryQuery = std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery>;
+// The allocations that hold or held the address, in whichever network, the newest first.
+struct AddressQuery {
+  Address address;
+  std::uint64_t limit = 100;
+};
+
+using HistoryQuery =
+    std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery, AddressQuery>;
 // AllocationQuery gives a list of none or one.
 using HistoryAnswer =
     std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification>;

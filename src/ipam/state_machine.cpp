@@ -159,6 +159,26 @@ const Quarantine* StateMachine::quarantine_of(const Address& address) const {
                                                    address.value);
 }
 
+bool StateMachine::is_free(const Address& address) const {
+  const NetworkState* state = implementation_->plan.network_of(address);
+  ASSERT(state != nullptr);
+  return state->free.is_free(address.value, address.value);
+}
+
+void StateMachine::visit_networks(NetworkId from,
+                                  const std::function<bool(const Network&)>& visit) const {
+  const auto& networks = implementation_->plan.networks();
+  for (auto it = networks.lower_bound(from); it != networks.end(); ++it)
+    if (!visit(it->second.network)) return;
+}
+
+void StateMachine::visit_allocations(
+    AllocationId from, const std::function<bool(const Allocation&)>& visit) const {
+  const auto& allocations = implementation_->plan.allocations();
+  for (auto it = allocations.lower_bound(from); it != allocations.end(); ++it)
+    if (!visit(it->second)) return;
+}
+
 std::optional<TimeMs> StateMachine::next_expiry() const {
   const auto& leases = implementation_->plan.leases();
   const auto& quarantines = implementation_->plan.quarantine_ends();

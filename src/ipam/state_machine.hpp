@@ -53,6 +53,13 @@ class StateMachine {
   // The quarantine that the address is in, in the network that would hand it out; or nullptr.
   const Quarantine* quarantine_of(const Address& address) const;
 
+  // Whether next-free could hand it out. REQUIRES: network_of() has one.
+  bool is_free(const Address& address) const;
+  // Networks and active allocations from this id on, until the callback says false. O(visited).
+  void visit_networks(NetworkId from, const std::function<bool(const Network&)>& visit) const;
+  void visit_allocations(AllocationId from,
+                         const std::function<bool(const Allocation&)>& visit) const;
+
   // When the next lease or quarantine ends; the leader proposes ExpireLeases once its clock has
   // passed it.
   std::optional<TimeMs> next_expiry() const;

@@ -7,6 +7,7 @@
 #include "sqlite/database.hpp"
 #include "state/audit_query.hpp"
 #include "state/rows.hpp"
+#include "state/tags.hpp"
 #include "state/verification.hpp"
 
 namespace state {
@@ -91,6 +92,9 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   select_allocations_of_ =
       connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
+  select_covers_ = connection_.prepare(
+      "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) "
+      "ORDER BY id DESC");
 }
 
 void Database::read_meta() {
@@ -161,6 +165,7 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     collect(select_allocation_);
     return allocations;
   }
+  if (const auto* held = std::get_if<ipam::AddressQuery>(&query)) return holders_of(*held);
   const auto& list = std::get<ipam::AllocationsQuery>(query);
   if (list.network_id) {
     select_allocations_of_.start(list.network_id->value());
@@ -170,6 +175,24 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     collect(select_allocations_);
   }
   return allocations;
+}
+
+std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& query) {
+  std::vector<std::string> covers;
+  for (int length = 0; length <= ipam::bits_of(query.address.family); ++length) {
+    ipam::Prefix prefix{query.address, length};
+    prefix.base.value &= prefix.mask();
+    covers.push_back(ipam::to_string(prefix));
+  }
+  std::vector<ipam::Allocation> holders;
+  select_covers_.start(to_json(covers));
+  while (holders.size() < query.limit && select_covers_.step()) {
+    ipam::Allocation allocation = read_allocation(select_covers_);
+    if (allocation.first <= query.address && query.address <= allocation.last)
+      holders.push_back(std::move(allocation));
+  }
+  select_covers_.reset();
+  return holders;
 }
 
 // ---- writing ----

@@ -50,6 +50,7 @@ class Database {
  private:
   Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection);
   void read_meta();
+  std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change);
 
   sqlite::FileSystem& files_;
@@ -58,7 +59,7 @@ class Database {
   sqlite::Statement begin_, commit_, put_network_, delete_network_, put_quarantine_,
       delete_quarantine_, delete_quarantines_of_, put_allocation_, put_audit_,
       put_outcome_, delete_outcome_, update_meta_, select_allocations_,
-      select_allocations_of_, select_allocation_;
+      select_allocations_of_, select_allocation_, select_covers_;
   Position position_;
   ipam::Counters counters_;
   bool in_transaction_ = false;

@@ -37,6 +37,15 @@ ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
   return extras;
 }
 
+// The longest prefix that contains all of it.
+std::string cover_of(const ipam::Allocation& allocation) {
+  ipam::Prefix cover{allocation.first, ipam::bits_of(allocation.first.family)};
+  while ((allocation.last.value & cover.mask()) != (allocation.first.value & cover.mask()))
+    --cover.length;
+  cover.base.value &= cover.mask();
+  return ipam::to_string(cover);
+}
+
 }  // namespace
 
 void put(sqlite::Statement& statement, const ipam::Network& network) {
@@ -58,7 +67,7 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
           allocation.description, to_json(allocation.tags),
           static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
           allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
-          metadata);
+          metadata, cover_of(allocation));
 }
 
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
@@ -104,7 +113,7 @@ ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
 }
 
 ipam::Allocation read_allocation(const sqlite::Statement& row) {
-  check_row("allocations", row, 14);
+  check_row("allocations", row, 15);
   const auto first = ipam::parse_address(row.text(2));
   if (!first) damaged("allocations", row, "ip");
   const auto last = row.is_null(3) ? first : ipam::parse_address(row.text(3));

@@ -13,7 +13,9 @@ namespace state {
 
 // Format version 3. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
-// address, `owner` and `metadata` where there is none.
+// address, `owner` and `metadata` where there is none. `cover` is the longest prefix that contains
+// all of it: who holds an address has one of the 33 or 129 prefixes that contain the address as its
+// cover, so an index finds them, blocks too.
 inline constexpr const char* schema = R"(
   CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
                         tags TEXT NOT NULL, created_at INTEGER NOT NULL,
@@ -24,7 +26,8 @@ inline constexpr const char* schema = R"(
                            tags TEXT NOT NULL, status INTEGER NOT NULL,
                            allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
                            revision INTEGER NOT NULL, owner TEXT, metadata TEXT,
-                           crc INTEGER NOT NULL);
+                           cover TEXT NOT NULL, crc INTEGER NOT NULL);
+  CREATE INDEX allocations_by_cover ON allocations(cover);
   CREATE INDEX allocations_by_network ON allocations(network_id);
   CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
                            ends_at INTEGER NOT NULL, allocation_id INTEGER NOT NULL,
@@ -47,7 +50,7 @@ inline constexpr const char* schema = R"(
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
                                                     "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
-                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
                                                        "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "

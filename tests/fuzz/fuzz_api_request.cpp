@@ -45,6 +45,7 @@ struct Perform {
   }
   http::Response operator()(const api::Read& read) { return read.render(state); }
   http::Response operator()(const api::ReadHistory& read) {
+    if (read.look) read.look(state);
     if (std::holds_alternative<ipam::VerifyQuery>(read.query))
       return read.render(ipam::Verification());
     if (std::holds_alternative<ipam::AuditQuery>(read.query))

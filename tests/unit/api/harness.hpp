@@ -88,6 +88,7 @@ class World {
   }
   http::Response run(const api::Read& read) { return read.render(state); }
   http::Response run(const api::ReadHistory& read) {
+    if (read.look) read.look(state);
     return read.render(std::visit([this](const auto& query) { return ask(query); }, read.query));
   }
   http::Response run(const api::Watch& watch) { return hub->watch(watch.since, revision_); }
@@ -138,6 +139,15 @@ class World {
     std::vector<ipam::Allocation> found;
     const auto at = allocations_.find(query.id);
     if (at != allocations_.end()) found.push_back(at->second);
+    return found;
+  }
+
+  ipam::HistoryAnswer ask(const ipam::AddressQuery& query) {
+    std::vector<ipam::Allocation> found;
+    for (auto it = allocations_.rbegin(); it != allocations_.rend(); ++it)
+      if (it->second.first <= query.address && query.address <= it->second.last &&
+          found.size() < query.limit)
+        found.push_back(it->second);
     return found;
   }
 

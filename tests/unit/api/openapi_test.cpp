@@ -48,6 +48,7 @@ std::string target_of(std::string_view pattern) {
   return "/api/v1" + target.replace(at, 4,
                                     pattern.starts_with("/networks")      ? "net-1"
                                     : pattern.starts_with("/allocations") ? "alloc-1"
+                                    : pattern.starts_with("/addresses")   ? "192.168.1.1"
                                                                           : "2");
 }
 
@@ -152,6 +153,7 @@ TEST_CASE("every example is answered as described") {
   for (const api::Route& route : api::route_table()) {
     const OperationText& text = *text_of(route);
     std::string target = target_of(route.pattern);
+    if (route.pattern == "/search") target += "?q=web";  // required
     const json::object& body = example_of(described, route);
     if (route.method == http::Method::delete_ && route.pattern == "/networks/{id}")
       target = "/api/v1/networks/net-2";  // the first holds an allocation

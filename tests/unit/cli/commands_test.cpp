@@ -222,6 +222,34 @@ TEST_CASE("allocation show, edit and lease renew take an id or an address") {
                  "--tags, --owner or --metadata"}, 2);
 }
 
+TEST_CASE("search and address show") {
+  const std::string results = R"({"results":[{"type":"network","network":)" + network +
+                              R"(},{"type":"allocation","allocation":)" + allocation +
+                              R"(}],"next_cursor":"alloc-9"})";
+  const std::string search = "GET /api/v1/search?q=192.168.1&limit=2";
+  check({{"search", "192.168.1", "--limit", "2"},
+         {{200, results}},
+         {search},
+         "Type        ID       Address         Hostname  Description   Tags\n"
+         "network     net-1    192.168.1.0/24            Office, main  production,x\n"
+         "allocation  alloc-7  192.168.1.1     web-01\n"
+         "There may be more: go on with --cursor alloc-9\n"});
+  check({{"search", "192.168.1", "--limit", "2", "--cursor", "alloc-9", "--output", "json"},
+         {{200, results}}, {search + "&cursor=alloc-9"}, results + "\n"});
+  check({{"search", "x"}, {{200, R"({"results":[],"next_cursor":null})"}},
+         {"GET /api/v1/search?q=x&limit=100"}, "Nothing found\n"});
+  check({{"address", "show", "192.168.1.1"},
+         {{200, R"({"ip":"192.168.1.1","status":"allocated","network":)" + network +
+                    R"(,"allocation":)" + allocation +
+                    R"(,"quarantine_ends_at":null,"history":[]})"}},
+         {"GET /api/v1/addresses/192.168.1.1"},
+         "IP: 192.168.1.1\nStatus: allocated\nNetwork: net-1 (192.168.1.0/24)\n"
+         "ID       IP           Network  Hostname  Status     Expires\n"
+         "alloc-7  192.168.1.1  net-1    web-01    allocated  2024-01-15T11:35:00Z\n"});
+  check({{"list", "--within", "10.0.0.0/8", "-q", "a b", "--output", "json"}, {{200, "[]"}},
+         {"GET /api/v1/allocations?within=10.0.0.0%2F8&q=a%20b"}, "[]\n"});
+}
+
 TEST_CASE("allocate reports what the server refuses") {
   const std::string request = R"(POST /api/v1/allocations {"network_id":"net-1"})";
   for (const std::string reason : {"network not found", "no available IP addresses in 10.0.0.0/24"})

@@ -96,6 +96,14 @@ TEST_CASE("queries see what was appended before them, committed or not") {
                                            ipam::AllocationsQuery{ipam::NetworkId(1)});
   CHECK(first == std::vector{released[0], third});
 
+  const auto holders = [&](const char* ip, std::uint64_t limit) {
+    return ask<ipam::Allocation>(loop, *store,
+                                 ipam::AddressQuery{*ipam::parse_address(ip), limit});
+  };
+  CHECK(holders("10.0.0.1", 9) == std::vector{released[0]});
+  CHECK(holders("2001:db8::5", 9) == std::vector{block});
+  CHECK(holders("2001:db8::9", 9).empty());
+  CHECK(holders("10.0.0.3", 9) == std::vector{third});
   const auto audit = ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{3});
   REQUIRE(audit.size() == 3);
   CHECK(audit[0].action == "ip_released");

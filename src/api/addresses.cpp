@@ -1,0 +1,103 @@
+// GET /addresses/{ip}: what is known of one address, now and before.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "api/handlers.hpp"
+#include "api/problems.hpp"
+#include "api/render.hpp"
+
+namespace api {
+
+namespace {
+
+constexpr std::uint64_t history_limit_default = 100;
+constexpr std::uint64_t history_limit_max = 1000;  // some 2 MB of answer
+
+// What memory knows of an address.
+struct Known {
+  std::string_view status = "unmanaged";
+  std::optional<ipam::Network> network;
+  std::optional<ipam::TimeMs> quarantine_ends_at;
+};
+
+Known look_at(const ipam::StateMachine& state, const ipam::Address& address) {
+  Known known;
+  const ipam::Network* network = state.network_of(address);
+  if (network == nullptr) return known;
+  known.network = *network;
+  const ipam::UsableRange usable = ipam::usable_range(network->prefix);
+  if (address < usable.first || address > usable.last)
+    known.status = "unusable";
+  else if (!state.allocations_holding(address).empty())
+    known.status = "allocated";
+  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address)) {
+    known.status = "quarantined";
+    known.quarantine_ends_at = quarantine->ends_at;
+  } else {
+    known.status = state.is_free(address) ? "free" : "reserved";
+  }
+  return known;
+}
+
+std::string address_json(const ipam::Address& address, const Known& known,
+                         const std::vector<ipam::Allocation>& holders) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.text("ip", ipam::to_string(address));
+  json.text("status", known.status);
+  json.key("network");
+  if (known.network)
+    write_network(json, *known.network);
+  else
+    json.raw("null");
+  json.key("allocation");
+  const auto is_active = [](const ipam::Allocation& allocation) {
+    return allocation.status == ipam::AllocationStatus::allocated;
+  };
+  const auto active = std::find_if(holders.begin(), holders.end(), is_active);
+  if (active != holders.end())
+    write_allocation(json, *active);
+  else
+    json.raw("null");
+  if (known.quarantine_ends_at)
+    json.text("quarantine_ends_at", ipam::to_rfc3339(*known.quarantine_ends_at));
+  else
+    json.null("quarantine_ends_at");
+  json.key("history");
+  json.begin_array();
+  for (const ipam::Allocation& allocation : holders)
+    if (!is_active(allocation)) write_allocation(json, allocation);
+  json.end_array();
+  json.end_object();
+  return body;
+}
+
+}  // namespace
+
+Body get_address(const Call& call) {
+  const auto address = ipam::parse_address(call.id);
+  if (!address)
+    return Answer{problem(Problem::invalid_parameter,
+                          fmt::format("the address must be an IPv4 or IPv6 address, not {}",
+                                      quoted(call.id)))};
+  const auto limit =
+      call.query.whole_number("limit", history_limit_max, history_limit_default);
+  if (!limit) return Answer{limit.error()};
+  // One more for the active one, which is not counted.
+  ReadHistory read{call.consistency, ipam::AddressQuery{*address, *limit + 1}, {}, {}};
+  const auto known = std::make_shared<Known>();
+  read.look = [known, address = *address](const ipam::StateMachine& state) {
+    *known = look_at(state, address);
+  };
+  read.render = [known, address = *address](const ipam::HistoryAnswer& answer) {
+    const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
+    ASSERT(holders);
+    return json_response(200, address_json(address, *known, *holders));
+  };
+  return read;
+}
+
+}  // namespace api

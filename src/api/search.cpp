@@ -1,0 +1,158 @@
+// GET /search?q=: networks and active allocations that an address, a CIDR, an id or a text finds.
+#include <fmt/format.h>
+
+#include "api/handlers.hpp"
+#include "api/matching.hpp"
+#include "api/problems.hpp"
+#include "api/render.hpp"
+
+namespace api {
+
+namespace {
+
+constexpr std::uint64_t search_limit_default = 100;
+constexpr std::uint64_t search_limit_max = 1000;
+constexpr std::size_t search_bytes_max = 1024;  // the longest text that could be found
+// Objects that one request looks at; then it gives a cursor. So a search for what is not there does
+// not hold up the node: some 20 ms.
+constexpr std::uint64_t search_visits_max = 100'000;
+
+struct Wanted {
+  std::string text;
+  std::uint64_t limit = search_limit_default;
+  // Where to go on: at this network, then at all allocations, or at this allocation.
+  std::optional<ipam::NetworkId> network;
+  std::optional<ipam::AllocationId> allocation;
+};
+
+// One answer in the making.
+class Search {
+ public:
+  explicit Search(std::uint64_t limit) : left_(limit) {
+    json_.begin_object();
+    json_.key("results");
+    json_.begin_array();
+  }
+
+  // False, and the cursor stands before the object, where no more may be looked at.
+  bool may_visit(const auto& id) {
+    if (left_ > 0 && ++visits_ <= search_visits_max) return true;
+    cursor_ = ipam::to_string(id);
+    return false;
+  }
+
+  void found(const ipam::Network& network) {
+    begin("network");
+    write_network(json_, network);
+    json_.end_object();
+  }
+  void found(const ipam::Allocation& allocation) {
+    begin("allocation");
+    write_allocation(json_, allocation);
+    json_.end_object();
+  }
+
+  bool is_at_end() const { return cursor_.empty(); }
+
+  http::Response response() {
+    json_.end_array();
+    if (cursor_.empty())
+      json_.null("next_cursor");
+    else
+      json_.text("next_cursor", cursor_);
+    json_.end_object();
+    return json_response(200, std::move(body_));
+  }
+
+ private:
+  void begin(std::string_view type) {
+    if (left_ > 0) --left_;
+    json_.begin_object();
+    json_.text("type", type);
+    json_.key(type);
+  }
+
+  std::string body_;
+  JsonWriter json_{body_};
+  std::uint64_t left_;
+  std::uint64_t visits_ = 0;
+  std::string cursor_;
+};
+
+// The network and its holder, and the networks around it, from the inside out.
+void search_address(Search& search, const ipam::StateMachine& state, ipam::Address address) {
+  ipam::Prefix within{address, ipam::bits_of(address.family)};
+  for (; within.length >= 0; --within.length) {
+    within.base.value &= within.mask();
+    if (const ipam::Network* network = state.network(within)) search.found(*network);
+    if (within.length == 0) break;
+  }
+  for (const ipam::Allocation* allocation : state.allocations_holding(address))
+    search.found(*allocation);
+}
+
+// Everything that `matches` in the order of ids, networks first.
+template <class Matches>
+void search_all(Search& search, const ipam::StateMachine& state, const Wanted& wanted,
+                const Matches& matches) {
+  const auto visit = [&](const auto& object) {
+    if (!search.may_visit(object.id)) return false;
+    if (matches(object)) search.found(object);
+    return true;
+  };
+  if (!wanted.allocation) state.visit_networks(wanted.network.value_or(ipam::NetworkId(1)), visit);
+  if (search.is_at_end())
+    state.visit_allocations(wanted.allocation.value_or(ipam::AllocationId(1)), visit);
+}
+
+http::Response render_search(const ipam::StateMachine& state, const Wanted& wanted) {
+  Search search(wanted.limit);
+  if (const auto address = ipam::parse_address(wanted.text)) {
+    search_address(search, state, *address);
+  } else if (const auto prefix = ipam::parse_prefix(wanted.text)) {
+    const auto is_within = [&](const auto& object) {
+      if constexpr (requires { object.prefix; })
+        return prefix->contains(object.prefix);
+      else
+        return object.first.family == prefix->base.family && object.first <= prefix->last() &&
+               prefix->base <= object.last;
+    };
+    search_all(search, state, wanted, is_within);
+  } else if (const auto network_id = ipam::parse_network_id(wanted.text)) {
+    if (const ipam::Network* network = state.network(*network_id)) search.found(*network);
+  } else if (const auto allocation_id = ipam::parse_allocation_id(wanted.text)) {
+    if (const ipam::Allocation* held = state.allocation(*allocation_id)) search.found(*held);
+  } else {
+    const TextMatch match(wanted.text);
+    search_all(search, state, wanted, [&](const auto& object) { return match.in(object); });
+  }
+  return search.response();
+}
+
+}  // namespace
+
+Body search(const Call& call) {
+  const auto invalid = [](std::string_view detail) {
+    return Answer{problem(Problem::invalid_parameter, detail)};
+  };
+  Wanted wanted;
+  const std::string* text = call.query.find("q");
+  if (!text || text->empty()) return invalid("q is required: what to look for");
+  if (text->size() > search_bytes_max)
+    return invalid(fmt::format("q must be at most {} bytes long", search_bytes_max));
+  wanted.text = *text;
+  const auto limit = call.query.whole_number("limit", search_limit_max, search_limit_default);
+  if (!limit) return Answer{limit.error()};
+  wanted.limit = *limit;
+  if (const std::string* cursor = call.query.find("cursor")) {
+    wanted.network = ipam::parse_network_id(*cursor);
+    wanted.allocation = ipam::parse_allocation_id(*cursor);
+    if (!wanted.network && !wanted.allocation)
+      return invalid("cursor must be the next_cursor of an answer");
+  }
+  return Read{call.consistency, [wanted](const ipam::StateMachine& state) {
+                return render_search(state, wanted);
+              }};
+}
+
+}  // namespace api
