@@ -46,6 +46,9 @@ Body search(const Call& call);
 // transactions.cpp
 Body create_transaction(const Call& call);
 
+// import.cpp
+Body import_rows(const Call& call);
+
 // audit.cpp
 Body list_audit(const Call& call);
 Body verify_audit(const Call& call);

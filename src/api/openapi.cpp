@@ -120,6 +120,21 @@ void write_example(JsonWriter& json, const std::vector<BodyField>& fields) {
   json.end_object();
 }
 
+// "@text/csv application/json": a body that is read as a text.
+void write_text_body(JsonWriter& json, std::string_view media_types) {
+  json.key("requestBody");
+  json.begin_object();
+  json.boolean("required", false);
+  json.key("content");
+  json.begin_object();
+  for (const std::string_view media_type : words(media_types)) {
+    json.key(media_type);
+    json.raw(R"({"schema":{"type":"string"},"example":""})");
+  }
+  json.end_object();
+  json.end_object();
+}
+
 void write_request_body(JsonWriter& json, const std::vector<BodyField>& fields) {
   json.key("requestBody");
   json.begin_object();
@@ -208,7 +223,10 @@ void write_operation(JsonWriter& json, const Route& route) {
   json.text("operationId", operation_id(route));
   if (text) json.text("summary", text->summary);
   write_parameters(json, route);
-  if (text && !text->fields.empty()) write_request_body(json, body_fields(text->fields));
+  if (text && text->fields.starts_with('@'))
+    write_text_body(json, text->fields.substr(1));
+  else if (text && !text->fields.empty())
+    write_request_body(json, body_fields(text->fields));
   json.key("responses");
   json.begin_object();
   if (text) {

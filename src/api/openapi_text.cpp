@@ -47,6 +47,10 @@ constexpr OperationText operations[] = {
      "AddressInfo", "INVALID_PARAMETER"},
     {Method::get, "/search", "Networks and active allocations by address, CIDR, id or text", "",
      200, "SearchResults", "INVALID_PARAMETER"},
+    {Method::post, "/import", "Objects of a file of another tool, made where they are not there",
+     "@text/plain text/csv application/json application/x-ndjson", 200, "ImportReport",
+     "INVALID_PARAMETER INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_EXISTS ADDRESS_IN_USE "
+     "CHILD_HOLDS_ALLOCATIONS NETWORK_NOT_FOUND IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry",
      "INVALID_PARAMETER"},
     {Method::get, "/audit/verify", "Whether what this node has on its disk is what was written", "",
@@ -128,6 +132,13 @@ constexpr FieldText parameters[] = {
      "Exactly once: a request with the same key gets the same answer", R"("order-17")"},
     {"action", R"({"type":"string"})", "Of this kind", R"("ip_allocated")"},
     {"actor", R"({"type":"string"})", "Made by this user", R"("system")"},
+    {"dry_run", R"({"type":"boolean","default":false})", "Say what it would do, and do nothing",
+     "true"},
+    {"format",
+     R"({"type":"string","enum":["prefixes","csv","json","netbox","phpipam"],"default":"json"})",
+     "What the body is", R"("prefixes")"},
+    {"on_conflict", R"({"type":"string","enum":["fail","skip"],"default":"fail"})",
+     "fail: all or nothing; skip: what is there already stays", R"("skip")"},
     {"all", R"({"type":"boolean","default":false})", "Also those that have ended", "true"},
     {"cidr", R"({"type":"string"})", "Exactly this network", R"("192.168.1.0/24")"},
     {"consistency", R"({"type":"string","enum":["linearizable","stale"],"default":"linearizable"})",
@@ -200,6 +211,12 @@ constexpr SchemaText schemas[] = {
     {"Allocations", R"({"description":"An array where contiguous is false","oneOf":[
 {"$ref":"#/components/schemas/Allocation"},
 {"type":"array","items":{"$ref":"#/components/schemas/Allocation"}}]})"},
+    {"ImportReport", R"({"type":"object","required":["created","skipped","refused","ignored"],
+"properties":{"created":{"type":"integer"},"skipped":{"type":"integer"},
+"refused":{"type":"array","items":{"type":"object","properties":{"position":{"type":"integer"},
+"reason":{"type":"string"},"detail":{"type":"string"}}}},
+"ignored":{"type":"array","items":{"type":"object","properties":{"kind":{"type":"string"},
+"count":{"type":"integer"}}}}}})"},
     {"TransactionResult", R"({"description":"What the write alone would be answered with",
 "type":["object","array","null"],"required":["id"]})"},
     {"AddressInfo", R"({"type":"object",
@@ -260,7 +277,8 @@ constexpr SchemaText schemas[] = {
 "required":["type","title","status","detail","error","code","reason"],"properties":{
 "type":{"type":"string"},"title":{"type":"string"},"status":{"type":["integer","string"]},
 "detail":{"type":"string"},"error":{"type":"string"},"code":{"type":"integer"},
-"reason":{"type":"string"},"operation":{"type":"integer","minimum":0}}})"},
+"reason":{"type":"string"},"operation":{"type":"integer","minimum":0},
+"position":{"type":"integer","minimum":1}}})"},
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ struct OperationText {
   std::string_view pattern;
   std::string_view summary;
   // Of the body, by name, apart by spaces. "!" after one: required; "+": not, but in the example.
+  // "@" and media types: the body is a text.
   std::string_view fields;
   int status;                 // where it succeeds
   std::string_view answer;    // a schema, "[]" before it for an array of it; empty: no body

@@ -104,11 +104,16 @@ std::string type_of(const ProblemRow& row) {
   return type;
 }
 
-http::Response problem(Problem problem, std::string_view sentence,
+http::Response problem(Problem problem, std::string_view detail,
                        std::optional<std::uint32_t> operation) {
+  if (!operation) return problem_with(problem, detail, "", 0);
+  return problem_with(problem, fmt::format("operations[{}]: {}", *operation, detail), "operation",
+                      *operation);
+}
+
+http::Response problem_with(Problem problem, std::string_view detail, std::string_view member,
+                            std::uint64_t value) {
   const ProblemRow& row = row_of(problem);
-  const std::string detail =
-      operation ? fmt::format("operations[{}]: {}", *operation, sentence) : std::string(sentence);
   http::Response response;
   response.status = row.status;
   response.content_type = "application/problem+json";
@@ -122,7 +127,7 @@ http::Response problem(Problem problem, std::string_view sentence,
   json.text("error", detail);
   json.count("code", static_cast<unsigned>(row.status));
   json.text("reason", row.reason);
-  if (operation) json.count("operation", *operation);
+  if (!member.empty()) json.count(member, value);
   json.end_object();
   return response;
 }

@@ -86,6 +86,9 @@ std::string type_of(const ProblemRow& row);  // "/problems/network-full"
 // `operation` is the one of a transaction that failed, counted from 0.
 http::Response problem(Problem problem, std::string_view detail,
                        std::optional<std::uint32_t> operation = std::nullopt);
+// The same with one more member.
+http::Response problem_with(Problem problem, std::string_view detail, std::string_view member,
+                            std::uint64_t value);
 
 Problem problem_of(ipam::ErrorCode code);
 http::Response problem(const ipam::Error& error);

@@ -40,6 +40,7 @@ constexpr Route routes[] = {
     {Method::post, "/transactions", create_transaction},
     {Method::get, "/addresses/{id}", get_address, true, {"limit"}},
     {Method::get, "/search", search, true, {"q", "limit", "cursor"}},
+    {Method::post, "/import", import_rows, false, {"format", "on_conflict", "dry_run"}},
     {Method::get, "/audit", list_audit, true,
      {"limit", "cursor", "resource", "actor", "action", "since", "until"}},
     {Method::get, "/audit/verify", verify_audit, true},

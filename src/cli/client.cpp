@@ -11,6 +11,9 @@ namespace cli {
 
 namespace {
 
+// With half a second between them: an election takes less than a second, a restart a few.
+constexpr int attempts_max = 40;
+
 http::Request make_request(http::Method method, std::string_view path) {
   http::Request request;
   request.method = method;
@@ -29,6 +32,34 @@ http::Request make_get(std::string_view path, const Query& query) {
 }
 
 }  // namespace
+
+http::Request text_post(std::string_view path, std::string query, std::string_view content_type,
+                        std::string body) {
+  http::Request request = make_request(http::Method::post, path);
+  request.query = std::move(query);
+  request.headers.push_back({"Content-Type", std::string(content_type)});
+  request.body = std::move(body);
+  return request;
+}
+
+base::Result<http::Response, CommandError> Client::post_exactly_once(
+    http::Request request, const std::string& key, const std::function<void()>& pause) {
+  if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
+  request.headers.push_back({"Idempotency-Key", key});
+  for (int attempt = 1;; ++attempt) {
+    auto answer = connection_.perform(request);
+    const bool is_known = answer && answer->status != 503 && answer->status != 504;
+    if (is_known) return std::move(*answer);
+    if (attempt < attempts_max) {
+      pause();
+      continue;
+    }
+    if (answer) return base::fail(refused(*answer));
+    const bool is_sent = answer.error().kind == ConnectionError::Kind::no_answer;
+    return base::fail(CommandError{is_sent ? ExitCode::failed : ExitCode::not_reachable,
+                                   answer.error().message});
+  }
+}
 
 base::Result<std::string, CommandError> Client::get(std::string_view path, const Query& query) {
   return send(make_get(path, query));

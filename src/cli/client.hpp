@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,10 @@ inline CommandError failed(std::string message) { return {ExitCode::failed, std:
 inline CommandError usage(std::string message) { return {ExitCode::usage, std::move(message)}; }
 inline CommandError usage(const UsageError& error) { return usage(error.message); }
 
+// A POST of `path`, which is what follows /api/v1.
+http::Request text_post(std::string_view path, std::string query, std::string_view content_type,
+                        std::string body);
+
 using Query = std::vector<std::pair<std::string, std::string>>;
 
 class Client {
@@ -50,10 +55,16 @@ class Client {
   base::Result<boost::json::array, CommandError> list(std::string_view body) const;
   base::Result<boost::json::object, CommandError> object(std::string_view body) const;
 
+  // A write that may be sent again, with the same key, until its outcome is known. Every answer
+  // that is about the request counts as one; refused() makes an error of it.
+  base::Result<http::Response, CommandError> post_exactly_once(http::Request request,
+                                                               const std::string& key,
+                                                               const std::function<void()>& pause);
+  CommandError refused(const http::Response& response) const;
+
  private:
   base::Result<std::string, CommandError> send(http::Request request,
                                                const Connection::TakeBytes& take = nullptr);
-  CommandError refused(const http::Response& response) const;
   CommandError not_ipam() const;
 
   Connection& connection_;

@@ -2,6 +2,8 @@
 // succeeded and return what failed; run.cpp prints errors.
 #pragma once
 
+#include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,12 +31,15 @@ struct Command {
 };
 
 // Each in a file of its own: network_commands, allocation_commands, lease_commands,
-// search_commands, report_commands, cluster_commands, watch_command.
+// search_commands, report_commands, transaction_commands, import_commands, cluster_commands,
+// watch_command.
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
 std::vector<Command> lease_commands();
 std::vector<Command> search_commands();
 std::vector<Command> report_commands();
+std::vector<Command> transaction_commands();
+std::vector<Command> import_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> watch_commands();
 
@@ -47,6 +52,17 @@ void print_rows(Context& context, const std::vector<Column>& columns,
                 const boost::json::array& rows);
 // `key: value` for stdout; nothing where the value is empty.
 void print_field(Io& io, const std::string& title, const std::string& value);
+
+// The file, or standard input where it is called "-". The stream lives as long as what is returned.
+class Input {
+ public:
+  static base::Result<Input, CommandError> open(Context& context, const std::string& name);
+  std::istream& stream() { return *stream_; }
+
+ private:
+  std::unique_ptr<std::ifstream> file_;
+  std::istream* stream_ = nullptr;
+};
 
 // The id of the network that the user named by net-N or by its CIDR.
 base::Result<std::string, CommandError> find_network(Client& client, const std::string& name);

@@ -3,12 +3,15 @@
 // main fills and tests fake. Runs on the caller's thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/result.hpp"
@@ -19,11 +22,16 @@
 
 namespace cli {
 
+inline constexpr auto retry_pause = std::chrono::milliseconds(500);
+
 struct Io {
   std::ostream& out;
   std::ostream& err;
   // Tables are cut to this many characters; 0: not at all (main: where stdout is no terminal).
   std::size_t width = 80;
+  std::istream* in = &std::cin;  // where a file is called "-"
+  // Before something is tried again.
+  std::function<void()> pause = [] { std::this_thread::sleep_for(retry_pause); };
 };
 
 // What the CLI wants to know of a cluster.json.

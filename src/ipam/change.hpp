@@ -55,8 +55,15 @@ using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppe
 // succeeds.
 // A transaction gives the outcomes of its operations.
 struct Outcomes;
-using Outcome =
-    std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>, Outcomes>;
+struct ImportReport {
+  std::uint64_t created = 0;
+  std::uint64_t skipped = 0;   // was there already
+  std::vector<Error> refused;  // Error::operation is the row, counted from 0
+
+  friend bool operator==(const ImportReport&, const ImportReport&) = default;
+};
+using Outcome = std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>,
+                             Outcomes, ImportReport>;
 struct Outcomes {
   std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
 

@@ -17,6 +17,7 @@ enum class Kind : std::uint8_t {
   update_allocation = 7,
   renew_lease = 8,
   transaction = 9,
+  import_rows = 10,
 };
 enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
 
@@ -113,9 +114,14 @@ struct BodyWriter {
   base::ByteWriter& writer;
 
   // Operations one by one: u8 kind and the fields of the body, then the references.
-  void operator()(const Transaction& command) {
-    writer.varint(command.operations.size());
-    for (const Operation& operation : command.operations) {
+  void operator()(const Transaction& command) { operations(command.operations); }
+  void operator()(const Import& command) {
+    writer.u8(static_cast<std::uint8_t>(command.on_conflict));
+    operations(command.rows);
+  }
+  void operations(const std::vector<Operation>& all) {
+    writer.varint(all.size());
+    for (const Operation& operation : all) {
       writer.u8(static_cast<std::uint8_t>(1 + operation.body.index()));
       std::visit(*this, operation.body);
       writer.varint(operation.references.size());
@@ -255,21 +261,30 @@ Reference read_reference(base::ByteReader& reader) {
 
 CommandBody read_body(Kind kind, base::ByteReader& reader);
 
-Transaction read_transaction(base::ByteReader& reader) {
-  Transaction command;
+std::vector<Operation> read_operations(base::ByteReader& reader) {
+  std::vector<Operation> operations;
   const std::size_t count = reader.count(3);
   if (count > operations_max) reader.fail();
   for (std::size_t left = count; left > 0 && reader.ok(); --left) {
     const auto kind = static_cast<Kind>(reader.u8());
     Operation operation;
     // Before it is read: transactions in transactions would nest as deep as the bytes go.
-    if (kind == Kind::transaction) reader.fail();
+    if (kind == Kind::transaction || kind == Kind::import_rows) reader.fail();
     if (reader.ok()) operation.body = read_body(kind, reader);
     if (!may_be_operation(operation.body)) reader.fail();
     for (std::size_t more = reader.count(3); more > 0 && reader.ok(); --more)
       operation.references.push_back(read_reference(reader));
-    command.operations.push_back(std::move(operation));
+    operations.push_back(std::move(operation));
   }
+  return operations;
+}
+
+Import read_import(base::ByteReader& reader) {
+  Import command;
+  command.on_conflict = static_cast<OnConflict>(reader.u8());
+  if (command.on_conflict != OnConflict::fail && command.on_conflict != OnConflict::skip)
+    reader.fail();
+  command.rows = read_operations(reader);
   return command;
 }
 
@@ -282,7 +297,8 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::expire_leases: return ExpireLeases{};
     case Kind::record_event: return read_record_event(reader);
     case Kind::update_allocation: return read_update_allocation(reader);
-    case Kind::transaction: return read_transaction(reader);
+    case Kind::transaction: return Transaction{read_operations(reader)};
+    case Kind::import_rows: return read_import(reader);
     case Kind::renew_lease: return read_renew_lease(reader);
   }
   reader.fail();
@@ -304,7 +320,8 @@ Metadata patched(Metadata metadata, const MetadataPatch& patch) {
 
 bool may_be_operation(const CommandBody& body) {
   return !std::holds_alternative<ExpireLeases>(body) &&
-         !std::holds_alternative<RecordEvent>(body) && !std::holds_alternative<Transaction>(body);
+         !std::holds_alternative<RecordEvent>(body) && !std::holds_alternative<Transaction>(body) &&
+         !std::holds_alternative<Import>(body);
 }
 
 base::Bytes encode(const Command& command) {

@@ -129,8 +129,23 @@ struct Transaction {
   friend bool operator==(const Transaction& a, const Transaction& b);
 };
 
+// Values are written to the log: never reuse one.
+enum class OnConflict : std::uint8_t {
+  fail = 1,  // all rows or none
+  skip = 2,  // what is there already stays; what is refused for another reason is reported
+};
+
+// Objects that shall exist: CreateNetwork and Allocate, without references. An Allocate of network
+// 0 is of the most specific network that contains its ip.
+struct Import {
+  std::vector<Operation> rows;  // at most operations_max
+  OnConflict on_conflict = OnConflict::fail;
+
+  friend bool operator==(const Import& a, const Import& b);
+};
+
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
-                                 RecordEvent, UpdateAllocation, RenewLease, Transaction>;
+                                 RecordEvent, UpdateAllocation, RenewLease, Transaction, Import>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4 };
@@ -154,6 +169,9 @@ struct Operation {
 };
 inline bool operator==(const Transaction& a, const Transaction& b) {
   return a.operations == b.operations;
+}
+inline bool operator==(const Import& a, const Import& b) {
+  return a.on_conflict == b.on_conflict && a.rows == b.rows;
 }
 bool may_be_operation(const CommandBody& body);
 

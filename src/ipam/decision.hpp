@@ -38,6 +38,31 @@ struct Decision {
   Outcome decide(const UpdateAllocation& command);
   Outcome decide(const RenewLease& command);
   Outcome decide(const Transaction& command);
+  Outcome decide(const Import& command);
+};
+
+// What a decision does from here on, until it is kept or undone: one of the two is called.
+class Attempt {
+ public:
+  explicit Attempt(Decision& decision)
+      : decision_(decision),
+        counters_(decision.counters),
+        changes_(decision.changes.size()),
+        mark_(decision.plan.journal().begin()) {}
+
+  void keep() { decision_.plan.journal().commit(mark_); }
+  void undo() {
+    decision_.plan.journal().rollback(mark_, decision_.plan);
+    decision_.counters = counters_;
+    decision_.changes.erase(decision_.changes.begin() + static_cast<std::ptrdiff_t>(changes_),
+                            decision_.changes.end());
+  }
+
+ private:
+  Decision& decision_;
+  const Counters counters_;
+  const std::size_t changes_;
+  const UndoJournal<AddressPlan>::Mark mark_;
 };
 
 Error network_not_found(NetworkId id);

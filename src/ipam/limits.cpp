@@ -139,6 +139,18 @@ struct BodyCheck {
     return check_ttl(command.ttl_seconds);
   }
 
+  std::optional<Error> operator()(const Import& command) {
+    if (command.rows.size() > operations_max)
+      return invalid(fmt::format("an import has at most {} rows at a time", operations_max));
+    for (const Operation& row : command.rows) {
+      const auto* allocate = std::get_if<Allocate>(&row.body);
+      const bool is_row = std::holds_alternative<CreateNetwork>(row.body) ||
+                          (allocate && allocate->options && allocate->options->ip);
+      if (!is_row || !row.references.empty()) return invalid("no such row");
+    }
+    return std::nullopt;
+  }
+
   std::optional<Error> operator()(const Transaction& command) {
     if (command.operations.empty()) return invalid("a transaction needs at least one operation");
     if (command.operations.size() > operations_max)

@@ -8,7 +8,7 @@ namespace {
 
 // Values are written to disk: never reuse one.
 enum class Kind : std::uint8_t { error = 1, network = 2, allocation = 3, nothing = 4, list = 5,
-                                  outcomes = 6, operation_error = 7 };
+                                  outcomes = 6, operation_error = 7, import_report = 8 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
   writer.boolean(time.has_value());
@@ -70,6 +70,13 @@ struct Writer {
     write_metadata(writer, allocation.extras->metadata);
   }
   void operator()(std::monostate) { kind(Kind::nothing); }
+  void operator()(const ImportReport& report) {
+    kind(Kind::import_report);
+    writer.varint(report.created);
+    writer.varint(report.skipped);
+    writer.varint(report.refused.size());
+    for (const Error& error : report.refused) (*this)(error);
+  }
   void operator()(const Outcomes& outcomes) {
     kind(Kind::outcomes);
     writer.varint(outcomes.of_operations.size());
@@ -140,6 +147,17 @@ Error read_operation_error(base::ByteReader& reader) {
 
 Outcome read_outcome(base::ByteReader& reader, bool in_transaction);
 
+ImportReport read_import_report(base::ByteReader& reader) {
+  ImportReport report;
+  report.created = reader.varint();
+  report.skipped = reader.varint();
+  for (std::size_t left = reader.count(4); left > 0 && reader.ok(); --left) {
+    if (static_cast<Kind>(reader.u8()) != Kind::operation_error) reader.fail();
+    report.refused.push_back(read_operation_error(reader));
+  }
+  return report;
+}
+
 Outcomes read_outcomes(base::ByteReader& reader) {
   Outcomes outcomes;
   for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
@@ -150,11 +168,13 @@ Outcomes read_outcomes(base::ByteReader& reader) {
 Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
   const auto kind = static_cast<Kind>(reader.u8());
   const bool is_whole =
-      kind == Kind::outcomes || kind == Kind::error || kind == Kind::operation_error;
+      kind == Kind::outcomes || kind == Kind::error || kind == Kind::operation_error ||
+      kind == Kind::import_report;
   if (in_transaction && is_whole) reader.fail();
   if (!reader.ok()) return std::monostate();
   switch (kind) {
     case Kind::outcomes: return read_outcomes(reader);
+    case Kind::import_report: return read_import_report(reader);
     case Kind::operation_error: return read_operation_error(reader);
     case Kind::error: return read_error(reader);
     case Kind::network: return read_network(reader);

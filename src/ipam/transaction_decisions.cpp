@@ -103,22 +103,18 @@ Outcome decide_operation(Decision& decision, const Operation& operation,
 }  // namespace
 
 Outcome Decision::decide(const Transaction& command) {
-  const Counters counters_before = counters;
-  const auto changes_before = static_cast<std::ptrdiff_t>(changes.size());
-  const auto mark = plan.journal().begin();
+  Attempt attempt(*this);
   Outcomes outcomes;
   for (const Operation& operation : command.operations) {
     Outcome outcome = decide_operation(*this, operation, outcomes.of_operations);
     if (auto* error = std::get_if<Error>(&outcome)) {
       error->operation = static_cast<std::uint32_t>(outcomes.of_operations.size());
-      plan.journal().rollback(mark, plan);
-      counters = counters_before;
-      changes.erase(changes.begin() + changes_before, changes.end());
+      attempt.undo();
       return outcome;
     }
     outcomes.of_operations.push_back(std::move(outcome));
   }
-  plan.journal().commit(mark);
+  attempt.keep();
   return outcomes;
 }
 

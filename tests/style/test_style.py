@@ -25,9 +25,9 @@ LAYERS = {
     'src/state': {'ipam', 'sqlite', 'sqlite3'},
     'src/transfer': {'ipam', 'boost/json'},
     'src/http': {'asio'},
-    'src/api': {'ipam', 'http', 'boost/json'},
+    'src/api': {'ipam', 'transfer', 'http', 'boost/json'},
     # A client needs a socket, and its answers are JSON.
-    'src/cli': {'api', 'ipam', 'http', 'asio', 'boost/json', 'boost/program_options'},
+    'src/cli': {'api', 'ipam', 'transfer', 'http', 'asio', 'boost/json', 'boost/program_options'},
     # None: everything. It wires all the others.
     'src/server': None,
 }

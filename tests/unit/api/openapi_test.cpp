@@ -73,11 +73,9 @@ const json::object& example_of(const json::value& document, const api::Route& ro
                               .at(method)
                               .as_object();
   if (!operation.contains("requestBody")) return none;
-  return operation.at("requestBody")
-      .at("content")
-      .at("application/json")
-      .at("example")
-      .as_object();
+  const json::value& example =
+      operation.at("requestBody").at("content").at("application/json").at("example");
+  return example.is_object() ? example.as_object() : none;  // else a body that is no JSON
 }
 
 void check_shape(const json::value& document, std::string_view schema, const json::value& value) {
@@ -128,6 +126,7 @@ TEST_CASE("every route is described, and nothing else") {
 TEST_CASE("the fields of each body are those that the handler takes") {
   for (const api::Route& route : api::route_table()) {
     if (route.method == http::Method::get) continue;
+    if (text_of(route)->fields.starts_with('@')) continue;  // the body is a text
     CAPTURE(std::string(route.pattern));
     std::string described;
     for (std::string name : words(text_of(route)->fields)) {

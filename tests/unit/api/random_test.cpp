@@ -26,7 +26,8 @@ const char* const values[] = {"\"10.0.0.0/24\"", "\"10.0.0.0/25\"", "\"2001:db8:
 const char* const targets[] = {"networks", "networks/net-1", "networks/net-1/stats", "stats",
                                "allocations", "allocations?all=true", "allocations/alloc-1",
                                "allocations/alloc-2/release", "allocations/alloc-1/release",
-                               "transactions", "audit", "health", "cluster/status", "cluster/nodes",
+                               "transactions", "import", "import?format=prefixes&on_conflict=skip",
+                               "audit", "health", "cluster/status", "cluster/nodes",
                                "cluster/nodes/3", "networks?cidr=10.0.0.0/24",
                                "allocations?ip=10.0.0.1", "nope", "/"};
 

@@ -26,6 +26,8 @@ struct World {
   std::vector<std::string> foreign;   // "server --port 1"
   std::string out;
   std::string err;
+  std::string in;  // standard input
+  int pauses = 0;
 
   void answer(int status, std::string body, std::string type = "application/json") {
     http::Response response;
@@ -42,7 +44,8 @@ struct World {
   int run(const std::vector<std::string>& args, std::size_t width = 80) {
     std::ostringstream out_stream;
     std::ostringstream err_stream;
-    cli::Io io{out_stream, err_stream, width};
+    std::istringstream in_stream(in);
+    cli::Io io{out_stream, err_stream, width, &in_stream, [this] { ++pauses; }};
     const cli::Environment lookup{[this](const std::string& name) -> std::optional<std::string> {
       const auto found = environment.find(name);
       if (found == environment.end()) return std::nullopt;

@@ -90,6 +90,11 @@ Transaction random_transaction(base::Random& random) {
   return transaction;
 }
 
+Import random_import(base::Random& random) {
+  return {random_transaction(random).operations,
+          random.chance(50) ? OnConflict::fail : OnConflict::skip};
+}
+
 Command random_command(base::Random& random) {
   Command command;
   command.actor = random_text(random);
@@ -98,7 +103,8 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
-  switch (random.below(9)) {
+  switch (random.below(10)) {
+    case 9: command.body = random_import(random); break;
     case 8: command.body = random_transaction(random); break;
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
@@ -218,7 +224,7 @@ TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no com
   // Within a transaction: no transaction, nothing that only the cluster itself does.
   const base::Bytes transaction("\x01\x09\x00\x00\x01\x02\x01\x00", 8);
   CHECK(decode_command(transaction));
-  for (const char kind : {'\x09', '\x05', '\x0f'}) {
+  for (const char kind : {'\x09', '\x0a', '\x05', '\x1f'}) {
     base::Bytes other = transaction;
     other[5] = kind;
     CHECK_FALSE(decode_command(other));

@@ -134,7 +134,8 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
                               std::monostate(),
                               std::vector<Allocation>{allocation, allocation},
                               Outcomes{{network, std::monostate(), allocation}},
-                              Error{ErrorCode::network_full, "no", 9'999}};
+                              Error{ErrorCode::network_full, "no", 9'999},
+                              ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}}};
   for (const Outcome& outcome : outcomes) {
     const base::Bytes bytes = encode_outcome(outcome);
     CHECK(decode_outcome(bytes) == outcome);

@@ -1,0 +1,101 @@
+// An import does what its rows do one by one: what is refused leaves nothing behind.
+#include <doctest/doctest.h>
+
+#include "base/random.hpp"
+#include "ipam/state_machine.hpp"
+
+namespace {
+
+using namespace ipam;
+
+Operation network_row(const char* cidr) {
+  return {CreateNetwork{*parse_prefix(cidr), "", {}}, {}};
+}
+Operation address_row(const char* ip) {
+  Allocate allocate;
+  AllocateOptions options;
+  options.ip = *parse_address(ip);
+  allocate.options = options;
+  return {allocate, {}};
+}
+
+}  // namespace
+
+TEST_CASE("on_conflict=skip does what each row alone does, and counts") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    base::Random random(seed);
+    StateMachine at_once;
+    StateMachine by_one;
+    Import import{{}, OnConflict::skip};
+    ImportReport expected;
+    for (std::uint32_t row = 0; row < 60; ++row) {
+      Prefix prefix = *parse_prefix("10.0.0.0/24");
+      prefix.base.value += random.below(256);
+      prefix.length = static_cast<int>(random.between(25, 31));
+      Allocate allocate;
+      AllocateOptions options;
+      options.ip = prefix.base;
+      allocate.options = options;
+      prefix.base.value &= prefix.mask();
+      allocate.network = prefix;
+      if (random.chance(50))
+        import.rows.push_back({CreateNetwork{prefix, "", {}}, {}});
+      else
+        import.rows.push_back({allocate, {}});
+      Applied applied = by_one.apply(Revision(1), 5, {.body = import.rows.back().body});
+      auto* error = std::get_if<Error>(&applied.outcome);
+      if (!error) {
+        ++expected.created;
+      } else if (error->code == ErrorCode::network_exists ||
+                 error->code == ErrorCode::address_in_use) {
+        ++expected.skipped;
+      } else {
+        error->operation = row;
+        expected.refused.push_back(*error);
+      }
+    }
+    const Applied applied = at_once.apply(Revision(1), 5, {.body = import});
+    CHECK(applied.outcome == Outcome(expected));
+    CHECK(at_once.digest() == by_one.digest());
+    CHECK(expected.created > 0);
+  }
+}
+
+TEST_CASE("on_conflict=fail makes all rows or none") {
+  StateMachine machine;
+  const Import good{{network_row("10.0.0.0/24"), network_row("10.0.0.0/25"),
+                     address_row("10.0.0.200"), address_row("10.0.0.5")},
+                    OnConflict::fail};
+  CHECK(machine.apply(Revision(1), 0, {.body = good}).outcome == Outcome(ImportReport{4, 0, {}}));
+  // Each in the most specific network that contains it.
+  CHECK(machine.allocation(AllocationId(1))->network_id == NetworkId(1));
+  CHECK(machine.allocation(AllocationId(2))->network_id == NetworkId(2));
+  const std::uint64_t before = machine.digest();
+  const Import bad{{network_row("10.1.0.0/24"), network_row("10.0.0.0/24")}, OnConflict::fail};
+  const Applied refused = machine.apply(Revision(2), 0, {.body = bad});
+  CHECK(std::get<Error>(refused.outcome).code == ErrorCode::network_exists);
+  CHECK(std::get<Error>(refused.outcome).operation == 1u);
+  CHECK(refused.changes.empty());
+  CHECK(machine.digest() == before);
+  const Import nowhere{{address_row("192.168.0.1")}, OnConflict::skip};
+  const auto report =
+      std::get<ImportReport>(machine.apply(Revision(3), 0, {.body = nowhere}).outcome);
+  REQUIRE(report.refused.size() == 1);
+  CHECK(report.refused[0].detail == "network not found: none contains 192.168.0.1");
+}
+
+TEST_CASE("what is no row of an import is refused") {
+  StateMachine machine;
+  const auto is_refused = [&machine](Operation row) {
+    const Applied applied =
+        machine.apply(Revision(1), 0, {.body = Import{{std::move(row)}, OnConflict::skip}});
+    return std::holds_alternative<Error>(applied.outcome);
+  };
+  Operation referring = network_row("10.0.0.0/24");
+  referring.references.push_back({OperationField::cidr, 0, ResultField::cidr});
+  CHECK(is_refused(referring));
+  CHECK(is_refused({Release{AllocationId(1)}, {}}));
+  CHECK(is_refused({Allocate{}, {}}));
+  CHECK_FALSE(is_refused(network_row("10.0.0.0/24")));
+}
