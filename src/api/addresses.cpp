@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "api/handlers.hpp"
 #include "api/problems.hpp"
@@ -18,25 +19,41 @@ constexpr std::uint64_t history_limit_max = 1000;  // some 2 MB of answer
 // What memory knows of an address.
 struct Known {
   std::string_view status = "unmanaged";
-  std::optional<ipam::Network> network;
+  std::optional<ipam::NetworkView> network;
+  // What contains the address in other VRFs: what they handed out is not of this one.
+  std::set<ipam::NetworkId> elsewhere;
+  bool vrf_exists = true;
   std::optional<ipam::TimeMs> quarantine_ends_at;
 };
 
-Known look_at(const ipam::StateMachine& state, const ipam::Address& address) {
+Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
+              const ipam::VrfReference& reference) {
   Known known;
-  const ipam::Network* network = state.network_of(address);
+  const ipam::Vrf* const vrf = state.vrf(reference);
+  known.vrf_exists = vrf != nullptr;
+  if (vrf == nullptr) return known;
+  state.for_each_vrf([&](const ipam::Vrf& other) {
+    if (other.id == vrf->id) return;
+    for (const ipam::Network* network : state.networks_around(address, other.id))
+      known.elsewhere.insert(network->id);
+  });
+  const ipam::Network* network = state.network_of(address, vrf->id);
   if (network == nullptr) return known;
-  known.network = *network;
+  known.network = ipam::NetworkView{*network, state.context(*network)};
+  const auto is_held = [&](const ipam::Allocation* held) {
+    return held->network_id == network->id;
+  };
   const ipam::UsableRange usable = ipam::usable_range(network->prefix);
   if (address < usable.first || address > usable.last)
     known.status = "unusable";
-  else if (!state.allocations_holding(address).empty())
+  else if (const auto held = state.allocations_holding(address);
+           std::any_of(held.begin(), held.end(), is_held))
     known.status = "allocated";
-  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address)) {
+  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf->id)) {
     known.status = "quarantined";
     known.quarantine_ends_at = quarantine->ends_at;
   } else {
-    known.status = state.is_free(address) ? "free" : "reserved";
+    known.status = state.is_free(address, vrf->id) ? "free" : "reserved";
   }
   return known;
 }
@@ -50,12 +67,15 @@ std::string address_json(const ipam::Address& address, const Known& known,
   json.text("status", known.status);
   json.key("network");
   if (known.network)
-    write_network(json, *known.network);
+    write_network(json, *known.network, known.network->context);
   else
     json.raw("null");
   json.key("allocation");
-  const auto is_active = [](const ipam::Allocation& allocation) {
-    return allocation.status == ipam::AllocationStatus::allocated;
+  const auto is_here = [&](const ipam::Allocation& allocation) {
+    return !known.elsewhere.contains(allocation.network_id);
+  };
+  const auto is_active = [&](const ipam::Allocation& allocation) {
+    return allocation.status == ipam::AllocationStatus::allocated && is_here(allocation);
   };
   const auto active = std::find_if(holders.begin(), holders.end(), is_active);
   if (active != holders.end())
@@ -69,7 +89,7 @@ std::string address_json(const ipam::Address& address, const Known& known,
   json.key("history");
   json.begin_array();
   for (const ipam::Allocation& allocation : holders)
-    if (!is_active(allocation)) write_allocation(json, allocation);
+    if (is_here(allocation) && !is_active(allocation)) write_allocation(json, allocation);
   json.end_array();
   json.end_object();
   return body;
@@ -86,13 +106,16 @@ Body get_address(const Call& call) {
   const auto limit =
       call.query.whole_number("limit", history_limit_max, history_limit_default);
   if (!limit) return Answer{limit.error()};
+  const std::string* const name = call.query.find("vrf");
+  const ipam::VrfReference vrf = name ? parse_vrf(*name) : ipam::vrf_default;
   // One more for the active one, which is not counted.
   ReadHistory read{call.consistency, ipam::AddressQuery{*address, *limit + 1}, {}, {}};
   const auto known = std::make_shared<Known>();
-  read.look = [known, address = *address](const ipam::StateMachine& state) {
-    *known = look_at(state, address);
+  read.look = [known, vrf, address = *address](const ipam::StateMachine& state) {
+    *known = look_at(state, address, vrf);
   };
-  read.render = [known, address = *address](const ipam::HistoryAnswer& answer) {
+  read.render = [known, vrf, address = *address](const ipam::HistoryAnswer& answer) {
+    if (!known->vrf_exists) return vrf_not_found(vrf);
     const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
     ASSERT(holders);
     return json_response(200, address_json(address, *known, *holders));

@@ -50,8 +50,11 @@ void read_network(Fields& fields, ipam::Allocate& command) {
     const auto prefix = parse_cidr(cidr);
     if (!prefix) return fields.complain(Problem::invalid_cidr, prefix.error());
     command.network = *prefix;
+    if (const auto vrf = fields.unchecked_text("vrf")) command.vrf = parse_vrf(*vrf);
     return;
   }
+  if (fields.has("vrf"))
+    return fields.complain(Problem::invalid_field, "vrf goes with cidr, not with network_id");
   const auto id = ipam::parse_network_id(id_text);
   if (!id)
     return fields.complain(Problem::network_not_found,
@@ -143,7 +146,7 @@ Body create_allocation(const Call& call) {
   auto fields = Fields::read(
       call.request, {"network_id", "cidr", "count", "hostname", "description", "tags", "ttl",
                      "ttl_hours", "ip", "force", "range_start", "range_end", "exclude", "align",
-                     "contiguous", "strategy", "unique_hostname", "owner", "metadata",
+                     "contiguous", "strategy", "unique_hostname", "owner", "metadata", "vrf",
                      "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::Allocate command;

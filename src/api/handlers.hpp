@@ -31,6 +31,13 @@ Body delete_network(const Call& call);
 Body get_network_stats(const Call& call);
 Body list_stats(const Call& call);
 
+// vrfs.cpp
+Body list_vrfs(const Call& call);
+Body create_vrf(const Call& call);
+Body get_vrf(const Call& call);
+Body update_vrf(const Call& call);
+Body delete_vrf(const Call& call);
+
 // allocations.cpp, create_allocation.cpp, change_allocation.cpp
 Body list_allocations(const Call& call);
 Body create_allocation(const Call& call);
@@ -69,6 +76,7 @@ Body get_openapi(const Call& call);
 Body write_or_dry_run(bool dry_run, Write write);
 
 // What several handlers say.
+http::Response vrf_not_found(const ipam::VrfReference& vrf);  // 404 "VRF not found: …"
 http::Response network_not_found(std::string_view id);     // 404 "network not found: …"
 http::Response allocation_not_found(std::string_view id);  // 404 "allocation not found: …"
 http::Response invalid_cidr(std::string_view detail);      // 400
@@ -76,6 +84,8 @@ http::Response invalid_cidr(std::string_view detail);      // 400
 // The seconds of "ttl" or "ttl_hours"; create_allocation.cpp.
 std::optional<std::uint64_t> read_ttl(Fields& fields);
 
+// A VRF that a client named, by its id or by its name.
+ipam::VrfReference parse_vrf(std::string_view text);
 // A CIDR that a client sent; the error is the sentence of ipam::parse_prefix.
 base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text);
 

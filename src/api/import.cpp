@@ -31,17 +31,21 @@ struct CommandOf {
   using Result = base::Result<ipam::CommandBody, std::string>;
 
   Result operator()(const transfer::NetworkRow& row) const {
-    if (auto error = unsupported(row.vrf)) return base::fail(*std::move(error));
     if (!row.status.empty() && row.status != "active")
       return base::fail(std::string("networks have no status yet, such as ") + row.status);
     if (!row.metadata.empty()) return base::fail(std::string("networks have no metadata yet"));
-    return ipam::CommandBody(ipam::CreateNetwork{row.prefix, row.description, row.tags});
+    ipam::CreateNetwork command;
+    command.prefix = row.prefix;
+    command.description = row.description;
+    command.tags = row.tags;
+    command.vrf = vrf_of(row.vrf);
+    return ipam::CommandBody(std::move(command));
   }
   Result operator()(const transfer::AllocationRow& row) const {
-    if (auto error = unsupported(row.vrf)) return base::fail(*std::move(error));
     const ipam::U128 further = row.last.value - row.first.value;
     if (further >= UINT64_MAX) return base::fail(std::string("the block is too large"));
     ipam::Allocate command;
+    command.vrf = vrf_of(row.vrf);
     command.count = static_cast<std::uint64_t>(further) + 1;
     command.hostname = row.hostname;
     command.description = row.description;
@@ -53,16 +57,17 @@ struct CommandOf {
     command.options.set(std::move(options));
     return ipam::CommandBody(std::move(command));
   }
-  Result operator()(const transfer::VrfRow&) const {
-    return base::fail(std::string("VRFs cannot be imported yet"));
+  Result operator()(const transfer::VrfRow& row) const {
+    return ipam::CommandBody(ipam::CreateVrf{row.name, row.description});
   }
   Result operator()(const transfer::ReservationRow&) const {
     return base::fail(std::string("reservations cannot be imported yet"));
   }
 
-  static std::optional<std::string> unsupported(const std::string& vrf) {
-    if (vrf.empty() || vrf == "default") return std::nullopt;
-    return fmt::format("VRFs cannot be imported yet: it is in {}", quoted(vrf));
+  // Files name VRFs: a name that looks like an id is one all the same, and is refused later.
+  static ipam::VrfReference vrf_of(const std::string& name) {
+    if (name.empty() || name == ipam::vrf_default_name) return ipam::vrf_default;
+    return name;
   }
 };
 

@@ -1,6 +1,7 @@
 // Networks and their stats: requests into commands and queries.
 #include "api/handlers.hpp"
 #include "api/json.hpp"
+#include "api/network_filter.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
 
@@ -8,28 +9,21 @@ namespace api {
 
 namespace {
 
-std::string network_json(const ipam::Network& network) {
+std::string network_json(const ipam::Network& network, const ipam::NetworkContext& context) {
   std::string body;
   JsonWriter json(body);
-  write_network(json, network);
+  write_network(json, network, context);
   return body;
 }
 
-http::Response render_all_networks(const ipam::StateMachine& state) {
-  std::string body;
-  body.reserve(2 + state.network_count() * network_bytes_typical);
-  JsonWriter json(body);
-  json.begin_array();
-  state.for_each_network([&](const ipam::Network& network) { write_network(json, network); });
-  json.end_array();
-  return json_response(200, std::move(body));
-}
-
-http::Response render_network_of(const ipam::StateMachine& state, const ipam::Prefix& prefix) {
+http::Response render_networks(const ipam::StateMachine& state, const NetworkFilter& filter) {
+  if (filter.vrf && !state.vrf(*filter.vrf)) return vrf_not_found(*filter.vrf);
   std::string body;
   JsonWriter json(body);
   json.begin_array();
-  if (const ipam::Network* network = state.network(prefix)) write_network(json, *network);
+  filter.for_each(state, [&](const ipam::Network& network) {
+    write_network(json, network, state.context(network));
+  });
   json.end_array();
   return json_response(200, std::move(body));
 }
@@ -48,9 +42,10 @@ http::Response render_all_stats(const ipam::StateMachine& state) {
 
 http::Response render_created_network(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  const auto* network = std::get_if<ipam::Network>(&outcome);
+  const auto* network = std::get_if<ipam::NetworkView>(&outcome);
   ASSERT(network);
-  return created("/api/v1/networks/" + ipam::to_string(network->id), network_json(*network));
+  return created("/api/v1/networks/" + ipam::to_string(network->id),
+                 network_json(*network, network->context));
 }
 
 http::Response render_deleted_network(const ipam::Outcome& outcome) {
@@ -76,17 +71,15 @@ base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text) {
 }
 
 Body list_networks(const Call& call) {
-  const std::string* cidr = call.query.find("cidr");
-  if (!cidr) return Read{call.consistency, render_all_networks};
-  const auto prefix = parse_cidr(*cidr);
-  if (!prefix) return Answer{invalid_cidr(prefix.error())};
-  return Read{call.consistency, [prefix = *prefix](const ipam::StateMachine& state) {
-                return render_network_of(state, prefix);
+  const auto filter = NetworkFilter::read(call.query);
+  if (!filter) return Answer{filter.error()};
+  return Read{call.consistency, [filter = *filter](const ipam::StateMachine& state) {
+                return render_networks(state, filter);
               }};
 }
 
 Body create_network(const Call& call) {
-  auto fields = Fields::read(call.request, {"cidr", "description", "tags",
+  auto fields = Fields::read(call.request, {"cidr", "description", "tags", "vrf",
                                             "quarantine_seconds", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
@@ -96,6 +89,7 @@ Body create_network(const Call& call) {
   command.quarantine_seconds = static_cast<std::uint32_t>(
       fields->whole_number("quarantine_seconds", ipam::quarantine_seconds_max).value_or(0));
   const bool dry_run = fields->boolean("dry_run").value_or(false);
+  if (const auto vrf = fields->unchecked_text("vrf")) command.vrf = parse_vrf(*vrf);
   if (cidr.empty()) fields->complain(Problem::invalid_field, "cidr is required");
   const auto prefix = parse_cidr(cidr);
   if (!prefix) fields->complain(Problem::invalid_cidr, prefix.error());
@@ -110,7 +104,7 @@ Body get_network(const Call& call) {
   return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
                 const ipam::Network* network = state.network(id);
                 if (!network) return network_not_found(ipam::to_string(id));
-                return json_response(200, network_json(*network));
+                return json_response(200, network_json(*network, state.context(*network)));
               }};
 }
 

@@ -9,10 +9,21 @@ using http::Method;
 constexpr OperationText operations[] = {
     {Method::get, "", "The routes of this server", "", 200, "Index", ""},
     {Method::get, "/openapi.json", "This document", "", 200, "OpenApi", ""},
-    {Method::get, "/networks", "Networks, by id", "", 200, "[]Network", "INVALID_CIDR"},
+    {Method::get, "/vrfs", "VRFs, by id", "", 200, "[]Vrf", ""},
+    {Method::post, "/vrfs", "Create a VRF", "name! description", 201, "Vrf",
+     "INVALID_FIELD VRF_EXISTS IDEMPOTENCY_KEY_REUSED"},
+    {Method::get, "/vrfs/{id}", "One VRF, by its id or its name", "", 200, "Vrf", "VRF_NOT_FOUND"},
+    {Method::patch, "/vrfs/{id}", "Change a VRF (JSON merge patch)", "name description+", 200,
+     "Vrf",
+     "INVALID_FIELD VRF_NOT_FOUND VRF_EXISTS VRF_IS_DEFAULT IDEMPOTENCY_KEY_REUSED"},
+    {Method::delete_, "/vrfs/{id}", "Delete a VRF without networks", "", 204, "",
+     "VRF_NOT_FOUND VRF_HAS_NETWORKS VRF_IS_DEFAULT IDEMPOTENCY_KEY_REUSED"},
+    {Method::get, "/networks", "Networks, by id", "", 200, "[]Network",
+     "INVALID_CIDR INVALID_PARAMETER VRF_NOT_FOUND"},
     {Method::post, "/networks", "Create a network",
-     "cidr! description tags quarantine_seconds dry_run", 201, "Network",
-     "INVALID_CIDR INVALID_FIELD NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS ADDRESS_IN_QUARANTINE "
+     "cidr! description tags vrf quarantine_seconds dry_run", 201, "Network",
+     "INVALID_CIDR INVALID_FIELD VRF_NOT_FOUND NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS "
+     "ADDRESS_IN_QUARANTINE "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}", "One network", "", 200, "Network", "NETWORK_NOT_FOUND"},
     {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
@@ -24,10 +35,10 @@ constexpr OperationText operations[] = {
      "[]Allocation", "NETWORK_NOT_FOUND INVALID_CIDR INVALID_PARAMETER"},
     {Method::post, "/allocations", "Allocate an address, or a block as one record",
      "network_id+ cidr count hostname description tags ttl ttl_hours ip force range_start "
-     "range_end exclude align contiguous strategy unique_hostname owner metadata dry_run",
+     "range_end exclude align contiguous strategy unique_hostname owner metadata vrf dry_run",
      201, "Allocations",
-     "INVALID_FIELD NETWORK_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE ADDRESS_NOT_USABLE "
-     "ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE "
+     "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
      "ALLOCATION_NOT_FOUND"},
     {Method::patch, "/allocations/{id}", "Change fields of an allocation; null clears one",
@@ -44,7 +55,7 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD UNKNOWN_FIELD INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_NOT_FOUND "
      "ALLOCATION_NOT_FOUND NETWORK_EXISTS NETWORK_FULL IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/addresses/{id}", "Who holds an address, and who held it before", "", 200,
-     "AddressInfo", "INVALID_PARAMETER"},
+     "AddressInfo", "INVALID_PARAMETER VRF_NOT_FOUND"},
     {Method::get, "/search", "Networks and active allocations by address, CIDR, id or text", "",
      200, "SearchResults", "INVALID_PARAMETER"},
     {Method::post, "/import", "Objects of a file of another tool, made where they are not there",
@@ -114,6 +125,8 @@ constexpr FieldText fields[] = {
     {"description", text_schema, "Free text", R"("Office network")"},
     {"hostname", R"({"type":["string","null"],"maxLength":253,"pattern":"^[A-Za-z0-9._-]*$"})",
      "The name of the host", R"("web-02")"},
+    {"name", R"({"type":"string","minLength":1,"maxLength":128})",
+     "A name of its own", R"("blue")"},
     {"network_id", R"({"type":["string","null"]})", "The id of a network; this or cidr",
      R"("net-1")"},
     {"node_id", count_schema, "The number of the node", "4"},
@@ -125,6 +138,8 @@ constexpr FieldText fields[] = {
      "Seconds until the lease ends", "3600"},
     {"ttl_hours", R"({"type":["integer","null"],"minimum":1,"maximum":87600})",
      "Hours until the lease ends", "24"},
+    {"vrf", R"({"type":["string","null"],"maxLength":128})",
+     "The VRF of the CIDR, by its id or its name", R"("default")"},
 };
 
 constexpr FieldText parameters[] = {
@@ -141,6 +156,13 @@ constexpr FieldText parameters[] = {
      "fail: all or nothing; skip: what is there already stays", R"("skip")"},
     {"all", R"({"type":"boolean","default":false})", "Also those that have ended", "true"},
     {"cidr", R"({"type":"string"})", "Exactly this network", R"("192.168.1.0/24")"},
+    {"contains", R"({"type":"string"})", "That contain this CIDR or address", R"("192.168.1.7")"},
+    {"family", R"({"type":"string","enum":["4","6"]})", "Of IPv4 or of IPv6", R"("4")"},
+    {"q", R"({"type":"string"})", "With this text in the CIDR, the description or a tag",
+     R"("192.168")"},
+    {"tag", R"({"type":"string"})", "With this tag", R"("production")"},
+    {"vrf", R"({"type":"string"})", "Of this VRF, by its id or its name", R"("default")"},
+    {"within", R"({"type":"string"})", "In this CIDR, itself included", R"("192.168.0.0/16")"},
     {"consistency", R"({"type":"string","enum":["linearizable","stale"],"default":"linearizable"})",
      "stale answers at once from what the node has", R"("stale")"},
     {"cursor", R"({"type":"string"})", "Where the next page begins: from a Link or the next_cursor",
@@ -179,8 +201,16 @@ constexpr SchemaText schemas[] = {
 {"type":"integer","minimum":0},{"type":"string","pattern":"^[0-9]+$"}]})"},
     {"Time", R"({"type":"string","format":"date-time"})"},
     {"TimeOrNull", R"({"type":["string","null"],"format":"date-time"})"},
+    {"Vrf", R"({"type":"object",
+"required":["id","name","description","network_count","created_at","updated_at"],"properties":{
+"id":{"type":"string","pattern":"^vrf-[1-9][0-9]*$"},"name":{"type":"string"},
+"description":{"type":"string"},"network_count":{"$ref":"#/components/schemas/Count"},
+"created_at":{"$ref":"#/components/schemas/Time"},
+"updated_at":{"$ref":"#/components/schemas/Time"}}})"},
     {"Network", R"({"type":"object",
-"required":["id","cidr","description","tags","created_at","updated_at"],"properties":{
+"required":["id","cidr","description","tags","created_at","updated_at","vrf","parent_id",
+"children_count"],"properties":{"vrf":{"type":"string"},"parent_id":{"type":["string","null"]},
+"children_count":{"type":"integer","minimum":0},
 "id":{"type":"string","pattern":"^net-[1-9][0-9]*$"},"cidr":{"type":"string"},
 "description":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
 "created_at":{"$ref":"#/components/schemas/Time"},

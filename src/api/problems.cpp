@@ -33,6 +33,10 @@ constexpr std::array table{
                "Idempotency key used before"},
     ProblemRow{P::invalid_argument, 400, "INVALID_ARGUMENT", "Invalid argument"},
     ProblemRow{P::address_in_quarantine, 409, "ADDRESS_IN_QUARANTINE", "Address is in quarantine"},
+    ProblemRow{P::vrf_not_found, 404, "VRF_NOT_FOUND", "VRF not found"},
+    ProblemRow{P::vrf_exists, 409, "VRF_EXISTS", "VRF exists already"},
+    ProblemRow{P::vrf_has_networks, 409, "VRF_HAS_NETWORKS", "VRF has networks"},
+    ProblemRow{P::vrf_is_default, 409, "VRF_IS_DEFAULT", "The default VRF stays as it is"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -148,6 +152,10 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::stale_fence: return P::stale_fence;
     case ipam::ErrorCode::invalid_argument: return P::invalid_argument;
     case ipam::ErrorCode::address_in_quarantine: return P::address_in_quarantine;
+    case ipam::ErrorCode::vrf_not_found: return P::vrf_not_found;
+    case ipam::ErrorCode::vrf_exists: return P::vrf_exists;
+    case ipam::ErrorCode::vrf_has_networks: return P::vrf_has_networks;
+    case ipam::ErrorCode::vrf_is_default: return P::vrf_is_default;
   }
   UNREACHABLE();
 }

@@ -31,6 +31,10 @@ enum class Problem : std::uint8_t {
   idempotency_key_reused,
   invalid_argument,
   address_in_quarantine,
+  vrf_not_found,
+  vrf_exists,
+  vrf_has_networks,
+  vrf_is_default,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,

@@ -81,8 +81,20 @@ void write_extras(JsonWriter& json, const ipam::AllocationExtras& extras) {
 
 }  // namespace
 
-void write_network(JsonWriter& json, const ipam::Network& network) {
+void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_count) {
   json.begin_object();
+  json.text("id", ipam::to_string(vrf.id));
+  json.text("name", vrf.name);
+  json.text("description", vrf.description);
+  json.count("network_count", network_count);
+  json.text("created_at", ipam::to_rfc3339(vrf.created_at));
+  json.text("updated_at", ipam::to_rfc3339(vrf.updated_at));
+  json.end_object();
+}
+
+namespace {
+
+void write_fields(JsonWriter& json, const ipam::Network& network) {
   json.text("id", ipam::to_string(network.id));
   json.text("cidr", ipam::to_string(network.prefix));
   json.text("description", network.description);
@@ -91,6 +103,27 @@ void write_network(JsonWriter& json, const ipam::Network& network) {
   json.text("updated_at", ipam::to_rfc3339(network.updated_at));
   if (network.quarantine_seconds > 0)
     json.count("quarantine_seconds", network.quarantine_seconds);
+}
+
+}  // namespace
+
+void write_network_record(JsonWriter& json, const ipam::Network& network) {
+  json.begin_object();
+  write_fields(json, network);
+  json.text("vrf_id", ipam::to_string(network.vrf));
+  json.end_object();
+}
+
+void write_network(JsonWriter& json, const ipam::Network& network,
+                   const ipam::NetworkContext& context) {
+  json.begin_object();
+  write_fields(json, network);
+  json.text("vrf", context.vrf);
+  if (context.parent_id)
+    json.text("parent_id", ipam::to_string(*context.parent_id));
+  else
+    json.null("parent_id");
+  json.count("children_count", context.children_count);
   json.end_object();
 }
 

@@ -16,7 +16,11 @@ namespace api {
 inline constexpr std::size_t network_bytes_typical = 200;
 inline constexpr std::size_t allocation_bytes_typical = 320;
 
-void write_network(JsonWriter& json, const ipam::Network& network);
+void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_count);
+// As it was stored: vrf_id in place of what its surroundings say of it.
+void write_network_record(JsonWriter& json, const ipam::Network& network);
+void write_network(JsonWriter& json, const ipam::Network& network,
+                   const ipam::NetworkContext& context);
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation);
 std::string allocation_json(const ipam::Allocation& allocation);
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry);

@@ -28,7 +28,7 @@ struct Wanted {
 // One answer in the making.
 class Search {
  public:
-  explicit Search(std::uint64_t limit) : left_(limit) {
+  Search(const ipam::StateMachine& state, std::uint64_t limit) : state_(state), left_(limit) {
     json_.begin_object();
     json_.key("results");
     json_.begin_array();
@@ -43,7 +43,7 @@ class Search {
 
   void found(const ipam::Network& network) {
     begin("network");
-    write_network(json_, network);
+    write_network(json_, network, state_.context(network));
     json_.end_object();
   }
   void found(const ipam::Allocation& allocation) {
@@ -72,6 +72,7 @@ class Search {
     json_.key(type);
   }
 
+  const ipam::StateMachine& state_;
   std::string body_;
   JsonWriter json_{body_};
   std::uint64_t left_;
@@ -79,14 +80,12 @@ class Search {
   std::string cursor_;
 };
 
-// The network and its holder, and the networks around it, from the inside out.
+// The networks around it, from the inside out, VRF by VRF, and its holders.
 void search_address(Search& search, const ipam::StateMachine& state, ipam::Address address) {
-  ipam::Prefix within{address, ipam::bits_of(address.family)};
-  for (; within.length >= 0; --within.length) {
-    within.base.value &= within.mask();
-    if (const ipam::Network* network = state.network(within)) search.found(*network);
-    if (within.length == 0) break;
-  }
+  state.for_each_vrf([&](const ipam::Vrf& vrf) {
+    for (const ipam::Network* network : state.networks_around(address, vrf.id))
+      search.found(*network);
+  });
   for (const ipam::Allocation* allocation : state.allocations_holding(address))
     search.found(*allocation);
 }
@@ -106,7 +105,7 @@ void search_all(Search& search, const ipam::StateMachine& state, const Wanted& w
 }
 
 http::Response render_search(const ipam::StateMachine& state, const Wanted& wanted) {
-  Search search(wanted.limit);
+  Search search(state, wanted.limit);
   if (const auto address = ipam::parse_address(wanted.text)) {
     search_address(search, state, *address);
   } else if (const auto prefix = ipam::parse_prefix(wanted.text)) {

@@ -32,12 +32,29 @@ bool write_change(JsonWriter& json, const ipam::Change& change) {
       [&](const ipam::NetworkPut& put) {
         begin("network_put");
         json.key("network");
-        write_network(json, put.network);
+        write_network_record(json, put.network);
         json.end_object();
         return true;
       },
       [&](const ipam::NetworkDeleted& deleted) {
         begin("network_deleted");
+        json.text("id", ipam::to_string(deleted.id));
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::VrfPut& put) {
+        begin("vrf_put");
+        json.key("vrf");
+        json.begin_object();
+        json.text("id", ipam::to_string(put.vrf.id));
+        json.text("name", put.vrf.name);
+        json.text("description", put.vrf.description);
+        json.end_object();
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::VrfDeleted& deleted) {
+        begin("vrf_deleted");
         json.text("id", ipam::to_string(deleted.id));
         json.end_object();
         return true;

@@ -13,6 +13,8 @@ CommandResult check_allocate(const Arguments& arguments) {
                                 ? "--network-id and --cidr do not go together"
                                 : "'ipam allocate' needs --network-id or --cidr"));
   }
+  if (arguments.has("vrf") && !arguments.has("cidr"))
+    return base::fail(usage("--vrf goes with --cidr"));
   if (const auto count = arguments.get("count")) {
     const bool negative = count->starts_with('-') && count->size() > 1 &&
                           count->find_first_not_of("0123456789", 1) == std::string::npos;
@@ -37,6 +39,7 @@ base::Result<boost::json::object, CommandError> allocation_body(Context& context
   boost::json::object body;
   if (const auto cidr = arguments.get("cidr")) {
     body["cidr"] = *cidr;
+    if (const auto vrf = arguments.get("vrf")) body["vrf"] = *vrf;
   } else {
     auto id = find_network(context.client, arguments.get("network-id").value_or(""));
     if (!id) return base::fail(id.error());
@@ -139,6 +142,7 @@ std::vector<Command> allocation_commands() {
         {},
         {{"network-id", 'n', "ID", "the network to allocate from (net-1)"},
          {"cidr", 'c', "CIDR", "or its CIDR"},
+         {"vrf", 0, "VRF", "the VRF of the CIDR (default)"},
          {"count", 'k', "N", "addresses in a row, as one block (default 1)"},
          {"description", 'd', "TEXT", "what the address is for"},
          {"hostname", 'H', "NAME", "the host that gets it"},

@@ -30,9 +30,10 @@ struct Command {
   bool cluster_command = false;
 };
 
-// Each in a file of its own: network_commands, allocation_commands, lease_commands,
+// Each in a file of its own: vrf_commands, network_commands, allocation_commands, lease_commands,
 // search_commands, report_commands, transaction_commands, import_commands, cluster_commands,
 // watch_command.
+std::vector<Command> vrf_commands();
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
 std::vector<Command> lease_commands();

@@ -7,12 +7,20 @@ namespace cli {
 
 namespace {
 
+// Empty for the default one, so that who has no others sees nothing of it.
+std::string vrf_unless_default(const boost::json::object& network) {
+  const std::string vrf = text_of(network, "vrf");
+  return vrf == "default" ? "" : vrf;
+}
+
 std::vector<Column> network_columns() {
   return {
       {"ID", field("id")},
       {"CIDR", field("cidr")},
       {"Description", field("description"), Shown::always, true},
       {"Tags", field("tags"), Shown::always, true},
+      {"VRF", vrf_unless_default, Shown::table_only, false, false, true},
+      {"VRF", field("vrf"), Shown::csv_only},
       {"Created", field("created_at")},
       {"Updated", field("updated_at"), Shown::csv_only},
   };
@@ -28,6 +36,7 @@ CommandResult network_add(Context& context) {
     for (const std::string& tag : split_list(*tags)) list.emplace_back(tag);
     body["tags"] = std::move(list);
   }
+  if (const auto vrf = context.arguments.get("vrf")) body["vrf"] = *vrf;
   auto answer = context.client.post("/networks", body);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
@@ -49,7 +58,11 @@ CommandResult network_add(Context& context) {
 }
 
 CommandResult network_list(Context& context) {
-  auto answer = context.client.get("/networks");
+  Query query;
+  for (const char* filter : {"vrf", "within", "contains", "family", "tag"})
+    if (const auto text = context.arguments.get(filter)) query.emplace_back(filter, *text);
+  if (const auto text = context.arguments.get("search")) query.emplace_back("q", *text);
+  auto answer = context.client.get("/networks", query);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
     print_json(context.io, *answer);
@@ -86,10 +99,15 @@ base::Result<std::string, CommandError> find_network(Client& client, const std::
   auto networks = client.list(*answer);
   if (!networks) return base::fail(networks.error());
   // Looked at again here: a server that does not know the filter answers with every network.
-  for (const boost::json::value& network : *networks) {
-    if (text_of(network.as_object(), "cidr") == cidr) return text_of(network.as_object(), "id");
-  }
-  return base::fail(failed("network not found: " + cidr));
+  std::vector<std::string> ids;
+  for (const boost::json::value& network : *networks)
+    if (text_of(network.as_object(), "cidr") == cidr)
+      ids.push_back(text_of(network.as_object(), "id"));
+  if (ids.empty()) return base::fail(failed("network not found: " + cidr));
+  if (ids.size() > 1)
+    return base::fail(failed(fmt::format("{} is a network of several VRFs: name it by its id ({})",
+                                         cidr, fmt::join(ids, ", "))));
+  return ids.front();
 }
 
 std::vector<Command> network_commands() {
@@ -98,16 +116,23 @@ std::vector<Command> network_commands() {
         "Add a network.",
         {{"CIDR", "the network, such as 10.0.0.0/16 or 2001:db8::/48"}},
         {{"description", 'd', "TEXT", "what the network is for"},
-         {"tags", 't', "A,B", "tags, separated by commas"}},
+         {"tags", 't', "A,B", "tags, separated by commas"},
+         {"vrf", 0, "VRF", "the VRF that it is in (default)"}},
         {"ipam network add 192.168.1.0/24 -d \"Office network\" -t production,office",
          "ipam network add 2001:db8::/64"}},
        nullptr,
        network_add},
       {{"network list",
-        "List all networks.",
+        "List networks.",
         {},
-        {},
-        {"ipam network list", "ipam network list --output csv > networks.csv"}},
+        {{"vrf", 0, "VRF", "of this VRF only"},
+         {"within", 0, "CIDR", "in this network, itself included"},
+         {"contains", 0, "CIDR|IP", "that contain this network or address"},
+         {"family", 0, "4|6", "of IPv4 or of IPv6"},
+         {"tag", 't', "TAG", "with this tag"},
+         {"search", 'q', "TEXT", "with this text in CIDR, description or tags"}},
+        {"ipam network list", "ipam network list --contains 10.1.2.3",
+         "ipam network list --output csv > networks.csv"}},
        nullptr,
        network_list},
       {{"network delete",

@@ -64,9 +64,10 @@ struct CommandTable {
 
 CommandTable make_table(const Hooks& hooks) {
   CommandTable table;
-  for (auto commands : {network_commands(), allocation_commands(), lease_commands(),
-                        search_commands(), report_commands(), transaction_commands(),
-                        import_commands(), cluster_commands(), watch_commands()})
+  for (auto commands :
+       {vrf_commands(), network_commands(), allocation_commands(), lease_commands(),
+        search_commands(), report_commands(), transaction_commands(), import_commands(),
+        cluster_commands(), watch_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},
@@ -133,6 +134,7 @@ std::string overview(const CommandTable& table, const std::string& group) {
   text += fmt::format("\nExamples:\n  {}\n\n'ipam {}COMMAND --help' tells more of a command.\n",
                       group == "transaction" ? "ipam transaction apply changes.json --dry-run"
                       : group == "network" ? "ipam network add 192.168.1.0/24 -d \"Office\""
+                      : group == "vrf"     ? "ipam vrf add blue -d \"Customer blue\""
                       : group == "cluster" ? "ipam cluster init --single-node"
                                            : "ipam network add 192.168.1.0/24 -d \"Office\"\n"
                                              "  ipam allocate -c 192.168.1.0/24 -H web-01",

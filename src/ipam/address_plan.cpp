@@ -68,19 +68,51 @@ const Allocation* NetworkState::first_allocation_in(U128 first, U128 last) const
   return it != allocations.end() && (*it)->first.value <= last ? *it : nullptr;
 }
 
+AddressPlan::AddressPlan() {
+  Vrf vrf;
+  vrf.id = vrf_default;
+  vrf.name = vrf_default_name;
+  put_vrf(std::move(vrf));
+}
+
+const VrfState* AddressPlan::vrf(VrfId id) const {
+  const auto it = vrfs_.find(id);
+  return it == vrfs_.end() ? nullptr : &it->second;
+}
+
+const VrfState* AddressPlan::vrf(const VrfReference& reference) const {
+  if (const auto* id = std::get_if<VrfId>(&reference)) return vrf(*id);
+  const auto it = vrf_names_.find(std::get<std::string>(reference));
+  return it == vrf_names_.end() ? nullptr : vrf(it->second);
+}
+
 const NetworkState* AddressPlan::network(NetworkId id) const {
   const auto it = networks_.find(id);
   return it == networks_.end() ? nullptr : &it->second;
 }
 
-const NetworkState* AddressPlan::network(const Prefix& prefix) const { return tree_.find(prefix); }
-
-const NetworkState* AddressPlan::network_of(const Address& address) const {
-  return tree_.longest_match(address);
+const NetworkState* AddressPlan::network(VrfId id, const Prefix& prefix) const {
+  const VrfState* state = vrf(id);
+  return state != nullptr ? state->tree.find(prefix) : nullptr;
 }
 
-const NetworkState* AddressPlan::parent_of(const Prefix& prefix) const {
-  return tree_.parent_of(prefix);
+const NetworkState* AddressPlan::network_of(VrfId id, const Address& address) const {
+  const VrfState* state = vrf(id);
+  return state != nullptr ? state->tree.longest_match(address) : nullptr;
+}
+
+const NetworkState* AddressPlan::parent_of(VrfId id, const Prefix& prefix) const {
+  const VrfState* state = vrf(id);
+  return state != nullptr ? state->tree.parent_of(prefix) : nullptr;
+}
+
+NetworkContext AddressPlan::context(const Network& network) const {
+  NetworkContext context;
+  context.vrf = vrfs_.at(network.vrf).vrf.name;
+  if (const NetworkState* parent = parent_of(network.vrf, network.prefix))
+    context.parent_id = parent->network.id;
+  context.children_count = networks_.at(network.id).children_count;
+  return context;
 }
 
 const Allocation* AddressPlan::allocation(AllocationId id) const {
@@ -103,19 +135,48 @@ NetworkStats AddressPlan::stats(const NetworkState& state) const {
   return stats;
 }
 
+void AddressPlan::put_vrf(Vrf vrf) {
+  const VrfId id = vrf.id;
+  const auto [it, is_new] = vrfs_.try_emplace(id, VrfState{vrf});
+  if (is_new) {
+    journal_.note([id](AddressPlan& plan) { plan.remove_vrf(id); });
+  } else {
+    if (journal_.is_open())
+      journal_.note([old = it->second.vrf](AddressPlan& plan) { plan.put_vrf(old); });
+    vrf_names_.erase(it->second.vrf.name);
+  }
+  const bool is_free = vrf_names_.emplace(vrf.name, id).second;
+  ASSERT(is_free);
+  it->second.vrf = std::move(vrf);
+}
+
+void AddressPlan::remove_vrf(VrfId id) {
+  const auto it = vrfs_.find(id);
+  ASSERT(it != vrfs_.end() && it->second.tree.size() == 0 && id != vrf_default);
+  if (journal_.is_open())
+    journal_.note([old = it->second.vrf](AddressPlan& plan) { plan.put_vrf(old); });
+  vrf_names_.erase(it->second.vrf.name);
+  vrfs_.erase(it);
+}
+
 const Network& AddressPlan::add_network(Network network) {
   const NetworkId id = network.id;
   const auto [it, is_new] = networks_.try_emplace(id, std::move(network));
   ASSERT(is_new);
   NetworkState& state = it->second;
   const Prefix& prefix = state.network.prefix;
-  NetworkState* const parent = tree_.parent_of(prefix);
-  tree_.for_each_child_of(prefix, [&](const NetworkState& child) {
+  PrefixTree<NetworkState>& tree = vrfs_.at(state.network.vrf).tree;
+  NetworkState* const parent = tree.parent_of(prefix);
+  tree.for_each_child_of(prefix, [&](const NetworkState& child) {
     if (parent != nullptr) take_back(*parent, child.network.prefix);
     delegate(state, child.network.prefix);
+    ++state.children_count;
   });
-  if (parent != nullptr) delegate(*parent, prefix);
-  const bool is_inserted = tree_.insert(prefix, &state);
+  if (parent != nullptr) {
+    delegate(*parent, prefix);
+    parent->children_count = parent->children_count - state.children_count + 1;
+  }
+  const bool is_inserted = tree.insert(prefix, &state);
   ASSERT(is_inserted);
   journal_.note([id](AddressPlan& plan) { plan.remove_network(id); });
   return state.network;
@@ -127,12 +188,15 @@ void AddressPlan::remove_network(NetworkId id) {
   const Prefix prefix = it->second.network.prefix;
   if (journal_.is_open())
     journal_.note([network = it->second.network](AddressPlan& plan) { plan.add_network(network); });
-  tree_.erase(prefix);
+  PrefixTree<NetworkState>& tree = vrfs_.at(it->second.network.vrf).tree;
+  const std::uint64_t children_count = it->second.children_count;
+  tree.erase(prefix);
   networks_.erase(it);
-  NetworkState* const parent = tree_.parent_of(prefix);
+  NetworkState* const parent = tree.parent_of(prefix);
   if (parent == nullptr) return;
+  parent->children_count = parent->children_count - 1 + children_count;
   take_back(*parent, prefix);
-  tree_.for_each_child_of(
+  tree.for_each_child_of(
       prefix, [&](const NetworkState& child) { delegate(*parent, child.network.prefix); });
 }
 

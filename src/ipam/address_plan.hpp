@@ -1,10 +1,10 @@
-// The networks, how they nest, which of their addresses are free, and the active allocations: the
-// data of the state machine, which decides nothing. Every caller checks first; a broken REQUIRES is
-// our bug. Pure; owned by StateMachine.
+// The VRFs, their networks, how they nest, which of their addresses are free, and the active
+// allocations: the data of the state machine, which decides nothing. Every caller checks first; a
+// broken REQUIRES is our bug. Pure; owned by StateMachine.
 //
 // Invariant: an address of a network is free, held by exactly one of its allocations, in quarantine
 // after one of them, or delegated, which means that it lies in a child network. So an address is
-// handed out by one network at most, the most specific one that contains it.
+// handed out by one network of each VRF at most, the most specific one that contains it.
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@
 #include <set>
 
 #include "ipam/address_set.hpp"
+#include "ipam/command.hpp"
 #include "ipam/model.hpp"
 #include "ipam/prefix_tree.hpp"
 #include "ipam/undo_journal.hpp"
@@ -40,11 +41,17 @@ struct NetworkState {
   std::set<const Allocation*, ByAddress> allocations;
   U128 allocated = 0;  // addresses in `allocations`
   U128 quarantined = 0;
+  std::uint64_t children_count = 0;  // the direct ones
   // Only from the first request for a unique hostname on: most networks never need it.
   std::unique_ptr<HostnameIndex> hostnames;
 
   // The lowest allocation that holds an address of [first, last].
   const Allocation* first_allocation_in(U128 first, U128 last) const;
+};
+
+struct VrfState {
+  Vrf vrf;
+  PrefixTree<NetworkState> tree = {};  // points into AddressPlan::networks()
 };
 
 struct Lease {
@@ -64,15 +71,27 @@ struct QuarantineEnd {
 
 class AddressPlan {
  public:
+  AddressPlan();
+
+  const VrfState* vrf(VrfId id) const;
+  const VrfState* vrf(const VrfReference& reference) const;
   const NetworkState* network(NetworkId id) const;
-  const NetworkState* network(const Prefix& prefix) const;
-  const NetworkState* network_of(const Address& address) const;  // the most specific one
-  const NetworkState* parent_of(const Prefix& prefix) const;
+  // nullptr also where there is no such VRF.
+  const NetworkState* network(VrfId vrf, const Prefix& prefix) const;
+  const NetworkState* network_of(VrfId vrf, const Address& address) const;  // the most specific
+  const NetworkState* parent_of(VrfId vrf, const Prefix& prefix) const;
+  // REQUIRES: the network is one of this plan.
+  NetworkContext context(const Network& network) const;
   const Allocation* allocation(AllocationId id) const;
   NetworkStats stats(const NetworkState& state) const;
 
-  // Puts it between its parent and its children. REQUIRES: a valid prefix, id and prefix are new,
-  // the parent has no allocation in it.
+  // Adds it, or replaces the one of the same id. REQUIRES: no other VRF has its name.
+  void put_vrf(Vrf vrf);
+  // REQUIRES: it exists, has no networks, and is not vrf_default.
+  void remove_vrf(VrfId id);
+
+  // Puts it between its parent and its children. REQUIRES: a valid prefix, the VRF exists, id and
+  // prefix are new in it, the parent has no allocation in it.
   const Network& add_network(Network network);
   // Its children go to its parent. REQUIRES: it exists, without allocations and quarantines.
   void remove_network(NetworkId id);
@@ -104,6 +123,7 @@ class AddressPlan {
   // else changes the plan.
   UndoJournal<AddressPlan>& journal() { return journal_; }
 
+  const std::map<VrfId, VrfState>& vrfs() const { return vrfs_; }
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
   const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
   const std::set<Lease>& leases() const { return leases_; }  // by when they end
@@ -113,8 +133,9 @@ class AddressPlan {
   const std::set<QuarantineEnd>& quarantine_ends() const { return quarantine_ends_; }
 
  private:
+  std::map<VrfId, VrfState> vrfs_;
+  std::map<std::string, VrfId, std::less<>> vrf_names_;
   std::map<NetworkId, NetworkState> networks_;
-  PrefixTree<NetworkState> tree_;  // points into networks_
   std::map<AllocationId, Allocation> allocations_;
   std::set<Lease> leases_;
   Quarantines quarantines_;

@@ -87,7 +87,7 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
                          "with force: true it is handed out all the same");
   }
   for (const Address& end : {first, last}) {
-    const NetworkState* child = decision.plan.network_of(end);
+    const NetworkState* child = decision.plan.network_of(state.network.vrf, end);
     if (child != nullptr && child != &state)
       return Error{ErrorCode::address_not_usable,
                    fmt::format("{} belongs to the child network {} ({}): allocate it there",
@@ -167,7 +167,9 @@ Outcome Decision::decide(const Allocate& command) {
     if (state == nullptr) return network_not_found(*id);
   } else {
     const Prefix& prefix = std::get<Prefix>(command.network);
-    state = plan.network(prefix);
+    const VrfState* const vrf = plan.vrf(command.vrf);
+    if (vrf == nullptr) return vrf_not_found(command.vrf);
+    state = plan.network(vrf->vrf.id, prefix);
     if (state == nullptr)
       return Error{ErrorCode::network_not_found, "network not found: " + to_string(prefix)};
   }

@@ -47,12 +47,21 @@ struct OutcomeForgotten {
   friend bool operator==(const OutcomeForgotten&, const OutcomeForgotten&) = default;
 };
 
-using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
-                            OutcomeForgotten, QuarantinePut, QuarantineEnded>;
+struct VrfPut {
+  Vrf vrf;
+  friend bool operator==(const VrfPut&, const VrfPut&) = default;
+};
+struct VrfDeleted {
+  VrfId id;
+  friend bool operator==(const VrfDeleted&, const VrfDeleted&) = default;
+};
 
-// What the client is told: CreateNetwork gives the Network, Allocate the Allocation (or a list of
-// them, where scattered ones were wanted), every other command nothing (std::monostate) where it
-// succeeds.
+using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
+                            OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted>;
+
+// What the client is told: CreateNetwork gives the network, CreateVrf and UpdateVrf the VRF,
+// Allocate the Allocation (or a list of them, where scattered ones were wanted), every other
+// command nothing (std::monostate) where it succeeds.
 // A transaction gives the outcomes of its operations.
 struct Outcomes;
 struct ImportReport {
@@ -62,8 +71,8 @@ struct ImportReport {
 
   friend bool operator==(const ImportReport&, const ImportReport&) = default;
 };
-using Outcome = std::variant<Error, Network, Allocation, std::monostate, std::vector<Allocation>,
-                             Outcomes, ImportReport>;
+using Outcome = std::variant<Error, NetworkView, Allocation, std::monostate,
+                             std::vector<Allocation>, Outcomes, ImportReport, VrfView>;
 struct Outcomes {
   std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
 

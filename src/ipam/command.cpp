@@ -18,8 +18,48 @@ enum class Kind : std::uint8_t {
   renew_lease = 8,
   transaction = 9,
   import_rows = 10,
+  create_vrf = 11,
+  update_vrf = 12,
+  delete_vrf = 13,
 };
-enum class NetworkReference : std::uint8_t { by_id = 0, by_prefix = 1 };
+enum class NetworkReference : std::uint8_t {
+  by_id = 0,
+  by_prefix = 1,
+  by_prefix_in_vrf = 2,
+  by_id_in_vrf = 3,
+};
+// In the place of the family, which is 4 or 6: what few networks have comes before the prefix.
+constexpr std::uint8_t more_than_prefix = 0;
+enum class VrfReferenceKind : std::uint8_t { by_id = 0, by_name = 1 };
+
+void write_vrf(base::ByteWriter& writer, const VrfReference& vrf) {
+  if (const auto* id = std::get_if<VrfId>(&vrf)) {
+    writer.u8(static_cast<std::uint8_t>(VrfReferenceKind::by_id));
+    writer.varint(id->value());
+  } else {
+    writer.u8(static_cast<std::uint8_t>(VrfReferenceKind::by_name));
+    writer.string(std::get<std::string>(vrf));
+  }
+}
+
+VrfReference read_vrf(base::ByteReader& reader) {
+  switch (static_cast<VrfReferenceKind>(reader.u8())) {
+    case VrfReferenceKind::by_id: return VrfId(reader.varint());
+    case VrfReferenceKind::by_name: return std::string(reader.string());
+  }
+  reader.fail();
+  return vrf_default;
+}
+
+void write_optional(base::ByteWriter& writer, const std::optional<std::string>& text) {
+  writer.boolean(text.has_value());
+  if (text) writer.string(*text);
+}
+
+std::optional<std::string> read_optional_text(base::ByteReader& reader) {
+  if (!reader.boolean()) return std::nullopt;
+  return std::string(reader.string());
+}
 
 void write_optional(base::ByteWriter& writer, const std::optional<Address>& address) {
   writer.boolean(address.has_value());
@@ -41,15 +81,6 @@ std::optional<std::uint64_t> read_optional_number(base::ByteReader& reader) {
   return reader.varint();
 }
 
-void write_optional(base::ByteWriter& writer, const std::optional<std::string>& text) {
-  writer.boolean(text.has_value());
-  if (text) writer.string(*text);
-}
-
-std::optional<std::string> read_optional_text(base::ByteReader& reader) {
-  if (!reader.boolean()) return std::nullopt;
-  return std::string(reader.string());
-}
 
 void write_patch(base::ByteWriter& writer, const MetadataPatch& patch) {
   writer.boolean(patch.clears);
@@ -134,6 +165,10 @@ struct BodyWriter {
   }
 
   void operator()(const CreateNetwork& command) {
+    if (command.vrf != VrfReference(vrf_default)) {
+      writer.u8(more_than_prefix);
+      write_vrf(writer, command.vrf);
+    }
     write_prefix(writer, command.prefix);
     writer.string(command.description);
     write_strings(writer, command.tags);
@@ -141,13 +176,18 @@ struct BodyWriter {
   }
   void operator()(const DeleteNetwork& command) { writer.varint(command.id.value()); }
   void operator()(const Allocate& command) {
+    const bool is_default = command.vrf == VrfReference(vrf_default);
+    const auto kind = [&](NetworkReference plain, NetworkReference in_vrf) {
+      writer.u8(static_cast<std::uint8_t>(is_default ? plain : in_vrf));
+    };
     if (const auto* id = std::get_if<NetworkId>(&command.network)) {
-      writer.u8(static_cast<std::uint8_t>(NetworkReference::by_id));
+      kind(NetworkReference::by_id, NetworkReference::by_id_in_vrf);
       writer.varint(id->value());
     } else {
-      writer.u8(static_cast<std::uint8_t>(NetworkReference::by_prefix));
+      kind(NetworkReference::by_prefix, NetworkReference::by_prefix_in_vrf);
       write_prefix(writer, std::get<Prefix>(command.network));
     }
+    if (!is_default) write_vrf(writer, command.vrf);
     writer.varint(command.count);
     writer.string(command.hostname);
     writer.string(command.description);
@@ -183,10 +223,25 @@ struct BodyWriter {
     writer.varint(command.ttl_seconds);
     write_optional(writer, command.fence);
   }
+  void operator()(const CreateVrf& command) {
+    writer.string(command.name);
+    writer.string(command.description);
+  }
+  void operator()(const UpdateVrf& command) {
+    write_vrf(writer, command.vrf);
+    write_optional(writer, command.name);
+    write_optional(writer, command.description);
+  }
+  void operator()(const DeleteVrf& command) { write_vrf(writer, command.vrf); }
 };
 
 CreateNetwork read_create_network(base::ByteReader& reader) {
   CreateNetwork command;
+  base::ByteReader ahead = reader;
+  if (ahead.u8() == more_than_prefix && ahead.ok()) {
+    reader = ahead;
+    command.vrf = read_vrf(reader);
+  }
   command.prefix = read_prefix(reader);
   command.description = reader.string();
   command.tags = read_strings(reader);
@@ -198,7 +253,15 @@ Allocate read_allocate(base::ByteReader& reader) {
   Allocate command;
   switch (static_cast<NetworkReference>(reader.u8())) {
     case NetworkReference::by_id: command.network = NetworkId(reader.varint()); break;
+    case NetworkReference::by_id_in_vrf:
+      command.network = NetworkId(reader.varint());
+      command.vrf = read_vrf(reader);
+      break;
     case NetworkReference::by_prefix: command.network = read_prefix(reader); break;
+    case NetworkReference::by_prefix_in_vrf:
+      command.network = read_prefix(reader);
+      command.vrf = read_vrf(reader);
+      break;
     default: reader.fail();
   }
   command.count = reader.varint();
@@ -241,6 +304,21 @@ RenewLease read_renew_lease(base::ByteReader& reader) {
   command.id = AllocationId(reader.varint());
   command.ttl_seconds = reader.varint();
   command.fence = read_optional_number(reader);
+  return command;
+}
+
+CreateVrf read_create_vrf(base::ByteReader& reader) {
+  CreateVrf command;
+  command.name = reader.string();
+  command.description = reader.string();
+  return command;
+}
+
+UpdateVrf read_update_vrf(base::ByteReader& reader) {
+  UpdateVrf command;
+  command.vrf = read_vrf(reader);
+  command.name = read_optional_text(reader);
+  command.description = read_optional_text(reader);
   return command;
 }
 
@@ -300,6 +378,9 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::transaction: return Transaction{read_operations(reader)};
     case Kind::import_rows: return read_import(reader);
     case Kind::renew_lease: return read_renew_lease(reader);
+    case Kind::create_vrf: return read_create_vrf(reader);
+    case Kind::update_vrf: return read_update_vrf(reader);
+    case Kind::delete_vrf: return DeleteVrf{read_vrf(reader)};
   }
   reader.fail();
   return ExpireLeases{};

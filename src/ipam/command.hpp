@@ -14,11 +14,38 @@
 
 namespace ipam {
 
+// By its id or by its name.
+using VrfReference = std::variant<VrfId, std::string>;
+
+struct CreateVrf {
+  std::string name;
+  std::string description;
+
+  friend bool operator==(const CreateVrf&, const CreateVrf&) = default;
+};
+
+// What is absent stays as it is.
+struct UpdateVrf {
+  VrfReference vrf;
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+
+  friend bool operator==(const UpdateVrf&, const UpdateVrf&) = default;
+};
+
+// 409 where networks are in it.
+struct DeleteVrf {
+  VrfReference vrf;
+
+  friend bool operator==(const DeleteVrf&, const DeleteVrf&) = default;
+};
+
 struct CreateNetwork {
   Prefix prefix;
   std::string description;
   std::vector<std::string> tags;
   std::uint32_t quarantine_seconds = 0;
+  VrfReference vrf = vrf_default;
 
   friend bool operator==(const CreateNetwork&, const CreateNetwork&) = default;
 };
@@ -62,6 +89,7 @@ struct Allocate {
   std::vector<std::string> tags;
   std::optional<std::uint64_t> ttl_seconds;  // 1 to ttl_seconds_max
   base::Boxed<AllocateOptions> options = {};
+  VrfReference vrf = vrf_default;  // where the network is not named by its id
 
   friend bool operator==(const Allocate&, const Allocate&) = default;
 };
@@ -135,8 +163,8 @@ enum class OnConflict : std::uint8_t {
   skip = 2,  // what is there already stays; what is refused for another reason is reported
 };
 
-// Objects that shall exist: CreateNetwork and Allocate, without references. An Allocate of network
-// 0 is of the most specific network that contains its ip.
+// Objects that shall exist: CreateVrf, CreateNetwork and Allocate, without references. An Allocate
+// of network 0 is of the most specific network of its VRF that contains its ip.
 struct Import {
   std::vector<Operation> rows;  // at most operations_max
   OnConflict on_conflict = OnConflict::fail;
@@ -145,7 +173,8 @@ struct Import {
 };
 
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
-                                 RecordEvent, UpdateAllocation, RenewLease, Transaction, Import>;
+                                 RecordEvent, UpdateAllocation, RenewLease, Transaction, Import,
+                                 CreateVrf, UpdateVrf, DeleteVrf>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4 };

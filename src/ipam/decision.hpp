@@ -39,6 +39,9 @@ struct Decision {
   Outcome decide(const RenewLease& command);
   Outcome decide(const Transaction& command);
   Outcome decide(const Import& command);
+  Outcome decide(const CreateVrf& command);
+  Outcome decide(const UpdateVrf& command);
+  Outcome decide(const DeleteVrf& command);
 };
 
 // What a decision does from here on, until it is kept or undone: one of the two is called.
@@ -65,6 +68,7 @@ class Attempt {
   const UndoJournal<AddressPlan>::Mark mark_;
 };
 
+Error vrf_not_found(const VrfReference& vrf);
 Error network_not_found(NetworkId id);
 Error in_quarantine(const Quarantine& quarantine, std::string_view advice);
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,

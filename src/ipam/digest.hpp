@@ -71,6 +71,16 @@ class Digest {
     add(static_cast<std::uint64_t>(network.updated_at));
     add(network.revision.value());
     add(std::uint64_t{network.quarantine_seconds});
+    add(network.vrf.value());
+  }
+
+  void add(const Vrf& vrf) {
+    add(vrf.id.value());
+    add(std::string_view(vrf.name));
+    add(std::string_view(vrf.description));
+    add(static_cast<std::uint64_t>(vrf.created_at));
+    add(static_cast<std::uint64_t>(vrf.updated_at));
+    add(vrf.revision.value());
   }
 
   void add(const Quarantine& quarantine) {
@@ -128,6 +138,8 @@ class Digest {
     add(change.network_id.value());
     add(change.first);
   }
+  void add(const VrfPut& change) { add(change.vrf); }
+  void add(const VrfDeleted& change) { add(change.id.value()); }
   void add(const Change& change) {
     add(change.index());
     std::visit([this](const auto& one) { add(one); }, change);

@@ -24,8 +24,12 @@ enum class ErrorCode : std::uint8_t {
   idempotency_key_reused = 12,    // 422 the key came with another request
   invalid_argument = 13,          // 400 what the API could not check on its own
   address_in_quarantine = 14,     // 409 it waits before it is handed out again
+  vrf_not_found = 15,             // 404
+  vrf_exists = 16,                // 409 the name is taken
+  vrf_has_networks = 17,          // 409
+  vrf_is_default = 18,            // 409 it is always there, under this name
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::address_in_quarantine;
+inline constexpr ErrorCode error_code_last = ErrorCode::vrf_is_default;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

@@ -10,16 +10,20 @@ namespace {
 
 // The row asks for what is there already.
 bool is_conflict(const Error& error) {
-  return error.code == ErrorCode::network_exists || error.code == ErrorCode::address_in_use;
+  return error.code == ErrorCode::network_exists || error.code == ErrorCode::address_in_use ||
+         error.code == ErrorCode::vrf_exists || error.code == ErrorCode::vrf_is_default;
 }
 
 Outcome decide_row(Decision& decision, const CommandBody& body) {
   if (auto error = check_limits(body)) return *std::move(error);
+  if (const auto* vrf = std::get_if<CreateVrf>(&body)) return decision.decide(*vrf);
   if (const auto* network = std::get_if<CreateNetwork>(&body)) return decision.decide(*network);
   const Allocate& allocate = std::get<Allocate>(body);
   if (allocate.network != decltype(allocate.network)(NetworkId())) return decision.decide(allocate);
   const Address& ip = *allocate.options->ip;
-  const NetworkState* state = decision.plan.network_of(ip);
+  const VrfState* vrf = decision.plan.vrf(allocate.vrf);
+  if (vrf == nullptr) return vrf_not_found(allocate.vrf);
+  const NetworkState* state = decision.plan.network_of(vrf->vrf.id, ip);
   if (state == nullptr)
     return Error{ErrorCode::network_not_found,
                  fmt::format("network not found: none contains {}", to_string(ip))};

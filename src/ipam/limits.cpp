@@ -23,6 +23,19 @@ std::optional<Error> check_tags(const std::vector<std::string>& tags) {
   return std::nullopt;
 }
 
+// What names a VRF must not look like its id, or a reference would be ambiguous.
+std::optional<Error> check_vrf_name(const std::string& name) {
+  if (name.empty()) return invalid("the name of a VRF must not be empty");
+  if (parse_vrf_id(name)) return invalid("the name of a VRF must not look like an id");
+  return check_text("the name of a VRF", name, vrf_name_bytes_max);
+}
+
+std::optional<Error> check_vrf(const VrfReference& vrf) {
+  const auto* name = std::get_if<std::string>(&vrf);
+  return name != nullptr ? check_text("the name of a VRF", *name, vrf_name_bytes_max)
+                         : std::nullopt;
+}
+
 std::optional<Error> check_prefix(const Prefix& prefix) {
   if (is_valid(prefix)) return std::nullopt;
   return invalid("invalid CIDR: host bits are set or the prefix length is out of range");
@@ -88,7 +101,22 @@ std::optional<Error> check_options(const Allocate& command, const AllocateOption
 }
 
 struct BodyCheck {
+  std::optional<Error> operator()(const CreateVrf& command) {
+    if (auto error = check_vrf_name(command.name)) return error;
+    return check_text("description", command.description, description_bytes_max);
+  }
+
+  std::optional<Error> operator()(const UpdateVrf& command) {
+    if (auto error = check_vrf(command.vrf)) return error;
+    if (command.name)
+      if (auto error = check_vrf_name(*command.name)) return error;
+    return check_text("description", command.description.value_or(""), description_bytes_max);
+  }
+
+  std::optional<Error> operator()(const DeleteVrf& command) { return check_vrf(command.vrf); }
+
   std::optional<Error> operator()(const CreateNetwork& command) {
+    if (auto error = check_vrf(command.vrf)) return error;
     if (auto error = check_prefix(command.prefix)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))
       return error;
@@ -103,6 +131,7 @@ struct BodyCheck {
   std::optional<Error> operator()(const Allocate& command) {
     if (const auto* prefix = std::get_if<Prefix>(&command.network))
       if (auto error = check_prefix(*prefix)) return error;
+    if (auto error = check_vrf(command.vrf)) return error;
     if (command.count == 0) return invalid("count must be at least 1");
     if (auto error = check_ttl(command.ttl_seconds.value_or(1))) return error;
     if (auto error = check_text("hostname", command.hostname, hostname_bytes_max)) return error;
@@ -144,7 +173,8 @@ struct BodyCheck {
       return invalid(fmt::format("an import has at most {} rows at a time", operations_max));
     for (const Operation& row : command.rows) {
       const auto* allocate = std::get_if<Allocate>(&row.body);
-      const bool is_row = std::holds_alternative<CreateNetwork>(row.body) ||
+      const bool is_row = std::holds_alternative<CreateVrf>(row.body) ||
+                          std::holds_alternative<CreateNetwork>(row.body) ||
                           (allocate && allocate->options && allocate->options->ip);
       if (!is_row || !row.references.empty()) return invalid("no such row");
     }

@@ -10,6 +10,7 @@ namespace ipam {
 
 namespace {
 
+constexpr std::string_view vrf_id_prefix = "vrf-";
 constexpr std::string_view network_id_prefix = "net-";
 constexpr std::string_view allocation_id_prefix = "alloc-";
 constexpr std::string_view audit_id_prefix = "audit-";
@@ -79,6 +80,7 @@ std::optional<std::int64_t> parse_offset(std::string_view text) {
 
 }  // namespace
 
+std::string to_string(VrfId id) { return fmt::format("{}{}", vrf_id_prefix, id.value()); }
 std::string to_string(NetworkId id) { return fmt::format("{}{}", network_id_prefix, id.value()); }
 std::string to_string(AllocationId id) {
   return fmt::format("{}{}", allocation_id_prefix, id.value());
@@ -100,6 +102,11 @@ std::optional<Strategy> parse_strategy(std::string_view text) {
        {Strategy::first, Strategy::last, Strategy::random, Strategy::sparse})
     if (to_string(strategy) == text) return strategy;
   return std::nullopt;
+}
+
+std::optional<VrfId> parse_vrf_id(std::string_view text) {
+  const auto value = parse_id(vrf_id_prefix, text);
+  return value ? std::optional(VrfId(*value)) : std::nullopt;
 }
 
 std::optional<NetworkId> parse_network_id(std::string_view text) {

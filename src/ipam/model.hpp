@@ -15,6 +15,7 @@
 
 namespace ipam {
 
+using VrfId = base::Strong<struct VrfIdTag>;                // shown as vrf-N
 using NetworkId = base::Strong<struct NetworkIdTag>;        // shown as net-N
 using AllocationId = base::Strong<struct AllocationIdTag>;  // shown as alloc-N
 using AuditId = base::Strong<struct AuditIdTag>;            // shown as audit-N
@@ -27,6 +28,28 @@ using TimeMs = std::int64_t;
 // that no sum of a time and a time to live overflows.
 inline constexpr TimeMs time_ms_max = 253'402'300'799'999;
 
+// The one that is always there, and where networks are that name none.
+inline constexpr VrfId vrf_default{1};
+inline constexpr std::string_view vrf_default_name = "default";
+
+// An address space of its own: the same prefix may be a network in each.
+struct Vrf {
+  VrfId id;
+  std::string name;  // unique, and never of the form vrf-N
+  std::string description;
+  TimeMs created_at = 0;
+  TimeMs updated_at = 0;
+  Revision revision;  // of its last change
+
+  friend bool operator==(const Vrf&, const Vrf&) = default;
+};
+
+struct VrfView : Vrf {
+  std::uint64_t network_count = 0;
+
+  friend bool operator==(const VrfView&, const VrfView&) = default;
+};
+
 struct Network {
   NetworkId id;
   Prefix prefix;
@@ -37,8 +60,25 @@ struct Network {
   Revision revision;  // of its last change
   // How long an address waits after its allocation ended, before it is handed out again.
   std::uint32_t quarantine_seconds = 0;
+  VrfId vrf = vrf_default;
 
   friend bool operator==(const Network&, const Network&) = default;
+};
+
+// What a network's place among the others says of it.
+struct NetworkContext {
+  std::string vrf;  // its name
+  std::optional<NetworkId> parent_id;
+  std::uint64_t children_count = 0;  // the direct ones
+
+  friend bool operator==(const NetworkContext&, const NetworkContext&) = default;
+};
+
+// A network as clients see it.
+struct NetworkView : Network {
+  NetworkContext context;
+
+  friend bool operator==(const NetworkView&, const NetworkView&) = default;
 };
 
 // What a client keeps with an object; the keys are in order.
@@ -141,6 +181,7 @@ struct Counters {
   std::uint64_t next_network = 1;
   std::uint64_t next_allocation = 1;
   std::uint64_t next_audit = 1;
+  std::uint64_t next_vrf = 2;  // the first one is vrf_default
   TimeMs now = 0;  // the replicated clock: never goes back
   // Of all changes so far, in order: equal on all nodes that have applied the same entries.
   std::uint64_t digest = 0;
@@ -149,10 +190,12 @@ struct Counters {
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
+std::string to_string(VrfId id);         // vrf-1
 std::string to_string(NetworkId id);     // net-1
 std::string to_string(AllocationId id);  // alloc-1
 std::string to_string(AuditId id);       // audit-1
 // nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
+std::optional<VrfId> parse_vrf_id(std::string_view text);
 std::optional<NetworkId> parse_network_id(std::string_view text);
 std::optional<AllocationId> parse_allocation_id(std::string_view text);
 std::optional<AuditId> parse_audit_id(std::string_view text);
@@ -167,6 +210,7 @@ inline constexpr std::size_t description_bytes_max = 1024;
 inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
 inline constexpr std::size_t tags_max = 64;
 inline constexpr std::size_t tag_bytes_max = 128;
+inline constexpr std::size_t vrf_name_bytes_max = 128;
 inline constexpr std::size_t owner_bytes_max = 253;
 inline constexpr std::size_t metadata_entries_max = 32;
 inline constexpr std::size_t metadata_key_bytes_max = 64;

@@ -7,8 +7,17 @@ namespace ipam {
 namespace {
 
 // Values are written to disk: never reuse one.
-enum class Kind : std::uint8_t { error = 1, network = 2, allocation = 3, nothing = 4, list = 5,
-                                  outcomes = 6, operation_error = 7, import_report = 8 };
+enum class Kind : std::uint8_t {
+  error = 1,
+  network = 2,
+  allocation = 3,
+  nothing = 4,
+  list = 5,
+  outcomes = 6,
+  operation_error = 7,
+  import_report = 8,
+  vrf = 9,
+};
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
   writer.boolean(time.has_value());
@@ -31,7 +40,7 @@ struct Writer {
     writer.u8(static_cast<std::uint8_t>(error.code));
     writer.string(error.detail);
   }
-  void operator()(const Network& network) {
+  void operator()(const NetworkView& network) {
     kind(Kind::network);
     writer.varint(network.id.value());
     write_prefix(writer, network.prefix);
@@ -41,6 +50,20 @@ struct Writer {
     writer.i64(network.updated_at);
     writer.varint(network.revision.value());
     writer.varint(network.quarantine_seconds);
+    writer.varint(network.vrf.value());
+    writer.string(network.context.vrf);
+    writer.varint(network.context.parent_id ? network.context.parent_id->value() : 0);
+    writer.varint(network.context.children_count);
+  }
+  void operator()(const VrfView& vrf) {
+    kind(Kind::vrf);
+    writer.varint(vrf.id.value());
+    writer.string(vrf.name);
+    writer.string(vrf.description);
+    writer.i64(vrf.created_at);
+    writer.i64(vrf.updated_at);
+    writer.varint(vrf.revision.value());
+    writer.varint(vrf.network_count);
   }
   void operator()(const Allocation& allocation) {
     kind(Kind::allocation);
@@ -92,8 +115,8 @@ Error read_error(base::ByteReader& reader) {
   return error;
 }
 
-Network read_network(base::ByteReader& reader) {
-  Network network;
+NetworkView read_network(base::ByteReader& reader) {
+  NetworkView network;
   network.id = NetworkId(reader.varint());
   network.prefix = read_prefix(reader);
   network.description = reader.string();
@@ -102,7 +125,23 @@ Network read_network(base::ByteReader& reader) {
   network.updated_at = reader.i64();
   network.revision = Revision(reader.varint());
   network.quarantine_seconds = static_cast<std::uint32_t>(reader.varint());
+  network.vrf = VrfId(reader.varint());
+  network.context.vrf = reader.string();
+  if (const NetworkId parent(reader.varint()); parent) network.context.parent_id = parent;
+  network.context.children_count = reader.varint();
   return network;
+}
+
+VrfView read_vrf(base::ByteReader& reader) {
+  VrfView vrf;
+  vrf.id = VrfId(reader.varint());
+  vrf.name = reader.string();
+  vrf.description = reader.string();
+  vrf.created_at = reader.i64();
+  vrf.updated_at = reader.i64();
+  vrf.revision = Revision(reader.varint());
+  vrf.network_count = reader.varint();
+  return vrf;
 }
 
 Allocation read_allocation(base::ByteReader& reader) {
@@ -181,6 +220,7 @@ Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
     case Kind::allocation: return read_allocation(reader);
     case Kind::nothing: return std::monostate();
     case Kind::list: return read_list(reader);
+    case Kind::vrf: return read_vrf(reader);
   }
   reader.fail();
   return std::monostate();

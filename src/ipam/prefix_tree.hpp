@@ -32,6 +32,18 @@ class PrefixTree {
     if (prefix.length == 0) return nullptr;
     return deepest(prefix.base.family, align(prefix.base), prefix.length - 1);
   }
+  // All prefixes that contain this one, itself included; the widest first.
+  template <class Visit>
+  void for_each_containing(const Prefix& prefix, Visit&& visit) const {
+    const U128 key = align(prefix.base);
+    for (Index index = roots_[root_of(prefix.base.family)]; index != none;) {
+      const Node& node = nodes_[index];
+      if (node.length > prefix.length || common_length(node.key, key) < node.length) return;
+      if (node.value != nullptr) visit(*node.value);
+      if (node.length == prefix.length) return;
+      index = node.children[bit(key, node.length)];
+    }
+  }
   // The prefixes strictly within `prefix` that lie in no other such one; ascending by address.
   // `visit(T&)` must not change the tree.
   template <class Visit>

@@ -98,8 +98,26 @@ const Network* StateMachine::network(NetworkId id) const {
   return state != nullptr ? &state->network : nullptr;
 }
 
-const Network* StateMachine::network(const Prefix& prefix) const {
-  const NetworkState* state = implementation_->plan.network(prefix);
+const Vrf* StateMachine::vrf(const VrfReference& vrf) const {
+  const VrfState* state = implementation_->plan.vrf(vrf);
+  return state != nullptr ? &state->vrf : nullptr;
+}
+
+std::size_t StateMachine::network_count_in(VrfId vrf) const {
+  const VrfState* state = implementation_->plan.vrf(vrf);
+  return state != nullptr ? state->tree.size() : 0;
+}
+
+void StateMachine::for_each_vrf(const std::function<void(const Vrf&)>& visit) const {
+  for (const auto& [id, state] : implementation_->plan.vrfs()) visit(state.vrf);
+}
+
+NetworkContext StateMachine::context(const Network& network) const {
+  return implementation_->plan.context(network);
+}
+
+const Network* StateMachine::network(const Prefix& prefix, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network(vrf, prefix);
   return state != nullptr ? &state->network : nullptr;
 }
 
@@ -127,6 +145,20 @@ void StateMachine::for_each_network(const std::function<void(const Network&)>& v
   for (const auto& [id, state] : implementation_->plan.networks()) visit(state.network);
 }
 
+void StateMachine::for_each_network_within(
+    VrfId vrf, const Prefix& prefix, const std::function<void(const Network&)>& visit) const {
+  const VrfState* in = implementation_->plan.vrf(vrf);
+  if (in == nullptr) return;
+  in->tree.for_each_within(prefix, [&](const NetworkState& state) { visit(state.network); });
+}
+
+void StateMachine::for_each_network_containing(
+    VrfId vrf, const Prefix& prefix, const std::function<void(const Network&)>& visit) const {
+  const VrfState* in = implementation_->plan.vrf(vrf);
+  if (in == nullptr) return;
+  in->tree.for_each_containing(prefix, [&](const NetworkState& state) { visit(state.network); });
+}
+
 void StateMachine::for_each_allocation(const std::function<void(const Allocation&)>& visit) const {
   for (const auto& [id, allocation] : implementation_->plan.allocations()) visit(allocation);
 }
@@ -138,29 +170,43 @@ void StateMachine::for_each_allocation_in(
   for (const Allocation* allocation : state->allocations) visit(*allocation);
 }
 
-// Only the most specific network hands the address out (address_plan.hpp), so it is asked alone.
+// Only the most specific network of a VRF hands the address out (address_plan.hpp), so it is asked
+// alone.
 std::vector<const Allocation*> StateMachine::allocations_holding(const Address& address) const {
-  const NetworkState* state = implementation_->plan.network_of(address);
-  if (state == nullptr) return {};
-  const Allocation* held = state->first_allocation_in(address.value, address.value);
-  if (held == nullptr) return {};
-  return {held};
+  std::vector<const Allocation*> holding;
+  for (const auto& [id, vrf] : implementation_->plan.vrfs()) {
+    const NetworkState* state = vrf.tree.longest_match(address);
+    if (state == nullptr) continue;
+    const Allocation* held = state->first_allocation_in(address.value, address.value);
+    if (held != nullptr) holding.push_back(held);
+  }
+  return holding;
 }
 
-const Network* StateMachine::network_of(const Address& address) const {
-  const NetworkState* state = implementation_->plan.network_of(address);
+const Network* StateMachine::network_of(const Address& address, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network_of(vrf, address);
   return state != nullptr ? &state->network : nullptr;
 }
 
-const Quarantine* StateMachine::quarantine_of(const Address& address) const {
-  const NetworkState* state = implementation_->plan.network_of(address);
+std::vector<const Network*> StateMachine::networks_around(const Address& address,
+                                                          VrfId vrf) const {
+  std::vector<const Network*> around;
+  const AddressPlan& plan = implementation_->plan;
+  const NetworkState* state = plan.network_of(vrf, address);
+  for (; state != nullptr; state = plan.parent_of(vrf, state->network.prefix))
+    around.push_back(&state->network);
+  return around;
+}
+
+const Quarantine* StateMachine::quarantine_of(const Address& address, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network_of(vrf, address);
   if (state == nullptr) return nullptr;
   return implementation_->plan.first_quarantine_in(state->network.id, address.value,
                                                    address.value);
 }
 
-bool StateMachine::is_free(const Address& address) const {
-  const NetworkState* state = implementation_->plan.network_of(address);
+bool StateMachine::is_free(const Address& address, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network_of(vrf, address);
   ASSERT(state != nullptr);
   return state->free.is_free(address.value, address.value);
 }
@@ -195,6 +241,20 @@ void StateMachine::load_counters(const Counters& counters) {
   implementation_->counters = counters;
 }
 
+void StateMachine::load_vrf(Vrf vrf) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("{}: {}", to_string(vrf.id), reason));
+  };
+  if (!vrf.id) refuse("a VRF without an id");
+  const bool is_default = vrf.id == vrf_default;
+  if (is_default != (vrf.name == vrf_default_name)) refuse("its name is not its own");
+  if (!is_default && plan.vrf(vrf.id) != nullptr) refuse("the id is there twice");
+  if (!is_default && plan.vrf(VrfReference(vrf.name)) != nullptr) refuse("its name is there twice");
+  if (!plan.networks().empty()) refuse("VRFs are loaded before networks");
+  plan.put_vrf(std::move(vrf));
+}
+
 void StateMachine::load_network(Network network) {
   AddressPlan& plan = implementation_->plan;
   const auto refuse = [&](std::string_view reason) {
@@ -203,7 +263,8 @@ void StateMachine::load_network(Network network) {
   if (!network.id) refuse("a network without an id");
   if (!is_valid(network.prefix)) refuse("its prefix is not valid");
   if (plan.network(network.id) != nullptr) refuse("the id is there twice");
-  if (plan.network(network.prefix) != nullptr) refuse("its prefix is there twice");
+  if (plan.vrf(network.vrf) == nullptr) refuse("its VRF does not exist");
+  if (plan.network(network.vrf, network.prefix) != nullptr) refuse("its prefix is there twice");
   if (!plan.allocations().empty()) refuse("networks are loaded before allocations");
   plan.add_network(std::move(network));
 }
@@ -263,6 +324,9 @@ std::uint64_t StateMachine::digest() const {
   digest.add(counters.next_audit);
   digest.add(static_cast<std::uint64_t>(counters.now));
   digest.add(counters.audit_hash);
+  digest.add(counters.next_vrf);
+  digest.add(implementation_->plan.vrfs().size());
+  for_each_vrf([&](const Vrf& vrf) { digest.add(vrf); });
   digest.add(network_count());
   for_each_network([&](const Network& network) { digest.add(network); });
   digest.add(allocation_count());

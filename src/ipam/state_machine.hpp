@@ -30,8 +30,13 @@ class StateMachine {
   Outcome preview(Revision revision, TimeMs timestamp, const Command& command);
 
   // ---- queries; O(log n) where not said otherwise ----
+  const Vrf* vrf(const VrfReference& vrf) const;  // nullptr: no such VRF
+  std::size_t network_count_in(VrfId vrf) const;
+  void for_each_vrf(const std::function<void(const Vrf&)>& visit) const;  // by id
   const Network* network(NetworkId id) const;       // nullptr: no such network
-  const Network* network(const Prefix& prefix) const;
+  const Network* network(const Prefix& prefix, VrfId vrf = vrf_default) const;
+  // REQUIRES: the network is one of this state machine.
+  NetworkContext context(const Network& network) const;
   const Allocation* allocation(AllocationId id) const;  // active ones only
   // True where the id was once handed out, whether or not it is active.
   bool allocation_existed(AllocationId id) const;
@@ -41,20 +46,28 @@ class StateMachine {
   std::size_t allocation_count() const;  // active ones
   // By id, ascending; the callback must not change the state machine. O(n).
   void for_each_network(const std::function<void(const Network&)>& visit) const;
+  // Those of one VRF that lie in the prefix, itself included, by address; one step for each.
+  void for_each_network_within(VrfId vrf, const Prefix& prefix,
+                               const std::function<void(const Network&)>& visit) const;
+  // Those that contain the prefix, itself included, the widest first.
+  void for_each_network_containing(VrfId vrf, const Prefix& prefix,
+                                   const std::function<void(const Network&)>& visit) const;
   void for_each_allocation(const std::function<void(const Allocation&)>& visit) const;
   // Active ones of one network by address, ascending.
   void for_each_allocation_in(NetworkId id,
                               const std::function<void(const Allocation&)>& visit) const;
-  // Active allocations that contain the address; more than one only where networks nest or overlap.
+  // Active allocations that contain the address, at most one in each VRF, by VRF.
   std::vector<const Allocation*> allocations_holding(const Address& address) const;
   // The most specific network that contains the address (longest match).
-  const Network* network_of(const Address& address) const;
+  const Network* network_of(const Address& address, VrfId vrf = vrf_default) const;
+  // All networks of the VRF that contain the address, from the inside out.
+  std::vector<const Network*> networks_around(const Address& address, VrfId vrf) const;
 
   // The quarantine that the address is in, in the network that would hand it out; or nullptr.
-  const Quarantine* quarantine_of(const Address& address) const;
+  const Quarantine* quarantine_of(const Address& address, VrfId vrf = vrf_default) const;
 
   // Whether next-free could hand it out. REQUIRES: network_of() has one.
-  bool is_free(const Address& address) const;
+  bool is_free(const Address& address, VrfId vrf = vrf_default) const;
   // Networks and active allocations from this id on, until the callback says false. O(visited).
   void visit_networks(NetworkId from, const std::function<bool(const Network&)>& visit) const;
   void visit_allocations(AllocationId from,
@@ -65,10 +78,11 @@ class StateMachine {
   std::optional<TimeMs> next_expiry() const;
   const Counters& counters() const;
 
-  // ---- loading from state.db; any order of networks before any order of active allocations ----
+  // ---- loading from state.db: VRFs, networks, active allocations, in this order of the kinds ----
   // Rows that contradict one another (an address held twice, a network that does not exist) are a
-  // broken file: load_network and load_allocation throw std::runtime_error with the reason.
+  // broken file: load_vrf, load_network and load_allocation throw std::runtime_error that says why.
   void load_counters(const Counters& counters);
+  void load_vrf(Vrf vrf);
   void load_network(Network network);
   void load_allocation(Allocation allocation);
   void load_quarantine(Quarantine quarantine);  // after the allocations; throws like them

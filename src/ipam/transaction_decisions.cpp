@@ -15,7 +15,7 @@ using Value = std::variant<NetworkId, AllocationId, Prefix, Address>;
 struct ValueOf {
   ResultField field;
 
-  std::optional<Value> operator()(const Network& network) const {
+  std::optional<Value> operator()(const NetworkView& network) const {
     if (field == ResultField::id) return network.id;
     if (field == ResultField::cidr) return network.prefix;
     return std::nullopt;

@@ -36,6 +36,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
   writer.u64(counters.next_network);
   writer.u64(counters.next_allocation);
   writer.u64(counters.next_audit);
+  writer.u64(counters.next_vrf);
   writer.i64(counters.now);
   writer.u64(counters.digest);
   writer.string(as_blob(counters.audit_hash).bytes);
@@ -50,9 +51,9 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     const ipam::Counters counters;
     sqlite::create_database(
         files, path, format,
-        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},0,zeroblob(32),{});",
+        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,zeroblob(32),{});",
                              counters.next_network, counters.next_allocation, counters.next_audit,
-                             counters.now, crc_of({}, counters)));
+                             counters.next_vrf, counters.now, crc_of({}, counters)));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
@@ -75,6 +76,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
     : files_(files), path_(std::move(path)), connection_(std::move(connection)) {
   begin_ = connection_.prepare("BEGIN IMMEDIATE");
   commit_ = connection_.prepare("COMMIT");
+  put_vrf_ = connection_.prepare(put_vrf_sql);
+  delete_vrf_ = connection_.prepare("DELETE FROM vrfs WHERE id=?");
   put_network_ = connection_.prepare(put_network_sql);
   delete_network_ = connection_.prepare("DELETE FROM networks WHERE id=?");
   put_quarantine_ = connection_.prepare(put_quarantine_sql);
@@ -87,7 +90,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, now=?, digest=?, audit_hash=?, crc=? WHERE id=1");
+      "next_allocation=?, next_audit=?, next_vrf=?, now=?, digest=?, audit_hash=?, "
+      "crc=? WHERE id=1");
   select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
   select_allocations_of_ =
       connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
@@ -100,11 +104,11 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, now, digest, audit_hash, crc FROM meta WHERE id=1");
+      "next_audit, next_vrf, now, digest, audit_hash, crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
-  counters_ = {row.number(3), row.number(4), row.number(5),
-               row.integer(6), row.number(7), read_hash(row, 8)};
+  counters_ = {row.number(3),  row.number(4), row.number(5),    row.number(6),
+               row.integer(7), row.number(8), read_hash(row, 9)};
   if (row.number(9) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
 }
 
@@ -119,6 +123,11 @@ base::Result<Loaded, std::string> Database::load() {
         throw Damage(fmt::format("row {} of table {} is beyond its counter", id, table));
     };
     loaded.state_machine.load_counters(counters_);
+    sqlite::Statement vrfs = connection_.prepare("SELECT * FROM vrfs ORDER BY id");
+    while (vrfs.step()) {
+      check_below(vrfs.number(0), counters_.next_vrf, "vrfs");
+      loaded.state_machine.load_vrf(read_vrf(vrfs));
+    }
     sqlite::Statement networks = connection_.prepare("SELECT * FROM networks ORDER BY id");
     while (networks.step()) {
       check_below(networks.number(0), counters_.next_network, "networks");
@@ -211,6 +220,8 @@ void Database::append(const ipam::Counters& counters, Position position,
 
 void Database::write(const ipam::Change& change) {
   std::visit(Overloaded{
+                 [&](const ipam::VrfPut& put_) { put(put_vrf_, put_.vrf); },
+                 [&](const ipam::VrfDeleted& deleted) { delete_vrf_.run(deleted.id.value()); },
                  [&](const ipam::NetworkPut& put_) { put(put_network_, put_.network); },
                  [&](const ipam::NetworkDeleted& deleted) {
                    delete_network_.run(deleted.id.value());
@@ -240,7 +251,8 @@ void Database::commit() {
   }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.now, counters_.digest, as_blob(counters_.audit_hash),
+                   counters_.next_vrf, counters_.now, counters_.digest,
+                   as_blob(counters_.audit_hash),
                    std::uint64_t{crc_of(position_, counters_)});
   commit_.run();
   in_transaction_ = false;

@@ -56,8 +56,8 @@ class Database {
   sqlite::FileSystem& files_;
   std::filesystem::path path_;
   sqlite::Connection connection_;
-  sqlite::Statement begin_, commit_, put_network_, delete_network_, put_quarantine_,
-      delete_quarantine_, delete_quarantines_of_, put_allocation_, put_audit_,
+  sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
+      put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_allocation_, put_audit_,
       put_outcome_, delete_outcome_, update_meta_, select_allocations_,
       select_allocations_of_, select_allocation_, select_covers_;
   Position position_;

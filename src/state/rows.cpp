@@ -48,10 +48,16 @@ std::string cover_of(const ipam::Allocation& allocation) {
 
 }  // namespace
 
+void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
+  put_row(statement, "vrfs", vrf.id.value(), vrf.name, vrf.description, vrf.created_at,
+          vrf.updated_at, vrf.revision.value());
+}
+
 void put(sqlite::Statement& statement, const ipam::Network& network) {
   put_row(statement, "networks", network.id.value(), ipam::to_string(network.prefix),
           network.description, to_json(network.tags), network.created_at, network.updated_at,
-          network.revision.value(), std::int64_t{network.quarantine_seconds});
+          network.revision.value(), std::int64_t{network.quarantine_seconds},
+          network.vrf.value());
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
@@ -88,8 +94,18 @@ void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored) {
           stored.revision.value(), sqlite::Blob{stored.outcome});
 }
 
+ipam::Vrf read_vrf(const sqlite::Statement& row) {
+  check_row("vrfs", row, 6);
+  return {.id = ipam::VrfId(row.number(0)),
+          .name = std::string(row.text(1)),
+          .description = std::string(row.text(2)),
+          .created_at = row.integer(3),
+          .updated_at = row.integer(4),
+          .revision = ipam::Revision(row.number(5))};
+}
+
 ipam::Network read_network(const sqlite::Statement& row) {
-  check_row("networks", row, 8);
+  check_row("networks", row, 9);
   auto prefix = ipam::parse_prefix(row.text(1));
   if (!prefix) damaged("networks", row, "cidr");
   return {.id = ipam::NetworkId(row.number(0)),
@@ -99,7 +115,8 @@ ipam::Network read_network(const sqlite::Statement& row) {
           .created_at = row.integer(4),
           .updated_at = row.integer(5),
           .revision = ipam::Revision(row.number(6)),
-          .quarantine_seconds = static_cast<std::uint32_t>(row.number(7))};
+          .quarantine_seconds = static_cast<std::uint32_t>(row.number(7)),
+          .vrf = ipam::VrfId(row.number(8))};
 }
 
 ipam::Quarantine read_quarantine(const sqlite::Statement& row) {

@@ -17,10 +17,14 @@ namespace state {
 // all of it: who holds an address has one of the 33 or 129 prefixes that contain the address as its
 // cover, so an index finds them, blocks too.
 inline constexpr const char* schema = R"(
+  CREATE TABLE vrfs(id INTEGER PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL,
+                    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+                    revision INTEGER NOT NULL, crc INTEGER NOT NULL);
   CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
                         tags TEXT NOT NULL, created_at INTEGER NOT NULL,
                         updated_at INTEGER NOT NULL, revision INTEGER NOT NULL,
-                        quarantine_seconds INTEGER NOT NULL, crc INTEGER NOT NULL);
+                        quarantine_seconds INTEGER NOT NULL, vrf_id INTEGER NOT NULL,
+                        crc INTEGER NOT NULL);
   CREATE TABLE allocations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
                            end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
                            tags TEXT NOT NULL, status INTEGER NOT NULL,
@@ -42,13 +46,16 @@ inline constexpr const char* schema = R"(
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
-                    next_audit INTEGER NOT NULL, now INTEGER NOT NULL, digest INTEGER NOT NULL,
+                    next_audit INTEGER NOT NULL, next_vrf INTEGER NOT NULL,
+                    now INTEGER NOT NULL, digest INTEGER NOT NULL,
                     audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
 )";
 
 // All columns in the order of the schema; the readers below take a row of SELECT *.
+inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "
+                                                "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
-                                                    "VALUES(?,?,?,?,?,?,?,?,?)";
+                                                    "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
                                                        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
@@ -61,6 +68,7 @@ inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idem
 inline constexpr std::string_view select_audit_sql =
     "SELECT *, (SELECT hash FROM audit AS previous WHERE previous.id = audit.id - 1) FROM audit";
 
+void put(sqlite::Statement& statement, const ipam::Vrf& vrf);
 void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
@@ -70,6 +78,7 @@ void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 base::Sha256 read_hash(const sqlite::Statement& row, int column);
 // They throw Damage, also where the checksum is wrong. read_audit() takes a row of
 // select_audit_sql.
+ipam::Vrf read_vrf(const sqlite::Statement& row);
 ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::Quarantine read_quarantine(const sqlite::Statement& row);

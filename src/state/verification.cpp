@@ -57,6 +57,7 @@ void verify_all(sqlite::Connection& connection, const ipam::Counters& counters,
   const std::string structure = connection.text("PRAGMA integrity_check(1)");
   if (structure != "ok") throw Damage(structure);
   check_schema(connection);
+  found.rows += check_rows(connection, "vrfs", read_vrf);
   found.rows += check_rows(connection, "networks", read_network);
   found.rows += check_rows(connection, "quarantines", read_quarantine);
   found.rows += check_rows(connection, "allocations", read_allocation);

@@ -154,7 +154,8 @@ def many_command_lines_at_once(env):
 
 @test()
 def help_of_every_command_has_an_example(env):
-    commands = ['server', 'network add', 'network list', 'network delete', 'allocate', 'release',
+    commands = ['server', 'vrf add', 'vrf list', 'vrf edit', 'vrf delete', 'network add',
+                'network list', 'network delete', 'allocate', 'release',
                 'list', 'allocation show', 'allocation edit', 'lease renew', 'search',
                 'address show', 'stats', 'audit',
                 'cluster init', 'cluster join', 'cluster status', 'cluster add-node',

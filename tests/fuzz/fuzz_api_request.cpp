@@ -25,6 +25,7 @@ http::Method method_of(char letter) {
     case 'H': return http::Method::head;
     case 'P': return http::Method::post;
     case 'U': return http::Method::put;
+    case 'A': return http::Method::patch;
     case 'D': return http::Method::delete_;
     case 'O': return http::Method::options;
     default: return http::Method::other;

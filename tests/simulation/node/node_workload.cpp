@@ -134,6 +134,20 @@ ipam::Prefix NodeWorkload::draw_prefix() {
   return *ipam::parse_prefix(text);
 }
 
+// Mostly the default one, so that networks still nest and fill up there.
+ipam::VrfReference NodeWorkload::draw_vrf() {
+  if (!world_.random.chance(25)) return ipam::vrf_default;
+  return ipam::VrfId(world_.random.between(2, 3));
+}
+
+ipam::CommandBody NodeWorkload::draw_vrf_command() {
+  base::Random& random = world_.random;
+  const std::uint64_t kind = random.below(8);
+  if (kind == 0) return ipam::DeleteVrf{draw_vrf()};
+  if (kind == 1) return ipam::UpdateVrf{draw_vrf(), std::nullopt, "changed"};
+  return ipam::CreateVrf{random.chance(50) ? "blue" : "red", ""};
+}
+
 ipam::AllocateOptions NodeWorkload::draw_options() {
   base::Random& random = world_.random;
   ipam::AllocateOptions options;
@@ -169,10 +183,13 @@ ipam::Command NodeWorkload::draw_command() {
   ipam::Command command;
   command.actor = "client";
   if (kind < 4) {
-    ipam::CreateNetwork create{draw_prefix(), text(), {"a", "b\"c"}};
+    ipam::CreateNetwork create{draw_prefix(), {}, {"a", "b\"c"}};
+    create.description = text();
+    create.vrf = draw_vrf();
     if (random.chance(50))
       create.quarantine_seconds = static_cast<std::uint32_t>(1 + random.below(20));
     command.body = std::move(create);
+    if (random.chance(15)) command.body = draw_vrf_command();
   } else if (kind == 4) {
     command.body = ipam::DeleteNetwork{network};
   } else if (kind < 9) {
@@ -188,7 +205,10 @@ ipam::Command NodeWorkload::draw_command() {
   } else {
     ipam::Allocate allocate;
     allocate.network = network;
-    if (random.chance(20)) allocate.network = draw_prefix();
+    if (random.chance(20)) {
+      allocate.network = draw_prefix();
+      allocate.vrf = draw_vrf();
+    }
     if (random.chance(20)) allocate.count = 1 + random.below(4);
     if (random.chance(30)) allocate.ttl_seconds = 1 + random.below(20);
     allocate.hostname = "host";

@@ -38,6 +38,8 @@ class NodeWorkload {
   ipam::Command draw_command();
   ipam::Prefix draw_prefix();
   ipam::UpdateAllocation draw_update(ipam::AllocationId id);
+  ipam::VrfReference draw_vrf();
+  ipam::CommandBody draw_vrf_command();
   ipam::IdempotencyKey draw_key();
 
   NodeWorld& world_;

@@ -96,6 +96,7 @@ void Oracle::note(Index index, const std::vector<ipam::Change>& changes) {
       if (audit->entry.action == "leader_elected") led_since_ = appending_;
     } else if (const auto* network = std::get_if<ipam::NetworkPut>(&change)) {
       networks_[network->network.id] = network->network;
+      vrf_of_[network->network.id] = network->network.vrf;
     } else if (const auto* deleted = std::get_if<ipam::NetworkDeleted>(&change)) {
       networks_.erase(deleted->id);
       std::erase_if(waits_, [&](const auto& entry) {
@@ -118,12 +119,13 @@ void Oracle::hold(const ipam::Allocation& allocation) {
       allocation.released_at < allocation.expires_at)
     throw Violation("no_lease_ends_early",
                     fmt::format("{} ended before its end", ipam::to_string(allocation.id)));
+  const ipam::VrfId vrf = vrf_of_.at(allocation.network_id);
   if (allocation.status != ipam::AllocationStatus::allocated) {
-    held_.erase(allocation.first);
+    held_.erase({vrf, allocation.first});
     const auto seconds = networks_.at(allocation.network_id).quarantine_seconds;
     if (seconds > 0)
-      waits_[allocation.first] = {allocation,
-                                  *allocation.released_at + ipam::TimeMs{1000} * seconds};
+      waits_[{vrf, allocation.first}] = {allocation,
+                                         *allocation.released_at + ipam::TimeMs{1000} * seconds};
     return;
   }
   check_waits(allocation);
@@ -134,8 +136,8 @@ void Oracle::hold(const ipam::Allocation& allocation) {
                       fmt::format("{} made {} and {}", allocation.hostname,
                                   ipam::to_string(first->second), ipam::to_string(allocation.id)));
   }
-  const auto after = held_.upper_bound(allocation.last);
-  if (after != held_.begin()) {
+  const auto after = held_.upper_bound({vrf, allocation.last});
+  if (after != held_.begin() && std::prev(after)->first.first == vrf) {
     const ipam::Allocation& other = std::prev(after)->second;
     if (other.last >= allocation.first && other.first.family == allocation.first.family &&
         other.id != allocation.id)
@@ -143,7 +145,7 @@ void Oracle::hold(const ipam::Allocation& allocation) {
                       fmt::format("{} is held by {} and {}", ipam::to_string(allocation.first),
                                   ipam::to_string(other.id), ipam::to_string(allocation.id)));
   }
-  held_[allocation.first] = allocation;
+  held_[{vrf, allocation.first}] = allocation;
 }
 
 void Oracle::follow_lease(const ipam::Allocation& allocation) {
@@ -169,8 +171,9 @@ void Oracle::check_waits(const ipam::Allocation& allocation) {
   std::erase_if(waits_, [&](const auto& entry) {
     return entry.second.second <= machine_.counters().now;
   });
-  const auto after = waits_.upper_bound(allocation.last);
-  if (after == waits_.begin()) return;
+  const ipam::VrfId vrf = vrf_of_.at(allocation.network_id);
+  const auto after = waits_.upper_bound({vrf, allocation.last});
+  if (after == waits_.begin() || std::prev(after)->first.first != vrf) return;
   const ipam::Allocation& ended = std::prev(after)->second.first;
   if (ended.last >= allocation.first && ended.first.family == allocation.first.family)
     throw Violation("no_address_in_quarantine",

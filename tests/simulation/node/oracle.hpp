@@ -8,7 +8,7 @@
 //   acknowledged_is_committed    what a client was told is done is in the committed log
 //   outcome_matches_oracle       and the outcome it was told is the one that it has there
 //   real_time_order              an operation that began after another ended comes after it
-//   no_address_twice             no address has two holders
+//   no_address_twice             no address has two holders in one VRF
 //   one_outcome_per_key          a command that is sent again with its idempotency key, to any
 //                                node, allocates once and has the outcome of the first time
 //   no_lease_ends_early          whatever the wall clocks of the nodes say
@@ -96,10 +96,13 @@ class Oracle {
   bool clocks_lost_ = false;
   std::vector<ipam::AuditEntry> audit_;                         // by id - 1
   std::vector<std::vector<ipam::Allocation>> allocations_;      // by id - 1: all versions
-  std::map<ipam::Address, ipam::Allocation> held_;              // active ones by first address
+  std::map<ipam::NetworkId, ipam::VrfId> vrf_of_;               // of all networks that ever were
+  // Active ones by VRF and first address.
+  std::map<std::pair<ipam::VrfId, ipam::Address>, ipam::Allocation> held_;
   // Ended allocations of networks with a quarantine, until that is over.
   std::map<ipam::NetworkId, ipam::Network> networks_;
-  std::map<ipam::Address, std::pair<ipam::Allocation, ipam::TimeMs>> waits_;
+  std::map<std::pair<ipam::VrfId, ipam::Address>, std::pair<ipam::Allocation, ipam::TimeMs>>
+      waits_;
 };
 
 }  // namespace simulation

@@ -47,6 +47,7 @@ std::string target_of(std::string_view pattern) {
   if (at == std::string::npos) return "/api/v1" + target;
   return "/api/v1" + target.replace(at, 4,
                                     pattern.starts_with("/networks")      ? "net-1"
+                                    : pattern.starts_with("/vrfs")        ? "vrf-2"
                                     : pattern.starts_with("/allocations") ? "alloc-1"
                                     : pattern.starts_with("/addresses")   ? "192.168.1.1"
                                                                           : "2");
@@ -56,6 +57,7 @@ std::string target_of(std::string_view pattern) {
 void fill(World& world) {
   world.status.cluster_mode = true;
   const char* const bodies[][2] = {
+      {"vrfs", R"({"name":"empty"})"},
       {"networks", R"({"cidr":"192.168.1.0/24"})"},
       {"networks", R"({"cidr":"192.168.2.0/24"})"},
       {"allocations", R"({"network_id":"net-1","hostname":"web-01","ttl":60})"},

@@ -257,7 +257,8 @@ TEST_CASE("query parameters and headers that are wrong are refused") {
   check({
       {get("allocations?foo=1"), 400, "UNKNOWN_PARAMETER",
        "unknown query parameter \"foo\"; known parameters: network_id, all, ip, consistency"},
-      {get("networks?vrf=x"), 400, "UNKNOWN_PARAMETER", "known parameters: cidr, consistency"},
+      {get("networks?vrf=x"), 404, "VRF_NOT_FOUND", "VRF not found: x"},
+      {get("networks?colour=x"), 400, "UNKNOWN_PARAMETER", "known parameters: vrf, cidr, within"},
       {get("health?x=1"), 400, "UNKNOWN_PARAMETER", "known parameters: none"},
       {del("networks/net-2?force=true"), 400, "UNKNOWN_PARAMETER", "\"force\""},
       {get("allocations?all=yes"), 400, "INVALID_PARAMETER",

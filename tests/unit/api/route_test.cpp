@@ -23,7 +23,8 @@ TEST_CASE("a network is created, read, listed and deleted") {
   const std::string network =
       R"({"id":"net-1","cidr":"192.168.1.0/24","description":"Office network",)"
       R"("tags":["production","a b"],)"
-      R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z"})";
+      R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z",)"
+      R"("vrf":"default","parent_id":null,"children_count":0})";
   CHECK(created.status == 201);
   CHECK(created.content_type == "application/json");
   CHECK(header_of(created, "Location") == "/api/v1/networks/net-1");

@@ -58,8 +58,8 @@ void check_failure(const Row& row, int code) {
 }
 
 const std::string network_csv =
-    "ID,CIDR,Description,Tags,Created,Updated\r\n"
-    "net-1,192.168.1.0/24,\"Office, main\",\"production,x\",2024-01-15T10:30:00Z,"
+    "ID,CIDR,Description,Tags,VRF,Created,Updated\r\n"
+    "net-1,192.168.1.0/24,\"Office, main\",\"production,x\",,2024-01-15T10:30:00Z,"
     "2024-01-16T10:30:00Z\r\n";
 const std::string allocation_csv_header =
     "ID,IP,End IP,Network,Hostname,Status,Expires,Description,Tags,Allocated,Released\r\n";
@@ -106,7 +106,45 @@ TEST_CASE("network list") {
   check({{"network", "list"}, {{200, "[]"}}, requests, "No networks found\n"});
   check({{"network", "list", "--output", "json"}, {{200, "[]"}}, requests, "[]\n"});
   check({{"network", "list", "--output", "csv"}, {{200, "[]"}}, requests,
-         "ID,CIDR,Description,Tags,Created,Updated\r\n"});
+         "ID,CIDR,Description,Tags,VRF,Created,Updated\r\n"});
+}
+
+TEST_CASE("network add and list know VRFs and filters") {
+  const std::string blue = network.substr(0, network.size() - 1) + R"(,"vrf":"blue"})";
+  check({{"network", "add", "192.168.1.0/24", "--vrf", "blue", "--output", "json"},
+         {{201, blue}},
+         {R"(POST /api/v1/networks {"cidr":"192.168.1.0/24","vrf":"blue"})"},
+         blue + "\n"});
+  check({{"network", "list", "--vrf", "blue", "--contains", "192.168.1.7", "-q", "off"},
+         {{200, "[" + blue + "]"}},
+         {"GET /api/v1/networks?vrf=blue&contains=192.168.1.7&q=off"},
+         "ID     CIDR            Description   Tags          VRF   Created\n"
+         "net-1  192.168.1.0/24  Office, main  production,x  blue  2024-01-15T10:30:00Z\n"});
+  check_failure({{"network", "delete", "192.168.1.0/24"},
+                 {{200, "[" + network + "," + blue + "]"}},
+                 {"GET /api/v1/networks?cidr=192.168.1.0%2F24"},
+                 "192.168.1.0/24 is a network of several VRFs: name it by its id (net-1, net-1)"},
+                1);
+}
+
+TEST_CASE("vrf commands") {
+  const std::string vrf =
+      R"({"id":"vrf-2","name":"blue","description":"d","network_count":3,)"
+      R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z"})";
+  check({{"vrf", "add", "blue", "-d", "d"}, {{201, vrf}},
+         {R"(POST /api/v1/vrfs {"name":"blue","description":"d"})"},
+         "VRF added successfully\nID: vrf-2\nName: blue\nDescription: d\n"});
+  check({{"vrf", "list"}, {{200, "[" + vrf + "]"}}, {"GET /api/v1/vrfs"},
+         "ID     Name  Networks  Description  Created\n"
+         "vrf-2  blue         3  d            2024-01-15T10:30:00Z\n"});
+  check({{"vrf", "edit", "azure", "--name", "blue", "--output", "csv"}, {{200, vrf}},
+         {R"(PATCH /api/v1/vrfs/azure {"name":"blue"})"},
+         "ID,Name,Networks,Description,Created,Updated\r\n"
+         "vrf-2,blue,3,d,2024-01-15T10:30:00Z,2024-01-15T10:30:00Z\r\n"});
+  check({{"vrf", "delete", "blue"}, {{204, ""}}, {"DELETE /api/v1/vrfs/blue"},
+         "VRF deleted successfully\n"});
+  check_failure({{"vrf", "edit", "blue"}, {}, {}, "'ipam vrf edit' needs --name or --description"},
+                2);
 }
 
 TEST_CASE("network delete takes an id or a CIDR") {

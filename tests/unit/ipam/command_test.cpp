@@ -40,6 +40,11 @@ Metadata random_metadata(base::Random& random) {
 
 Address random_address(base::Random& random) { return random_prefix(random).base; }
 
+VrfReference random_vrf(base::Random& random) {
+  if (random.chance(50)) return VrfId(random_number(random));
+  return random_text(random);
+}
+
 AllocateOptions random_options(base::Random& random) {
   AllocateOptions options;
   if (random.chance(50)) options.ip = random_address(random);
@@ -103,12 +108,13 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
-  switch (random.below(10)) {
-    case 9: command.body = random_import(random); break;
-    case 8: command.body = random_transaction(random); break;
+  switch (random.below(13)) {
+    case 12: command.body = random_import(random); break;
+    case 10: command.body = random_transaction(random); break;
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
-                                   static_cast<std::uint32_t>(random_number(random))};
+                                   static_cast<std::uint32_t>(random_number(random)),
+                                   random_vrf(random)};
       break;
     case 1: command.body = DeleteNetwork{NetworkId(random_number(random))}; break;
     case 2: {
@@ -117,6 +123,7 @@ Command random_command(base::Random& random) {
         allocate.network = random_prefix(random);
       else
         allocate.network = NetworkId(random_number(random));
+      if (random.chance(50)) allocate.vrf = random_vrf(random);
       allocate.count = random_number(random);
       allocate.hostname = random_text(random);
       allocate.description = random_text(random);
@@ -140,6 +147,15 @@ Command random_command(base::Random& random) {
       command.body = renew;
       break;
     }
+    case 7: command.body = CreateVrf{random_text(random), random_text(random)}; break;
+    case 8: {
+      UpdateVrf update{random_vrf(random), std::nullopt, std::nullopt};
+      if (random.chance(50)) update.name = random_text(random);
+      if (random.chance(50)) update.description = random_text(random);
+      command.body = std::move(update);
+      break;
+    }
+    case 9: command.body = DeleteVrf{random_vrf(random)}; break;
     default:
       command.body = RecordEvent{random_text(random), random_text(random), random_text(random)};
   }

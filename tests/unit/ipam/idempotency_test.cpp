@@ -122,7 +122,7 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   allocation.released_at = -1;
   allocation.revision = Revision(9);
   allocation.extras.set({"owner", {{"k", "v"}}});
-  Network network;
+  NetworkView network;
   network.id = NetworkId(3);
   network.prefix = *parse_prefix("10.0.0.0/8");
   network.description = "d";
@@ -130,9 +130,19 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   network.created_at = start;
   network.updated_at = start + 5;
   network.revision = Revision(4);
+  network.vrf = VrfId(2);
+  network.context = {"blue", NetworkId(1), 5};
+  VrfView vrf;
+  vrf.id = VrfId(2);
+  vrf.name = "blue";
+  vrf.description = "d";
+  vrf.created_at = start;
+  vrf.updated_at = start + 5;
+  vrf.revision = Revision(4);
+  vrf.network_count = 300;
   const Outcome outcomes[] = {Error{ErrorCode::network_full, "no"}, network, allocation,
                               std::monostate(),
-                              std::vector<Allocation>{allocation, allocation},
+                              std::vector<Allocation>{allocation, allocation}, vrf,
                               Outcomes{{network, std::monostate(), allocation}},
                               Error{ErrorCode::network_full, "no", 9'999},
                               ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}}};

@@ -24,7 +24,7 @@ struct Plan {
     return machine.apply(Revision(++revision), 1000, *decoded).outcome;
   }
   NetworkId create(std::string_view cidr) {
-    return std::get<Network>(apply(CreateNetwork{*parse_prefix(cidr), "", {}})).id;
+    return std::get<NetworkView>(apply(CreateNetwork{*parse_prefix(cidr), "", {}})).id;
   }
   Outcome allocate(const AllocateOptions& options, std::uint64_t count = 1,
                    std::string hostname = {}) {

@@ -14,21 +14,29 @@ namespace {
 
 using namespace ipam;
 
+// A prefix of one VRF.
+struct Place {
+  VrfId vrf;
+  Prefix prefix;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
 class NaivePlan {
  public:
-  std::map<NetworkId, Prefix> networks;
+  std::set<VrfId> vrfs = {vrf_default};
+  std::map<NetworkId, Place> networks;
   std::map<AllocationId, Allocation> allocations;
   struct Waiting {
     NetworkId network;
     TimeMs until = 0;
   };
   std::map<NetworkId, TimeMs> wait_ms;
-  std::map<Address, Waiting> waiting;
+  std::map<std::pair<NetworkId, Address>, Waiting> waiting;
 
   void end(const Allocation& allocation, TimeMs now) {
     const TimeMs wait = wait_ms.at(allocation.network_id);
     for (Address a = allocation.first; wait > 0 && a <= allocation.last; ++a.value)
-      waiting[a] = {allocation.network_id, now + wait};
+      waiting[{allocation.network_id, a}] = {allocation.network_id, now + wait};
   }
 
   std::size_t waiting_in(NetworkId id) const {
@@ -36,24 +44,30 @@ class NaivePlan {
         waiting, [&](const auto& entry) { return entry.second.network == id; }));
   }
 
-  const Prefix* find(const Prefix& prefix) const {
-    for (const auto& [id, other] : networks)
-      if (other == prefix) return &other;
-    return nullptr;
+  bool has(const Place& place) const {
+    return std::any_of(networks.begin(), networks.end(),
+                       [&](const auto& other) { return other.second == place; });
   }
 
-  std::optional<NetworkId> most_specific(const Address& address, int length_max = 128) const {
+  std::optional<NetworkId> most_specific(VrfId vrf, const Address& address,
+                                         int length_max = 128) const {
     std::optional<NetworkId> best;
-    for (const auto& [id, prefix] : networks)
-      if (prefix.contains(address) && prefix.length <= length_max &&
-          (!best || prefix.length > networks.at(*best).length))
+    for (const auto& [id, place] : networks)
+      if (place.vrf == vrf && place.prefix.contains(address) &&
+          place.prefix.length <= length_max &&
+          (!best || place.prefix.length > networks.at(*best).prefix.length))
         best = id;
     return best;
   }
 
+  std::optional<NetworkId> parent_of(const Place& place) const {
+    return most_specific(place.vrf, place.prefix.base, place.prefix.length - 1);
+  }
+
   // The network that a new one would take addresses from has handed out some of them.
-  bool parent_holds_some_of(const Prefix& prefix) const {
-    const auto parent = most_specific(prefix.base, prefix.length - 1);
+  bool parent_holds_some_of(const Place& place) const {
+    const auto& prefix = place.prefix;
+    const auto parent = parent_of(place);
     if (!parent) return false;
     for (const auto& [id, allocation] : allocations)
       if (allocation.network_id == *parent && allocation.last >= prefix.base &&
@@ -62,10 +76,10 @@ class NaivePlan {
     return false;
   }
 
-  bool parent_waits_for_some_of(const Prefix& prefix) const {
-    const auto parent = most_specific(prefix.base, prefix.length - 1);
+  bool parent_waits_for_some_of(const Place& place) const {
+    const auto parent = parent_of(place);
     return parent && std::ranges::any_of(waiting, [&](const auto& entry) {
-             return entry.second.network == *parent && prefix.contains(entry.first);
+             return entry.second.network == *parent && place.prefix.contains(entry.first.second);
            });
   }
 
@@ -78,19 +92,21 @@ class NaivePlan {
   }
 
   std::set<U128> free_in(NetworkId id) const {
-    const Prefix& prefix = networks.at(id);
+    const auto& [vrf, prefix] = networks.at(id);
     const UsableRange usable = usable_range(prefix);
     const std::set<U128> held = held_in(id);
     std::vector<Prefix> within;
     for (const auto& [other, child] : networks)
-      if (child.length > prefix.length && prefix.contains(child)) within.push_back(child);
+      if (child.vrf == vrf && child.prefix.length > prefix.length &&
+          prefix.contains(child.prefix))
+        within.push_back(child.prefix);
     std::set<U128> free;
     for (U128 v = usable.first.value; v <= usable.last.value; ++v) {
       const Address address{prefix.base.family, v};
       const bool is_delegated = std::any_of(within.begin(), within.end(), [&](const Prefix& child) {
         return child.contains(address);
       });
-      if (!is_delegated && held.count(v) == 0 && !waiting.contains(address)) free.insert(v);
+      if (!is_delegated && held.count(v) == 0 && !waiting.contains({id, address})) free.insert(v);
     }
     return free;
   }
@@ -108,6 +124,7 @@ class NaivePlan {
 
 // What state.db keeps of the change stream.
 struct Stored {
+  std::map<VrfId, Vrf> vrfs;
   std::map<NetworkId, Network> networks;
   std::map<AllocationId, Allocation> active;
   std::map<std::pair<NetworkId, Address>, Quarantine> quarantines;
@@ -126,6 +143,10 @@ struct Stored {
         quarantines[{quarantine.network_id, quarantine.first}] = quarantine;
       } else if (const auto* ended = std::get_if<QuarantineEnded>(&change)) {
         REQUIRE(quarantines.erase({ended->network_id, ended->first}) == 1);
+      } else if (const auto* vrf = std::get_if<VrfPut>(&change)) {
+        vrfs[vrf->vrf.id] = vrf->vrf;
+      } else if (const auto* gone = std::get_if<VrfDeleted>(&change)) {
+        REQUIRE(vrfs.erase(gone->id) == 1);
       } else if (const auto* allocation = std::get_if<AllocationPut>(&change)) {
         active.erase(allocation->allocation.id);
         if (allocation->allocation.status == AllocationStatus::allocated)
@@ -145,6 +166,7 @@ void shuffle(std::vector<T>& items, base::Random& random) {
 StateMachine loaded_from(const Stored& stored, const Counters& counters, base::Random& random) {
   StateMachine machine;
   machine.load_counters(counters);
+  for (const auto& [id, vrf] : stored.vrfs) machine.load_vrf(vrf);
   std::vector<Network> networks;
   for (const auto& [id, network] : stored.networks) networks.push_back(network);
   std::vector<Allocation> allocations;
@@ -182,7 +204,9 @@ class Comparison {
   void step() {
     now_ += static_cast<TimeMs>(500 * random_.below(5));  // often just when a lease ends
     const std::uint64_t choice = random_.below(100);
-    if (choice < 15)
+    if (choice < 3)
+      change_vrfs();
+    else if (choice < 15)
       create();
     else if (choice < 20)
       delete_network();
@@ -201,7 +225,7 @@ class Comparison {
   void check_all() {
     REQUIRE(machine_.network_count() == naive_.networks.size());
     REQUIRE(machine_.allocation_count() == naive_.allocations.size());
-    for (const auto& [id, prefix] : naive_.networks) check_stats(id, prefix);
+    for (const auto& [id, place] : naive_.networks) check_network(id, place);
     for (const auto& [id, allocation] : naive_.allocations) {
       REQUIRE(machine_.allocation(id) != nullptr);
       REQUIRE(*machine_.allocation(id) == allocation);
@@ -214,12 +238,13 @@ class Comparison {
       if (!next || waiting.until < *next) next = waiting.until;
     REQUIRE(machine_.next_expiry() == next);
     for (int i = 0; i < 20; ++i) check_address(random_prefix(random_).base);
+    for (const VrfId vrf : naive_.vrfs) check_nesting(vrf, random_prefix(random_));
   }
 
   void check_loading() {
     StateMachine loaded = loaded_from(stored_, machine_.counters(), random_);
     REQUIRE(loaded.digest() == machine_.digest());
-    for (const auto& [id, prefix] : naive_.networks)
+    for (const auto& [id, place] : naive_.networks)
       REQUIRE(equal(loaded.stats(id), machine_.stats(id)));
     REQUIRE(loaded.next_expiry() == machine_.next_expiry());
     // The rest of the run is decided by the loaded one beside the first.
@@ -257,24 +282,58 @@ class Comparison {
                      static_cast<long>(random_.below(naive_.networks.size())))->first;
   }
 
+  VrfId some_vrf() { return VrfId(random_.between(1, 3)); }
+
+  // Two VRFs beside the default one come and go.
+  void change_vrfs() {
+    const bool has_blue = machine_.vrf(VrfReference("blue")) != nullptr;
+    if (random_.chance(60)) {
+      const Outcome outcome = apply(CreateVrf{"blue", ""});
+      REQUIRE(error_of(outcome) ==
+              (has_blue ? std::optional(ErrorCode::vrf_exists) : std::nullopt));
+      if (!has_blue) naive_.vrfs.insert(std::get<VrfView>(outcome).id);
+      return;
+    }
+    if (has_blue && random_.chance(50)) {  // another may then have the name
+      const VrfId id = machine_.vrf(VrfReference("blue"))->id;
+      apply(UpdateVrf{VrfReference("blue"), to_string(id).substr(4) + "-renamed", "d"});
+      return;
+    }
+    const VrfId id = some_vrf();
+    const Outcome outcome = apply(DeleteVrf{id});
+    const bool is_used =
+        std::any_of(naive_.networks.begin(), naive_.networks.end(),
+                    [&](const auto& network) { return network.second.vrf == id; });
+    if (naive_.vrfs.count(id) == 0)
+      REQUIRE(error_of(outcome) == ErrorCode::vrf_not_found);
+    else if (id == vrf_default)
+      REQUIRE(error_of(outcome) == ErrorCode::vrf_is_default);
+    else if (is_used)
+      REQUIRE(error_of(outcome) == ErrorCode::vrf_has_networks);
+    else
+      REQUIRE(naive_.vrfs.erase(id) == 1);
+  }
+
   void create() {
-    const Prefix prefix = random_prefix(random_);
-    CAPTURE(to_string(prefix));
-    const bool exists = naive_.find(prefix) != nullptr;
-    const bool is_held = naive_.parent_holds_some_of(prefix);
-    const bool waits = naive_.parent_waits_for_some_of(prefix);
+    const Place place{random_.chance(60) ? vrf_default : some_vrf(), random_prefix(random_)};
+    CAPTURE(to_string(place.prefix));
+    const bool exists = naive_.has(place);
+    const bool is_held = naive_.parent_holds_some_of(place);
+    const bool waits = naive_.parent_waits_for_some_of(place);
     const auto seconds = static_cast<std::uint32_t>(random_.chance(50) ? random_.below(20) : 0);
-    const Outcome outcome = apply(CreateNetwork{prefix, "", {}, seconds});
-    if (exists) {
+    const Outcome outcome = apply(CreateNetwork{place.prefix, "", {}, seconds, place.vrf});
+    if (naive_.vrfs.count(place.vrf) == 0) {
+      REQUIRE(error_of(outcome) == ErrorCode::vrf_not_found);
+    } else if (exists) {
       REQUIRE(error_of(outcome) == ErrorCode::network_exists);
     } else if (is_held) {
       REQUIRE(error_of(outcome) == ErrorCode::child_holds_allocations);
     } else if (waits) {
       REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
     } else {
-      REQUIRE(std::holds_alternative<Network>(outcome));
-      naive_.networks[std::get<Network>(outcome).id] = prefix;
-      naive_.wait_ms[std::get<Network>(outcome).id] = TimeMs{1000} * seconds;
+      REQUIRE(std::holds_alternative<NetworkView>(outcome));
+      naive_.networks[std::get<NetworkView>(outcome).id] = place;
+      naive_.wait_ms[std::get<NetworkView>(outcome).id] = TimeMs{1000} * seconds;
     }
   }
 
@@ -299,7 +358,10 @@ class Comparison {
     command.count = random_.chance(70) ? 1 : random_.between(1, 40);
     if (random_.chance(30)) command.ttl_seconds = random_.between(1, 60);
     const bool exists = naive_.networks.count(id) != 0;
-    if (exists && random_.chance(50)) command.network = naive_.networks.at(id);
+    if (exists && random_.chance(50)) {
+      command.network = naive_.networks.at(id).prefix;
+      command.vrf = naive_.networks.at(id).vrf;
+    }
     CAPTURE(to_string(id));
     CAPTURE(command.count);
     const Outcome outcome = apply(command);
@@ -324,7 +386,7 @@ class Comparison {
   void allocate_given() {
     const NetworkId id = some_network();
     if (!naive_.networks.contains(id)) return;
-    const Prefix& prefix = naive_.networks.at(id);
+    const Prefix& prefix = naive_.networks.at(id).prefix;
     Address first = prefix.base;
     first.value += random_.below(static_cast<std::uint64_t>(prefix.last().value -
                                                             prefix.base.value) + 1);
@@ -339,10 +401,9 @@ class Comparison {
     bool is_free = true, is_possible = true;
     for (std::uint64_t i = 0; i < command.count; ++i) {
       const Address one{first.family, first.value + i};
-      const auto waits = naive_.waiting.find(one);
       is_free = is_free && free.contains(one.value);
-      is_possible = is_possible && (free.contains(one.value) ||
-                                    (waits != naive_.waiting.end() && waits->second.network == id));
+      is_possible =
+          is_possible && (free.contains(one.value) || naive_.waiting.contains({id, one}));
     }
     CAPTURE(to_string(first));
     const Outcome outcome = apply(command);
@@ -350,7 +411,8 @@ class Comparison {
       const Allocation& allocation = std::get<Allocation>(outcome);
       REQUIRE(allocation.first == first);
       naive_.allocations.emplace(allocation.id, allocation);
-      for (Address a = first; a <= allocation.last; ++a.value) naive_.waiting.erase(a);
+      for (Address a = first; a <= allocation.last; ++a.value)
+        naive_.waiting.erase(std::pair(id, a));
     } else if (is_possible) {
       REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
     } else {
@@ -416,7 +478,8 @@ class Comparison {
     std::erase_if(naive_.waiting, [&](const auto& entry) { return entry.second.until <= now_; });
   }
 
-  void check_stats(NetworkId id, const Prefix& prefix) {
+  void check_network(NetworkId id, const Place& place) {
+    const auto& [vrf, prefix] = place;
     CAPTURE(to_string(prefix));
     const std::set<U128> held = naive_.held_in(id);
     const std::set<U128> free = naive_.free_in(id);
@@ -430,21 +493,45 @@ class Comparison {
     if (!free.empty()) REQUIRE((stats.first_available->value == *free.begin()));
     REQUIRE(stats.last_allocated.has_value() == !held.empty());
     if (!held.empty()) REQUIRE((stats.last_allocated->value == *held.rbegin()));
-    REQUIRE(machine_.network(prefix) == machine_.network(id));
+    REQUIRE(machine_.network(prefix, vrf) == machine_.network(id));
+    const NetworkContext context = machine_.context(*machine_.network(id));
+    REQUIRE(context.parent_id == naive_.parent_of(place));
+    const auto is_child = [&](const auto& other) { return naive_.parent_of(other.second) == id; };
+    REQUIRE(context.children_count ==
+            static_cast<std::uint64_t>(
+                std::count_if(naive_.networks.begin(), naive_.networks.end(), is_child)));
+  }
+
+  void check_nesting(VrfId vrf, const Prefix& prefix) {
+    std::set<NetworkId> within, around, expected_within, expected_around;
+    machine_.for_each_network_within(vrf, prefix,
+                                     [&](const Network& n) { within.insert(n.id); });
+    machine_.for_each_network_containing(vrf, prefix,
+                                         [&](const Network& n) { around.insert(n.id); });
+    for (const auto& [id, place] : naive_.networks) {
+      if (place.vrf != vrf) continue;
+      if (prefix.contains(place.prefix)) expected_within.insert(id);
+      if (place.prefix.contains(prefix)) expected_around.insert(id);
+    }
+    REQUIRE(within == expected_within);
+    REQUIRE(around == expected_around);
   }
 
   void check_address(const Address& address) {
     CAPTURE(to_string(address));
-    const Network* network = machine_.network_of(address);
-    const auto expected = naive_.most_specific(address);
-    REQUIRE((network != nullptr) == expected.has_value());
-    if (expected) REQUIRE(network->id == *expected);
+    for (const VrfId vrf : naive_.vrfs) {
+      const Network* network = machine_.network_of(address, vrf);
+      const auto expected = naive_.most_specific(vrf, address);
+      REQUIRE((network != nullptr) == expected.has_value());
+      if (expected) REQUIRE(network->id == *expected);
+    }
     std::vector<AllocationId> holders, expected_holders;
     for (const Allocation* allocation : machine_.allocations_holding(address))
       holders.push_back(allocation->id);
     for (const auto& [id, allocation] : naive_.allocations)
       if (allocation.first <= address && address <= allocation.last)
         expected_holders.push_back(id);
+    std::sort(holders.begin(), holders.end());
     REQUIRE(holders == expected_holders);
   }
 
@@ -505,6 +592,10 @@ TEST_CASE("the digest sees every field of an allocation and of a network") {
     Allocation a = allocation;
     change(n, a);
     StateMachine machine;
+    Vrf blue;
+    blue.id = VrfId(2);
+    blue.name = "blue";
+    machine.load_vrf(blue);
     machine.load_network(n);
     machine.load_allocation(a);
     CHECK(digests.insert(machine.digest()).second);
@@ -518,6 +609,7 @@ TEST_CASE("the digest sees every field of an allocation and of a network") {
   add([](Network& n, Allocation&) { n.revision = Revision(1); });
   add([](Network& n, Allocation&) { n.prefix.length = 25; });
   add([](Network& n, Allocation&) { n.quarantine_seconds = 1; });
+  add([](Network& n, Allocation&) { n.vrf = VrfId(2); });
   add([](Network&, Allocation& a) { a.id = AllocationId(2); });
   add([](Network&, Allocation& a) { a.last.value += 1; });
   add([](Network&, Allocation& a) { a.hostname = "h"; });

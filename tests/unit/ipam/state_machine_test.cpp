@@ -30,8 +30,8 @@ struct Plan {
 
   NetworkId create(std::string_view cidr) {
     const Outcome outcome = apply(CreateNetwork{*parse_prefix(cidr), "", {}});
-    REQUIRE_MESSAGE(std::holds_alternative<Network>(outcome), cidr);
-    return std::get<Network>(outcome).id;
+    REQUIRE_MESSAGE(std::holds_alternative<NetworkView>(outcome), cidr);
+    return std::get<NetworkView>(outcome).id;
   }
 
   Outcome try_allocate(NetworkId network, std::uint64_t count = 1,
@@ -85,8 +85,8 @@ TEST_CASE("a new network is stored, stamped and audited") {
   Plan plan;
   const CreateNetwork command{*parse_prefix("192.168.1.0/24"), "Office network", {"a", "b"}};
   const Outcome outcome = plan.apply(command, "ann");
-  REQUIRE(std::holds_alternative<Network>(outcome));
-  const Network& network = std::get<Network>(outcome);
+  REQUIRE(std::holds_alternative<NetworkView>(outcome));
+  const Network& network = std::get<NetworkView>(outcome);
   CHECK(to_string(network.id) == "net-1");
   CHECK(network.description == "Office network");
   CHECK(network.tags == std::vector<std::string>{"a", "b"});

@@ -14,6 +14,10 @@ using namespace ipam;
 // All of the plan as text, with the free runs of each network one by one.
 std::string dump(const AddressPlan& plan) {
   std::string text;
+  for (const auto& [id, state] : plan.vrfs()) {
+    text += to_string(id) + " " + state.vrf.name + " " + std::to_string(state.tree.size()) + "\n";
+    REQUIRE(plan.vrf(VrfReference(state.vrf.name)) == &state);
+  }
   for (const auto& [id, state] : plan.networks()) {
     state.free.check_invariants();
     text += to_string(id) + " " + to_string(state.network.prefix) + " runs " +
@@ -29,7 +33,9 @@ std::string dump(const AddressPlan& plan) {
       for (const auto& [hash, holder] : *state.hostnames) indexed.insert(holder.value());
       REQUIRE(named == indexed);
     }
-    const auto* parent = plan.parent_of(state.network.prefix);
+    const auto* parent = plan.parent_of(state.network.vrf, state.network.prefix);
+    text += " children " + std::to_string(state.children_count) + " in " +
+            to_string(state.network.vrf);
     text += " allocated " + to_string(state.allocated) + " in " +
             (parent == nullptr ? "none" : to_string(parent->network.id)) + "\n";
   }
@@ -52,7 +58,9 @@ class RandomPlan {
 
   void change() {
     const std::uint64_t choice = random_.below(14);
-    if (choice < 3)
+    if (random_.chance(5))
+      change_vrf();
+    else if (choice < 3)
       add_network();
     else if (choice < 4)
       remove_network();
@@ -86,16 +94,26 @@ class RandomPlan {
   }
 
  private:
+  void change_vrf() {
+    const VrfState* blue = plan.vrf(VrfId(2));
+    if (blue && blue->tree.size() == 0 && random_.chance(50)) return plan.remove_vrf(VrfId(2));
+    Vrf vrf;
+    vrf.id = VrfId(2);
+    vrf.name = "name " + std::to_string(random_.below(3));
+    plan.put_vrf(std::move(vrf));
+  }
+
   void add_network() {
     Network network;
+    if (plan.vrf(VrfId(2)) && random_.chance(30)) network.vrf = VrfId(2);
     network.id = NetworkId(++next_id_);
     network.prefix.base = *parse_address("10.0.0.0");
     network.prefix.base.value += random_.below(256);
     network.prefix.length = static_cast<int>(random_.between(24, 32));
     network.prefix.base.value &= network.prefix.mask();
     const Prefix& prefix = network.prefix;
-    if (plan.network(prefix) != nullptr) return;
-    const NetworkState* parent = plan.parent_of(prefix);
+    if (plan.network(network.vrf, prefix) != nullptr) return;
+    const NetworkState* parent = plan.parent_of(network.vrf, prefix);
     const U128 last = prefix.last().value;
     if (parent && parent->first_allocation_in(prefix.base.value, last)) return;
     if (parent && plan.quarantined_in(parent->network.id, prefix.base.value, last) > 0) return;

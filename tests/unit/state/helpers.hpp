@@ -173,10 +173,12 @@ class Node {
     const auto allocation =
         ipam::AllocationId(1 + random_.below(machine_.counters().next_allocation));
     const std::uint64_t kind = random_.below(20);
+    const ipam::VrfReference vrf = ipam::VrfId(random_.between(1, 3));
+    if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
     if (kind < 3)
       return ipam::CreateNetwork{*ipam::parse_prefix(random_prefix()), "a \"net\"\\work",
                                  {"tag \"one\"", "two\\\n", "drei\xc3\xa4"},
-                                 random_.chance(50) ? 20u : 0u};
+                                 random_.chance(50) ? 20u : 0u, vrf};
     if (kind == 3) return ipam::DeleteNetwork{network};
     if (kind < 8) return ipam::Release{allocation};
     if (kind == 8) return ipam::ExpireLeases{};
@@ -192,6 +194,14 @@ class Node {
       allocate.options = options;
     }
     return allocate;
+  }
+
+  ipam::CommandBody random_vrf_command(const ipam::VrfReference& vrf) {
+    const std::uint64_t kind = random_.below(3);
+    if (kind == 0) return ipam::CreateVrf{fmt::format("it's {}", random_.below(4)), "d"};
+    if (kind == 1)
+      return ipam::UpdateVrf{vrf, std::nullopt, fmt::format("text {}", random_.below(4))};
+    return ipam::DeleteVrf{vrf};
   }
 
   std::string random_prefix() {

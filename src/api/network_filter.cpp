@@ -1,0 +1,105 @@
+#include "api/network_filter.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/handlers.hpp"
+#include "api/problems.hpp"
+
+namespace api {
+
+namespace {
+
+base::Result<std::optional<ipam::Prefix>, http::Response> read_prefix(const Query& query,
+                                                                      std::string_view name) {
+  const std::string* text = query.find(name);
+  if (!text) return std::optional<ipam::Prefix>();
+  // An address is the prefix of itself alone.
+  if (const auto address = ipam::parse_address(*text))
+    return std::optional(ipam::Prefix{*address, ipam::bits_of(address->family)});
+  const auto prefix = parse_cidr(*text);
+  if (!prefix) return base::fail(invalid_cidr(prefix.error()));
+  return std::optional(*prefix);
+}
+
+char lower_case(char c) {
+  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool contains_text(std::string_view text, std::string_view part) {
+  const auto same = [](char a, char b) { return lower_case(a) == lower_case(b); };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
+}
+
+}  // namespace
+
+base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& query) {
+  NetworkFilter filter;
+  if (const std::string* vrf = query.find("vrf")) filter.vrf = parse_vrf(*vrf);
+  for (const auto& [name, field] : {std::pair{"cidr", &NetworkFilter::cidr},
+                                    {"within", &NetworkFilter::within},
+                                    {"contains", &NetworkFilter::contains}}) {
+    const auto prefix = read_prefix(query, name);
+    if (!prefix) return base::fail(prefix.error());
+    filter.*field = *prefix;
+  }
+  if (const std::string* family = query.find("family")) {
+    if (*family != "4" && *family != "6")
+      return base::fail(problem(Problem::invalid_parameter,
+                                fmt::format("family must be 4 or 6, not {}", quoted(*family))));
+    filter.family = *family == "4" ? ipam::Family::ipv4 : ipam::Family::ipv6;
+  }
+  if (const std::string* tag = query.find("tag")) filter.tag = *tag;
+  if (const std::string* q = query.find("q")) filter.q = *q;
+  return filter;
+}
+
+bool NetworkFilter::matches(const ipam::Network& network) const {
+  const auto has = [&](std::string_view part) {
+    return contains_text(ipam::to_string(network.prefix), part) ||
+           contains_text(network.description, part) ||
+           std::any_of(network.tags.begin(), network.tags.end(),
+                       [&](const std::string& one) { return contains_text(one, part); });
+  };
+  return (!cidr || network.prefix == *cidr) && (!within || within->contains(network.prefix)) &&
+         (!contains || network.prefix.contains(*contains)) &&
+         (!family || network.prefix.base.family == *family) &&
+         (!tag || std::count(network.tags.begin(), network.tags.end(), *tag) > 0) &&
+         (!q || has(*q));
+}
+
+void NetworkFilter::for_each(const ipam::StateMachine& state,
+                             const std::function<void(const ipam::Network&)>& visit) const {
+  std::optional<ipam::VrfId> only;
+  if (vrf) {
+    const ipam::Vrf* found = state.vrf(*vrf);
+    if (!found) return;
+    only = found->id;
+  }
+  if (!cidr && !within && !contains) {
+    state.for_each_network([&](const ipam::Network& network) {
+      if ((!only || network.vrf == *only) && matches(network)) visit(network);
+    });
+    return;
+  }
+  std::vector<const ipam::Network*> found;
+  const auto collect = [&](const ipam::Network& network) {
+    if (matches(network)) found.push_back(&network);
+  };
+  state.for_each_vrf([&](const ipam::Vrf& one) {
+    if (only && one.id != *only) return;
+    if (cidr) {
+      if (const ipam::Network* network = state.network(*cidr, one.id)) collect(*network);
+    } else if (contains) {
+      state.for_each_network_containing(one.id, *contains, collect);
+    } else {
+      state.for_each_network_within(one.id, *within, collect);
+    }
+  });
+  std::sort(found.begin(), found.end(),
+            [](const auto* a, const auto* b) { return a->id < b->id; });
+  for (const ipam::Network* network : found) visit(*network);
+}
+
+}  // namespace api

@@ -1,0 +1,116 @@
+// VRFs, and which networks a listing gives.
+#include <doctest/doctest.h>
+
+#include "harness.hpp"
+
+using namespace api_test;
+
+namespace {
+
+http::Request patch(std::string target, std::string body) {
+  return request(http::Method::patch, std::move(target), std::move(body));
+}
+
+// The ids of the networks in the answer, in its order, with commas between.
+std::string ids(World& world, const std::string& query) {
+  const auto response = world.perform(get("networks?" + query));
+  if (response.status != 200) return text_at(response, "reason");
+  std::string ids;
+  const auto networks = parsed(response);
+  for (const auto& network : networks.as_array())
+    ids += (ids.empty() ? "" : ",") + std::string(network.at("id").as_string()).substr(4);
+  return ids;
+}
+
+std::string reason(World& world, const http::Request& request) {
+  return text_at(world.perform(request), "reason");
+}
+
+}  // namespace
+
+TEST_CASE("a VRF is created, changed and deleted, by its id or its name") {
+  World world;
+  const auto created = world.perform(post("vrfs", R"({"name":"blue","description":"d"})"));
+  CHECK(created.status == 201);
+  CHECK(header_of(created, "Location") == "/api/v1/vrfs/vrf-2");
+  CHECK(created.body ==
+        R"({"id":"vrf-2","name":"blue","description":"d","network_count":0,)"
+        R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z"})");
+  world.now += 1000;
+  CHECK(world.perform(patch("vrfs/vrf-2", R"({"name":"red","description":null})")).body ==
+        R"({"id":"vrf-2","name":"red","description":"","network_count":0,)"
+        R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:01Z"})");
+  CHECK(reason(world, get("vrfs/blue")) == "VRF_NOT_FOUND");
+  CHECK(text_at(world.perform(get("vrfs/red")), "id") == "vrf-2");
+  CHECK(parsed(world.perform(get("vrfs"))).as_array().size() == 2);
+  CHECK(reason(world, post("vrfs", R"({"name":"red"})")) == "VRF_EXISTS");
+  CHECK(reason(world, post("vrfs", R"({"name":"default"})")) == "VRF_EXISTS");
+  CHECK(reason(world, post("vrfs", R"({"name":"vrf-9"})")) == "INVALID_FIELD");
+  CHECK(reason(world, post("vrfs", R"({"name":""})")) == "INVALID_FIELD");
+  CHECK(reason(world, patch("vrfs/red", R"({"name":null})")) == "INVALID_FIELD");
+  CHECK(reason(world, patch("vrfs/red", R"({"name":"default"})")) == "VRF_EXISTS");
+  CHECK(reason(world, patch("vrfs/vrf-1", R"({"name":"red"})")) == "VRF_IS_DEFAULT");
+  CHECK(world.perform(patch("vrfs/default", R"({"description":"main"})")).status == 200);
+  CHECK(reason(world, del("vrfs/default")) == "VRF_IS_DEFAULT");
+  CHECK(reason(world, del("vrfs/" + std::string(300, 'x'))) == "VRF_NOT_FOUND");
+  world.perform(post("networks", R"({"cidr":"10.0.0.0/24","vrf":"red"})"));
+  CHECK(reason(world, del("vrfs/red")) == "VRF_HAS_NETWORKS");
+  world.perform(del("networks/net-1"));
+  CHECK(world.perform(del("vrfs/red")).status == 204);
+  // The id is never used again.
+  CHECK(text_at(world.perform(post("vrfs", R"({"name":"red"})")), "id") == "vrf-3");
+}
+
+TEST_CASE("the same CIDR is a network once in each VRF, and each hands out its own addresses") {
+  World world;
+  world.perform(post("vrfs", R"({"name":"blue"})"));
+  CHECK(world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})")).status == 201);
+  CHECK(reason(world, post("networks", R"({"cidr":"10.0.0.0/24","vrf":"vrf-1"})")) ==
+        "NETWORK_EXISTS");
+  const auto blue = world.perform(post("networks", R"({"cidr":"10.0.0.0/24","vrf":"blue"})"));
+  CHECK(text_at(blue, "vrf") == "blue");
+  CHECK(reason(world, post("networks", R"({"cidr":"10.0.0.0/24","vrf":"red"})")) ==
+        "VRF_NOT_FOUND");
+  const auto allocate = [&](const std::string& fields) {
+    const auto response = world.perform(post("allocations", "{" + fields + "}"));
+    return response.status == 201 ? text_at(response, "network_id") + " " + text_at(response, "ip")
+                                  : text_at(response, "reason");
+  };
+  CHECK(allocate(R"("cidr":"10.0.0.0/24")") == "net-1 10.0.0.1");
+  CHECK(allocate(R"("cidr":"10.0.0.0/24","vrf":"blue")") == "net-2 10.0.0.1");
+  CHECK(allocate(R"("cidr":"10.0.0.0/24","vrf":"vrf-2")") == "net-2 10.0.0.2");
+  CHECK(allocate(R"("cidr":"10.0.0.0/24","vrf":"red")") == "VRF_NOT_FOUND");
+  CHECK(allocate(R"("network_id":"net-1","vrf":"blue")") == "INVALID_FIELD");
+  CHECK(parsed(world.perform(get("allocations?ip=10.0.0.1"))).as_array().size() == 2);
+}
+
+TEST_CASE("networks say where they are, and are listed by that") {
+  World world;
+  world.perform(post("vrfs", R"({"name":"blue"})"));
+  for (const char* body : {R"({"cidr":"10.0.0.0/8","description":"All of it"})",
+                           R"({"cidr":"10.1.0.0/16","tags":["prod","eu"]})",
+                           R"({"cidr":"10.1.2.0/24"})", R"({"cidr":"2001:db8::/32"})",
+                           R"({"cidr":"10.0.0.0/8","vrf":"blue"})",
+                           R"({"cidr":"10.2.0.0/16","vrf":"blue","tags":["prod"]})"})
+    REQUIRE(world.perform(post("networks", body)).status == 201);
+  const auto middle = world.perform(get("networks/net-2"));
+  CHECK(text_at(middle, "parent_id") == "net-1");
+  CHECK(text_at(middle, "children_count") == "1");
+  CHECK(text_at(world.perform(get("networks/net-1")), "parent_id") == "null");
+  CHECK(ids(world, "vrf=default") == "1,2,3,4");
+  CHECK(ids(world, "vrf=vrf-2") == "5,6");
+  CHECK(ids(world, "vrf=red") == "VRF_NOT_FOUND");
+  CHECK(ids(world, "cidr=10.0.0.0/8") == "1,5");
+  CHECK(ids(world, "within=10.1.0.0/16") == "2,3");
+  CHECK(ids(world, "within=10.0.0.0/7&vrf=blue") == "5,6");
+  CHECK(ids(world, "contains=10.1.2.3") == "1,2,3,5");
+  CHECK(ids(world, "contains=10.1.0.0/17&vrf=default") == "1,2");
+  CHECK(ids(world, "contains=10.1.2.3&within=10.1.0.0/16") == "2,3");
+  CHECK(ids(world, "family=6") == "4");
+  CHECK(ids(world, "tag=prod") == "2,6");
+  CHECK(ids(world, "q=ALL%20OF") == "1");
+  CHECK(ids(world, "q=10.1.&vrf=default") == "2,3");
+  CHECK(ids(world, "q=eu") == "2");
+  CHECK(ids(world, "family=5") == "INVALID_PARAMETER");
+  CHECK(ids(world, "within=10.0.0.1/8") == "INVALID_CIDR");
+}
