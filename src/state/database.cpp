@@ -194,7 +194,8 @@ std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& que
     covers.push_back(ipam::to_string(prefix));
   }
   std::vector<ipam::Allocation> holders;
-  select_covers_.start(to_json(covers));
+  const std::string wanted = to_json(covers);  // the statement keeps a view of it
+  select_covers_.start(wanted);
   while (holders.size() < query.limit && select_covers_.step()) {
     ipam::Allocation allocation = read_allocation(select_covers_);
     if (allocation.first <= query.address && query.address <= allocation.last)
