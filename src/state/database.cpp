@@ -109,7 +109,7 @@ void Database::read_meta() {
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
   counters_ = {row.number(3),  row.number(4), row.number(5),    row.number(6),
                row.integer(7), row.number(8), read_hash(row, 9)};
-  if (row.number(9) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
+  if (row.number(10) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
 }
 
 // ---- reading ----

@@ -36,7 +36,7 @@ TEST_CASE("without on_conflict=skip a piece is all or nothing, and the place is 
   for (const Case& c :
        {Case{"format=prefixes", "11.0.0.0/8\n\n10.0.0.0/8", 409, "NETWORK_EXISTS", "3"},
         Case{"format=prefixes", "11.0.0.0/8\nten", 400, "INVALID_ARGUMENT", "2"},
-        Case{"format=csv", "cidr,vrf\n11.0.0.0/8,\n11.0.0.0/8,blue\n", 400, "INVALID_ARGUMENT",
+        Case{"format=csv", "cidr,vrf\n11.0.0.0/8,\n11.0.0.0/8,blue\n", 404, "VRF_NOT_FOUND",
              "3"}}) {
     CAPTURE(c.body);
     const auto answer = world.perform(import(c.query, c.body));
@@ -46,6 +46,20 @@ TEST_CASE("without on_conflict=skip a piece is all or nothing, and the place is 
     CHECK(text_at(answer, "detail").starts_with("nothing was imported: at "));
   }
   CHECK(world.state.network_count() == 1);
+}
+
+TEST_CASE("VRFs are made by the rows that name them, and hold networks and addresses") {
+  World world;
+  const std::string csv =
+      "name,vrf,cidr,ip\nblue,,,\n,blue,10.0.0.0/24,\n,,10.0.0.0/24,\n,blue,,10.0.0.5\n";
+  CHECK(world.perform(import("format=csv", csv)).body ==
+        R"({"created":4,"skipped":0,"refused":[],"ignored":[]})");
+  CHECK(world.perform(get("addresses/10.0.0.5?vrf=blue")).body.find("\"allocated\"") !=
+        std::string::npos);
+  CHECK(world.perform(get("addresses/10.0.0.5")).body.find("\"status\":\"free\"") !=
+        std::string::npos);
+  CHECK(world.perform(import("format=csv&on_conflict=skip", csv)).body ==
+        R"({"created":0,"skipped":4,"refused":[],"ignored":[]})");
 }
 
 TEST_CASE("rows that cannot be made are reported one by one") {
@@ -58,9 +72,10 @@ TEST_CASE("rows that cannot be made are reported one by one") {
   CHECK(report.at("created").as_int64() == 2);
   const auto& refused = report.at("refused").as_array();
   REQUIRE(refused.size() == 2);
-  CHECK(refused[0].at("position").as_int64() == 5);
-  CHECK(refused[1].at("position").as_int64() == 4);
-  CHECK(refused[1].at("reason").as_string() == "ADDRESS_NOT_USABLE");
+  CHECK(refused[0].at("position").as_int64() == 4);
+  CHECK(refused[0].at("reason").as_string() == "ADDRESS_NOT_USABLE");
+  CHECK(refused[1].at("position").as_int64() == 5);
+  CHECK(refused[1].at("reason").as_string() == "VRF_NOT_FOUND");
   CHECK(world.perform(get("allocations?ip=10.0.0.5")).body.find("web") != std::string::npos);
 }
 
