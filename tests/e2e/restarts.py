@@ -44,7 +44,9 @@ class Made:
             for one in made if isinstance(made, list) else [made]:
                 if isinstance(one, dict) and 'id' in one:
                     self.ids.setdefault(path.split('/')[1].split('?')[0], []).append(one['id'])
-        if 'Idempotency-Key' in headers and answer.status < 500:
+        # A dry run writes nothing, its key neither: asked again, it is tried anew.
+        is_dry = 'dry_run' in path or (isinstance(body, dict) and body.get('dry_run'))
+        if 'Idempotency-Key' in headers and answer.status < 500 and not is_dry:
             self.replies.append((method, path, body, headers, essence(answer)))
 
 
