@@ -28,8 +28,14 @@ Body list_networks(const Call& call);
 Body create_network(const Call& call);
 Body get_network(const Call& call);
 Body delete_network(const Call& call);
+Body update_network(const Call& call);
 Body get_network_stats(const Call& call);
 Body list_stats(const Call& call);
+
+// subnets.cpp
+Body list_children(const Call& call);
+Body list_free_blocks(const Call& call);
+Body carve_networks(const Call& call);
 
 // vrfs.cpp
 Body list_vrfs(const Call& call);

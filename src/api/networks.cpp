@@ -48,6 +48,13 @@ http::Response render_created_network(const ipam::Outcome& outcome) {
                  network_json(*network, network->context));
 }
 
+http::Response render_updated_network(const ipam::Outcome& outcome) {
+  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
+  const auto* network = std::get_if<ipam::NetworkView>(&outcome);
+  ASSERT(network);
+  return json_response(200, network_json(*network, network->context));
+}
+
 http::Response render_deleted_network(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   return no_content();
@@ -106,6 +113,19 @@ Body get_network(const Call& call) {
                 if (!network) return network_not_found(ipam::to_string(id));
                 return json_response(200, network_json(*network, state.context(*network)));
               }};
+}
+
+Body update_network(const Call& call) {
+  const auto id = ipam::parse_network_id(call.id);
+  if (!id) return Answer{network_not_found(call.id)};
+  auto fields = Fields::read(call.request, {"description", "tags"});
+  if (!fields) return Answer{std::move(fields.error())};
+  ipam::UpdateNetwork command{.id = *id};
+  if (fields->given("description"))
+    command.description = fields->text("description", ipam::description_bytes_max);
+  if (fields->given("tags")) command.tags = fields->tags("tags");
+  if (fields->problem()) return Answer{*fields->problem()};
+  return Write{{.body = std::move(command)}, render_updated_network};
 }
 
 Body delete_network(const Call& call) {

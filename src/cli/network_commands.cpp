@@ -26,35 +26,46 @@ std::vector<Column> network_columns() {
   };
 }
 
+boost::json::array tags_of(const std::string& text) {
+  boost::json::array list;
+  for (const std::string& tag : split_list(text)) list.emplace_back(tag);
+  return list;
+}
+
+CommandResult print_network(Context& context, const std::string& answer,
+                            std::string_view message) {
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, answer);
+    return base::Ok{};
+  }
+  auto network = context.client.object(answer);
+  if (!network) return base::fail(network.error());
+  if (context.format == OutputFormat::csv) {
+    print_rows(context, network_columns(), {*network});
+    return base::Ok{};
+  }
+  if (!message.empty()) context.io.out << message << '\n';
+  print_field(context.io, "ID", text_of(*network, "id"));
+  print_field(context.io, "CIDR", text_of(*network, "cidr"));
+  print_field(context.io, "VRF", vrf_unless_default(*network));
+  print_field(context.io, "Description", text_of(*network, "description"));
+  print_field(context.io, "Tags", text_of(*network, "tags"));
+  print_field(context.io, "Parent", text_of(*network, "parent_id"));
+  return base::Ok{};
+}
+
 CommandResult network_add(Context& context) {
   boost::json::object body;
   body["cidr"] = context.arguments.positional(0);
   if (const auto description = context.arguments.get("description"))
     body["description"] = *description;
   if (const auto tags = context.arguments.get("tags")) {
-    boost::json::array list;
-    for (const std::string& tag : split_list(*tags)) list.emplace_back(tag);
-    body["tags"] = std::move(list);
+    body["tags"] = tags_of(*tags);
   }
   if (const auto vrf = context.arguments.get("vrf")) body["vrf"] = *vrf;
   auto answer = context.client.post("/networks", body);
   if (!answer) return base::fail(answer.error());
-  if (context.format == OutputFormat::json) {
-    print_json(context.io, *answer);
-    return base::Ok{};
-  }
-  auto network = context.client.object(*answer);
-  if (!network) return base::fail(network.error());
-  if (context.format == OutputFormat::csv) {
-    print_rows(context, network_columns(), {*network});
-    return base::Ok{};
-  }
-  context.io.out << "Network added successfully\n";
-  print_field(context.io, "ID", text_of(*network, "id"));
-  print_field(context.io, "CIDR", text_of(*network, "cidr"));
-  print_field(context.io, "Description", text_of(*network, "description"));
-  print_field(context.io, "Tags", text_of(*network, "tags"));
-  return base::Ok{};
+  return print_network(context, *answer, "Network added successfully");
 }
 
 CommandResult network_list(Context& context) {
@@ -76,6 +87,111 @@ CommandResult network_list(Context& context) {
     print_rows(context, network_columns(), *networks);
   }
   return base::Ok{};
+}
+
+CommandResult print_networks(Context& context, const std::string& answer,
+                             std::string_view where_none) {
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, answer);
+    return base::Ok{};
+  }
+  auto networks = context.client.list(answer);
+  if (!networks) return base::fail(networks.error());
+  if (networks->empty() && context.format == OutputFormat::table)
+    context.io.out << where_none << '\n';
+  else
+    print_rows(context, network_columns(), *networks);
+  return base::Ok{};
+}
+
+CommandResult network_children(Context& context) {
+  auto id = find_network(context.client, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  auto answer = context.client.get("/networks/" + *id + "/children");
+  if (!answer) return base::fail(answer.error());
+  return print_networks(context, *answer, "No networks found");
+}
+
+CommandResult check_edit(const Arguments& arguments) {
+  if (arguments.has("description") || arguments.has("tags")) return base::Ok{};
+  return base::fail(usage("'ipam network edit' needs --description or --tags"));
+}
+
+CommandResult network_edit(Context& context) {
+  boost::json::object body;
+  if (const auto description = context.arguments.get("description"))
+    body["description"] = *description;
+  if (const auto tags = context.arguments.get("tags")) body["tags"] = tags_of(*tags);
+  auto id = find_network(context.client, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  auto answer = context.client.patch("/networks/" + *id, body);
+  if (!answer) return base::fail(answer.error());
+  return print_network(context, *answer, "Network updated successfully");
+}
+
+// Numbers, checked before any connection is made.
+CommandResult check_blocks(const Arguments& arguments) {
+  for (const auto& [option, max] : {std::pair{"prefix-length", std::uint64_t{128}},
+                                    {"limit", std::uint64_t{10'000}},
+                                    {"count", std::uint64_t{1'000}}}) {
+    const auto text = arguments.get(option);
+    if (!text) continue;
+    const auto number = parse_number(fmt::format("--{}", option), *text, 1, max);
+    if (!number) return base::fail(usage(number.error()));
+  }
+  return base::Ok{};
+}
+
+CommandResult network_free(Context& context) {
+  auto id = find_network(context.client, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  Query query;
+  if (const auto length = context.arguments.get("prefix-length"))
+    query.emplace_back("prefix_length", *length);
+  if (const auto limit = context.arguments.get("limit")) query.emplace_back("limit", *limit);
+  auto answer = context.client.get("/networks/" + *id + "/free", query);
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, *answer);
+    return base::Ok{};
+  }
+  auto blocks = context.client.list(*answer);
+  if (!blocks) return base::fail(blocks.error());
+  if (blocks->empty() && context.format == OutputFormat::table)
+    context.io.out << "No free blocks found\n";
+  else
+    print_rows(context, {{"CIDR", field("cidr")}}, *blocks);
+  return base::Ok{};
+}
+
+CommandResult check_carve(const Arguments& arguments) {
+  if (!arguments.has("prefix-length"))
+    return base::fail(usage("'ipam network carve' needs --prefix-length"));
+  return check_blocks(arguments);
+}
+
+CommandResult network_carve(Context& context) {
+  boost::json::object body;
+  for (const auto& [option, name] :
+       {std::pair{"prefix-length", "prefix_length"}, {"count", "count"}})
+    if (const auto text = context.arguments.get(option)) body[name] = std::stoull(*text);
+  for (const char* option : {"strategy", "description"})
+    if (const auto text = context.arguments.get(option)) body[option] = *text;
+  if (const auto tags = context.arguments.get("tags")) body["tags"] = tags_of(*tags);
+  auto id = find_network(context.client, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  auto answer = context.client.post("/networks/" + *id + "/subnets", body);
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::table) context.io.out << "Networks added successfully\n";
+  return print_networks(context, *answer, "");
+}
+
+CommandResult network_show(Context& context) {
+  auto id = find_network(context.client, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  auto answer = context.client.get("/networks/" + *id);
+  if (!answer) return base::fail(answer.error());
+  return print_network(context, *answer, "");
 }
 
 CommandResult network_delete(Context& context) {
@@ -135,6 +251,47 @@ std::vector<Command> network_commands() {
          "ipam network list --output csv > networks.csv"}},
        nullptr,
        network_list},
+      {{"network show",
+        "Show one network.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {},
+        {"ipam network show 192.168.1.0/24"}},
+       nullptr,
+       network_show},
+      {{"network edit",
+        "Change the description or the tags of a network.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {{"description", 'd', "TEXT", "the new description"},
+         {"tags", 't', "A,B", "the new tags, instead of those it has"}},
+        {"ipam network edit net-1 -d \"Old office\""}},
+       check_edit,
+       network_edit},
+      {{"network children",
+        "List the networks directly below a network.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {},
+        {"ipam network children 10.0.0.0/8"}},
+       nullptr,
+       network_children},
+      {{"network free",
+        "List free blocks of a network.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {{"prefix-length", 'p', "N", "blocks of this length (without it the largest ones)"},
+         {"limit", 0, "N", "at most so many (default 100)"}},
+        {"ipam network free 10.0.0.0/8 -p 24 --limit 5"}},
+       check_blocks,
+       network_free},
+      {{"network carve",
+        "Add networks in the free blocks of a network.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {{"prefix-length", 'p', "N", "the length of the new networks"},
+         {"count", 'k', "N", "how many (default 1)"},
+         {"strategy", 0, "first|best", "the lowest free blocks, or those that fit best"},
+         {"description", 'd', "TEXT", "what the networks are for"},
+         {"tags", 't', "A,B", "tags, separated by commas"}},
+        {"ipam network carve 10.0.0.0/8 -p 24 -k 4"}},
+       check_carve,
+       network_carve},
       {{"network delete",
         "Delete a network that has no active allocations.",
         {{"ID", "the network's id (net-1) or CIDR"}},

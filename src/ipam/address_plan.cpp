@@ -182,6 +182,15 @@ const Network& AddressPlan::add_network(Network network) {
   return state.network;
 }
 
+const Network& AddressPlan::replace_network(Network network) {
+  Network& there = networks_.at(network.id).network;
+  ASSERT(there.prefix == network.prefix && there.vrf == network.vrf);
+  if (journal_.is_open())
+    journal_.note([old = there](AddressPlan& plan) { plan.replace_network(old); });
+  there = std::move(network);
+  return there;
+}
+
 void AddressPlan::remove_network(NetworkId id) {
   const auto it = networks_.find(id);
   ASSERT(it != networks_.end() && it->second.allocations.empty() && it->second.quarantined == 0);

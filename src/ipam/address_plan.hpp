@@ -93,6 +93,8 @@ class AddressPlan {
   // Puts it between its parent and its children. REQUIRES: a valid prefix, the VRF exists, id and
   // prefix are new in it, the parent has no allocation in it.
   const Network& add_network(Network network);
+  // Puts it in the place of the one with its id. REQUIRES: which has the same VRF and prefix.
+  const Network& replace_network(Network network);
   // Its children go to its parent. REQUIRES: it exists, without allocations and quarantines.
   void remove_network(NetworkId id);
 

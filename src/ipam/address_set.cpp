@@ -30,6 +30,22 @@ std::uint8_t best_alignment(U128 first, U128 last) {
       first == last ? trailing_zeros(first) : highest_bit((first - 1) ^ last));
 }
 
+// The lowest multiple of 2^bits in [first, last] with a whole block of 2^bits from it on.
+std::optional<U128> block_in(U128 first, U128 last, int bits) {
+  const U128 below = (U128{1} << bits) - 1;
+  if (first > ~U128{0} - below) return std::nullopt;
+  const U128 start = (first + below) & ~below;
+  if (start > last || last - start < below) return std::nullopt;
+  return start;
+}
+
+// A run of at least 2^k addresses has an aligned block of 2^k or of 2^(k-1).
+std::uint8_t largest_block(U128 first, U128 last) {
+  const U128 length = last - first + 1;  // AddressSet: never all 2^128
+  const int bits = highest_bit(length);
+  return static_cast<std::uint8_t>(block_in(first, last, bits) ? bits : bits - 1);
+}
+
 std::optional<U128> fit_in_run(const FreeRun& run, const Fit& wanted, bool lowest) {
   const U128 first = std::max(run.first, wanted.first);
   const U128 last = std::min(run.last, wanted.last);
@@ -92,6 +108,28 @@ std::optional<U128> AddressSet::first_fit(const Fit& wanted) const {
 std::optional<U128> AddressSet::last_fit(const Fit& wanted) const {
   ASSERT(wanted.count > 0);
   return fit<false>(root_, wanted);
+}
+
+std::optional<U128> AddressSet::first_block(int bits, U128 from) const {
+  ASSERT(0 <= bits && bits < 128);
+  return first_block(root_, bits, from);
+}
+
+std::optional<U128> AddressSet::first_block(Index index, int bits, U128 from) const {
+  const Node& node = nodes_[index];
+  if (index == none || node.block_bits < bits) return std::nullopt;
+  if (node.first > from)
+    if (const auto found = first_block(node.left, bits, from)) return found;
+  if (node.last >= from)
+    if (const auto found = block_in(std::max(node.first, from), node.last, bits)) return found;
+  return first_block(node.right, bits, from);
+}
+
+std::optional<FreeRun> AddressSet::run_from(U128 from) const {
+  Index found = at_or_below(from);
+  if (found == none || nodes_[found].last < from) found = above(from);
+  if (found == none) return std::nullopt;
+  return FreeRun{nodes_[found].first, nodes_[found].last};
 }
 
 std::optional<FreeRun> AddressSet::longest_run(U128 first, U128 last) const {
@@ -219,7 +257,9 @@ AddressSet::Index AddressSet::make_node(U128 first, U128 last) {
   }
   const std::uint8_t align_bits = best_alignment(first, last);
   const U128 length = last - first + 1;
-  nodes_[index] = Node{first, last, length, length, none, none, 1, align_bits, align_bits};
+  const std::uint8_t block_bits = largest_block(first, last);
+  nodes_[index] = Node{first, last,       length,     length,     none,      none,
+                       1,     align_bits, align_bits, block_bits, block_bits};
   ++run_count_;
   return index;
 }
@@ -238,6 +278,7 @@ void AddressSet::update(Index index) {
   node.longest = std::max({left.longest, node.length(), right.longest});
   node.total = left.total + node.length() + right.total;
   node.align_bits = std::max({left.align_bits, node.own_align_bits, right.align_bits});
+  node.block_bits = std::max({left.block_bits, node.own_block_bits, right.block_bits});
 }
 
 int AddressSet::balance(Index index) const {
@@ -333,6 +374,7 @@ void AddressSet::resize(Index index, U128 old_first, U128 first, U128 last) {
     node.first = first;
     node.last = last;
     node.own_align_bits = best_alignment(first, last);
+    node.own_block_bits = largest_block(first, last);
   }
   update(index);
 }
@@ -388,6 +430,9 @@ AddressSet::Checked AddressSet::check(Index index, std::optional<U128> above,
   ASSERT(node.own_align_bits == best_alignment(node.first, node.last));
   ASSERT(node.align_bits ==
          std::max({left_node.align_bits, node.own_align_bits, right_node.align_bits}));
+  ASSERT(node.own_block_bits == largest_block(node.first, node.last));
+  ASSERT(node.block_bits ==
+         std::max({left_node.block_bits, node.own_block_bits, right_node.block_bits}));
   ASSERT(node.total == left.free_count + node.length() + right.free_count);
   return {left.free_count + node.length() + right.free_count,
           left.run_count + 1 + right.run_count};

@@ -1,8 +1,8 @@
 // Which addresses of one network are free: the runs of free addresses in an AVL tree that is
-// augmented with the longest run, the number of free addresses and the best alignment below each
-// node: "the first k in a row" takes O(log runs) however full the network is, and free space costs
-// nothing whatever its size. Nodes live in one vector and name one another by index. Pure; owned by
-// a network of the address plan.
+// augmented with the longest run, the largest aligned block, the number of free addresses and the
+// best alignment below each node: "the first k in a row" takes O(log runs) however full the network
+// is, and free space costs nothing whatever its size. Nodes live in one vector and name one another
+// by index. Pure; owned by a network of the address plan.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,11 @@ class AddressSet {
   // near to its end, is looked at in turn.
   std::optional<U128> first_fit(const Fit& wanted) const;
   std::optional<U128> last_fit(const Fit& wanted) const;
+  // The lowest multiple of 2^bits from `from` on that begins 2^bits free addresses: a free CIDR
+  // block. O(log runs). REQUIRES: bits 0 to 127.
+  std::optional<U128> first_block(int bits, U128 from) const;
+  // The run with the lowest last address >= `from`. O(log runs).
+  std::optional<FreeRun> run_from(U128 from) const;
   // The longest run, cut to [first, last]; the lowest of several. O(log runs).
   std::optional<FreeRun> longest_run(U128 first, U128 last) const;
   // How many addresses of [first, last] are free, and the one that has k free ones of [first, ..]
@@ -73,6 +78,8 @@ class AddressSet {
     std::int8_t height = 0;
     std::uint8_t own_align_bits = 0;  // some address of the run is a multiple of 2^this
     std::uint8_t align_bits = 0;      // of any run of this subtree
+    std::uint8_t own_block_bits = 0;  // the largest aligned block in the run has 2^this addresses
+    std::uint8_t block_bits = 0;      // of any run of this subtree
 
     U128 length() const { return last - first + 1; }
   };
@@ -95,6 +102,7 @@ class AddressSet {
   Index detach_lowest(Index index, Index& lowest);
   // Gives the run that begins at `old_first` new ends; its place among the runs must not change.
   void resize(Index index, U128 old_first, U128 first, U128 last);
+  std::optional<U128> first_block(Index index, int bits, U128 from) const;
   template <bool lowest>
   std::optional<U128> fit(Index index, const Fit& wanted) const;
   U128 longest_within(Index index, std::optional<U128> first, std::optional<U128> last) const;

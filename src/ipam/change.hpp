@@ -59,9 +59,9 @@ struct VrfDeleted {
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted>;
 
-// What the client is told: CreateNetwork gives the network, CreateVrf and UpdateVrf the VRF,
-// Allocate the Allocation (or a list of them, where scattered ones were wanted), every other
-// command nothing (std::monostate) where it succeeds.
+// What the client is told: CreateNetwork and UpdateNetwork give the network, CarveNetworks a list
+// of them, CreateVrf and UpdateVrf the VRF, Allocate the Allocation (or a list of them, where
+// scattered ones were wanted); every other command nothing (std::monostate) where it succeeds.
 // A transaction gives the outcomes of its operations.
 struct Outcomes;
 struct ImportReport {
@@ -72,7 +72,8 @@ struct ImportReport {
   friend bool operator==(const ImportReport&, const ImportReport&) = default;
 };
 using Outcome = std::variant<Error, NetworkView, Allocation, std::monostate,
-                             std::vector<Allocation>, Outcomes, ImportReport, VrfView>;
+                             std::vector<Allocation>, Outcomes, ImportReport, VrfView,
+                             std::vector<NetworkView>>;
 struct Outcomes {
   std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
 

@@ -21,6 +21,8 @@ enum class Kind : std::uint8_t {
   create_vrf = 11,
   update_vrf = 12,
   delete_vrf = 13,
+  update_network = 14,
+  carve_networks = 15,
 };
 enum class NetworkReference : std::uint8_t {
   by_id = 0,
@@ -233,6 +235,20 @@ struct BodyWriter {
     write_optional(writer, command.description);
   }
   void operator()(const DeleteVrf& command) { write_vrf(writer, command.vrf); }
+  void operator()(const UpdateNetwork& command) {
+    writer.varint(command.id.value());
+    write_optional(writer, command.description);
+    writer.boolean(command.tags.has_value());
+    if (command.tags) write_strings(writer, *command.tags);
+  }
+  void operator()(const CarveNetworks& command) {
+    writer.varint(command.parent.value());
+    writer.u8(command.prefix_length);
+    writer.varint(command.count);
+    writer.u8(static_cast<std::uint8_t>(command.strategy));
+    writer.string(command.description);
+    write_strings(writer, command.tags);
+  }
 };
 
 CreateNetwork read_create_network(base::ByteReader& reader) {
@@ -322,6 +338,27 @@ UpdateVrf read_update_vrf(base::ByteReader& reader) {
   return command;
 }
 
+UpdateNetwork read_update_network(base::ByteReader& reader) {
+  UpdateNetwork command;
+  command.id = NetworkId(reader.varint());
+  command.description = read_optional_text(reader);
+  if (reader.boolean()) command.tags = read_strings(reader);
+  return command;
+}
+
+CarveNetworks read_carve_networks(base::ByteReader& reader) {
+  CarveNetworks command;
+  command.parent = NetworkId(reader.varint());
+  command.prefix_length = reader.u8();
+  command.count = reader.varint();
+  command.strategy = static_cast<CarveStrategy>(reader.u8());
+  if (command.strategy != CarveStrategy::first && command.strategy != CarveStrategy::best)
+    reader.fail();
+  command.description = reader.string();
+  command.tags = read_strings(reader);
+  return command;
+}
+
 Reference read_reference(base::ByteReader& reader) {
   Reference reference;
   const std::uint8_t into = reader.u8();
@@ -381,6 +418,8 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::create_vrf: return read_create_vrf(reader);
     case Kind::update_vrf: return read_update_vrf(reader);
     case Kind::delete_vrf: return DeleteVrf{read_vrf(reader)};
+    case Kind::update_network: return read_update_network(reader);
+    case Kind::carve_networks: return read_carve_networks(reader);
   }
   reader.fail();
   return ExpireLeases{};

@@ -50,6 +50,33 @@ struct CreateNetwork {
   friend bool operator==(const CreateNetwork&, const CreateNetwork&) = default;
 };
 
+// What is not given stays as it is.
+struct UpdateNetwork {
+  NetworkId id;
+  std::optional<std::string> description = {};
+  std::optional<std::vector<std::string>> tags = {};
+
+  friend bool operator==(const UpdateNetwork&, const UpdateNetwork&) = default;
+};
+
+// Which of the free blocks of a network. Values are written to the log: never reuse one.
+enum class CarveStrategy : std::uint8_t {
+  first = 1,  // the lowest
+  best = 2,   // from the smallest free block that has room
+};
+
+// Makes `count` child networks where the network is free: all of them or none.
+struct CarveNetworks {
+  NetworkId parent;
+  std::uint8_t prefix_length = 0;  // longer than the parent's
+  std::uint64_t count = 1;         // 1 to subnets_max
+  CarveStrategy strategy = CarveStrategy::first;
+  std::string description;
+  std::vector<std::string> tags;
+
+  friend bool operator==(const CarveNetworks&, const CarveNetworks&) = default;
+};
+
 // 409 where allocations of it are active.
 struct DeleteNetwork {
   NetworkId id;
@@ -174,7 +201,7 @@ struct Import {
 
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
                                  RecordEvent, UpdateAllocation, RenewLease, Transaction, Import,
-                                 CreateVrf, UpdateVrf, DeleteVrf>;
+                                 CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4 };

@@ -42,6 +42,8 @@ struct Decision {
   Outcome decide(const CreateVrf& command);
   Outcome decide(const UpdateVrf& command);
   Outcome decide(const DeleteVrf& command);
+  Outcome decide(const UpdateNetwork& command);
+  Outcome decide(const CarveNetworks& command);
 };
 
 // What a decision does from here on, until it is kept or undone: one of the two is called.

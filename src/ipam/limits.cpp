@@ -126,6 +126,21 @@ struct BodyCheck {
     return check_tags(command.tags);
   }
 
+  std::optional<Error> operator()(const UpdateNetwork& command) {
+    if (auto error =
+            check_text("description", command.description.value_or(""), description_bytes_max))
+      return error;
+    return command.tags ? check_tags(*command.tags) : std::nullopt;
+  }
+
+  std::optional<Error> operator()(const CarveNetworks& command) {
+    if (command.count == 0 || command.count > subnets_max)
+      return invalid(fmt::format("count must be from 1 to {}", subnets_max));
+    if (auto error = check_text("description", command.description, description_bytes_max))
+      return error;
+    return check_tags(command.tags);
+  }
+
   std::optional<Error> operator()(const DeleteNetwork&) { return std::nullopt; }
 
   std::optional<Error> operator()(const Allocate& command) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
 #include "ipam/decision.hpp"
+#include "ipam/free_blocks.hpp"
 
 namespace ipam {
 
@@ -9,6 +11,26 @@ namespace {
 // " in VRF blue"; nothing for the default one.
 std::string in_vrf(const Vrf& vrf) {
   return vrf.id == vrf_default ? std::string() : " in VRF " + vrf.name;
+}
+
+// The prefix is free in the VRF: makes the record of the command's fields.
+const Network& create(Decision& decision, VrfId vrf, const CreateNetwork& command) {
+  Network network;
+  network.id = NetworkId(decision.counters.next_network++);
+  network.prefix = command.prefix;
+  network.description = command.description;
+  network.tags = command.tags;
+  network.created_at = decision.counters.now;
+  network.updated_at = decision.counters.now;
+  network.revision = decision.revision;
+  network.quarantine_seconds = command.quarantine_seconds;
+  network.vrf = vrf;
+  const Network& added = decision.plan.add_network(std::move(network));
+  decision.changes.push_back(NetworkPut{added});
+  decision.audit("network_created", to_string(added.id),
+                 "Created network " + to_string(command.prefix) +
+                     in_vrf(decision.plan.vrf(vrf)->vrf));
+  return added;
 }
 
 }  // namespace
@@ -45,21 +67,52 @@ Outcome Decision::decide(const CreateNetwork& command) {
     if (waits != nullptr)
       return in_quarantine(*waits, fmt::format("{} would cover it", to_string(prefix)));
   }
-  Network network;
-  network.id = NetworkId(counters.next_network++);
-  network.prefix = prefix;
-  network.description = command.description;
-  network.tags = command.tags;
-  network.created_at = counters.now;
+  const Network& added = create(*this, vrf->vrf.id, command);
+  return NetworkView{added, plan.context(added)};
+}
+
+Outcome Decision::decide(const UpdateNetwork& command) {
+  const NetworkState* state = plan.network(command.id);
+  if (state == nullptr) return network_not_found(command.id);
+  Network network = state->network;
+  if (command.description) network.description = *command.description;
+  if (command.tags) network.tags = *command.tags;
+  if (network == state->network) return NetworkView{network, plan.context(network)};
   network.updated_at = counters.now;
   network.revision = revision;
-  network.quarantine_seconds = command.quarantine_seconds;
-  network.vrf = vrf->vrf.id;
-  const Network& added = plan.add_network(std::move(network));
-  changes.push_back(NetworkPut{added});
-  audit("network_created", to_string(added.id),
-        "Created network " + to_string(prefix) + in_vrf(vrf->vrf));
-  return NetworkView{added, plan.context(added)};
+  const Network& changed = plan.replace_network(std::move(network));
+  changes.push_back(NetworkPut{changed});
+  audit("network_updated", to_string(changed.id),
+        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf));
+  return NetworkView{changed, plan.context(changed)};
+}
+
+Outcome Decision::decide(const CarveNetworks& command) {
+  const NetworkState* parent = plan.network(command.parent);
+  if (parent == nullptr) return network_not_found(command.parent);
+  const Prefix& whole = parent->network.prefix;
+  const int width = bits_of(whole.base.family);
+  if (command.prefix_length <= whole.length || command.prefix_length > width)
+    return Error{ErrorCode::invalid_argument,
+                 whole.length == width
+                     ? to_string(whole) + " has no room for other networks"
+                     : fmt::format("prefix_length must be from {} to {} in {}", whole.length + 1,
+                                   width, to_string(whole))};
+  const bool is_best = command.strategy == CarveStrategy::best;
+  const auto blocks =
+      is_best ? best_free_blocks(plan, *parent, command.prefix_length, command.count)
+              : free_blocks(plan, *parent, command.prefix_length, command.count);
+  if (blocks.size() < command.count)
+    return Error{ErrorCode::network_full,
+                 fmt::format("no free /{} in {}: {} wanted, {} left", command.prefix_length,
+                             to_string(whole), command.count, blocks.size())};
+  std::vector<NetworkView> made;
+  for (const Prefix& block : blocks) {
+    const Network& added = create(*this, parent->network.vrf,
+                                  {block, command.description, command.tags});
+    made.push_back({added, plan.context(added)});
+  }
+  return made;
 }
 
 Outcome Decision::decide(const DeleteNetwork& command) {

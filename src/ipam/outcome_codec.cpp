@@ -17,6 +17,7 @@ enum class Kind : std::uint8_t {
   operation_error = 7,
   import_report = 8,
   vrf = 9,
+  networks = 10,
 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
@@ -42,6 +43,14 @@ struct Writer {
   }
   void operator()(const NetworkView& network) {
     kind(Kind::network);
+    write(network);
+  }
+  void operator()(const std::vector<NetworkView>& networks) {
+    kind(Kind::networks);
+    writer.varint(networks.size());
+    for (const NetworkView& network : networks) write(network);
+  }
+  void write(const NetworkView& network) {
     writer.varint(network.id.value());
     write_prefix(writer, network.prefix);
     writer.string(network.description);
@@ -176,6 +185,13 @@ std::vector<Allocation> read_list(base::ByteReader& reader) {
   return allocations;
 }
 
+std::vector<NetworkView> read_networks(base::ByteReader& reader) {
+  std::vector<NetworkView> networks;
+  for (std::size_t left = reader.count(25); left > 0 && reader.ok(); --left)
+    networks.push_back(read_network(reader));
+  return networks;
+}
+
 Error read_operation_error(base::ByteReader& reader) {
   const std::uint64_t operation = reader.varint();
   if (operation >= operations_max) reader.fail();
@@ -221,6 +237,7 @@ Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
     case Kind::nothing: return std::monostate();
     case Kind::list: return read_list(reader);
     case Kind::vrf: return read_vrf(reader);
+    case Kind::networks: return read_networks(reader);
   }
   reader.fail();
   return std::monostate();

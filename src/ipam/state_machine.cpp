@@ -10,6 +10,7 @@
 #include "ipam/audit_chain.hpp"
 #include "ipam/decision.hpp"
 #include "ipam/digest.hpp"
+#include "ipam/free_blocks.hpp"
 #include "ipam/idempotency.hpp"
 #include "ipam/limits.hpp"
 #include "ipam/outcome_codec.hpp"
@@ -150,6 +151,24 @@ void StateMachine::for_each_network_within(
   const VrfState* in = implementation_->plan.vrf(vrf);
   if (in == nullptr) return;
   in->tree.for_each_within(prefix, [&](const NetworkState& state) { visit(state.network); });
+}
+
+void StateMachine::for_each_child_of(NetworkId id,
+                                     const std::function<void(const Network&)>& visit) const {
+  const NetworkState* parent = implementation_->plan.network(id);
+  if (parent == nullptr) return;
+  implementation_->plan.vrf(parent->network.vrf)
+      ->tree.for_each_child_of(parent->network.prefix,
+                               [&](const NetworkState& state) { visit(state.network); });
+}
+
+std::vector<Prefix> StateMachine::free_blocks(NetworkId id, std::optional<int> length,
+                                              std::size_t limit) const {
+  const AddressPlan& plan = implementation_->plan;
+  const NetworkState* network = plan.network(id);
+  ASSERT(network != nullptr);
+  return length ? ipam::free_blocks(plan, *network, *length, limit)
+                : largest_free_blocks(plan, *network, limit);
 }
 
 void StateMachine::for_each_network_containing(

@@ -155,7 +155,8 @@ def many_command_lines_at_once(env):
 @test()
 def help_of_every_command_has_an_example(env):
     commands = ['server', 'vrf add', 'vrf list', 'vrf edit', 'vrf delete', 'network add',
-                'network list', 'network delete', 'allocate', 'release',
+                'network list', 'network show', 'network edit', 'network children',
+                'network free', 'network carve', 'network delete', 'allocate', 'release',
                 'list', 'allocation show', 'allocation edit', 'lease renew', 'search',
                 'address show', 'stats', 'audit',
                 'cluster init', 'cluster join', 'cluster status', 'cluster add-node',

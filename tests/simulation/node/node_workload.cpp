@@ -190,6 +190,19 @@ ipam::Command NodeWorkload::draw_command() {
       create.quarantine_seconds = static_cast<std::uint32_t>(1 + random.below(20));
     command.body = std::move(create);
     if (random.chance(15)) command.body = draw_vrf_command();
+    if (random.chance(15)) {
+      ipam::CarveNetworks carve;
+      carve.parent = network;
+      carve.prefix_length = static_cast<std::uint8_t>(random.between(25, 29));
+      carve.count = random.between(1, 3);
+      if (random.chance(50)) carve.strategy = ipam::CarveStrategy::best;
+      command.body = std::move(carve);
+    }
+    if (random.chance(10)) {
+      ipam::UpdateNetwork update{.id = network};
+      update.description = text();
+      command.body = std::move(update);
+    }
   } else if (kind == 4) {
     command.body = ipam::DeleteNetwork{network};
   } else if (kind < 9) {

@@ -60,6 +60,7 @@ void fill(World& world) {
       {"vrfs", R"({"name":"empty"})"},
       {"networks", R"({"cidr":"192.168.1.0/24"})"},
       {"networks", R"({"cidr":"192.168.2.0/24"})"},
+      {"networks", R"({"cidr":"192.168.1.128/25"})"},
       {"allocations", R"({"network_id":"net-1","hostname":"web-01","ttl":60})"},
   };
   for (const auto& [target, body] : bodies)

@@ -13,13 +13,14 @@ const char* const names[] = {"cidr", "network_id", "count", "hostname", "descrip
                              "ttl", "ttl_hours", "node_id", "addr", "foo", "ip", "force",
                              "range_start", "range_end", "exclude", "align", "contiguous",
                              "strategy", "unique_hostname", "owner", "metadata", "fence", "dry_run",
-                             "operations", "op", "id", "vrf", "name"};
+                             "operations", "op", "id", "vrf", "name", "prefix_length"};
 const char* const values[] = {"\"10.0.0.0/24\"", "\"10.0.0.0/25\"", "\"2001:db8::/32\"",
                               "\"net-1\"", "\"net-2\"", "1", "0", "-1", "1.5", "1e30", "300",
                               "18446744073709551615", "null", "true", "[]", "[\"a\",\"b\"]",
                               "[1]", "{}", "\"web-01\"", "\"\\u0000\"", "\"node:1\"", "\"\"",
                               "\"10.0.0.7\"", "[\"10.0.0.1-10.0.0.9\"]", "false", "\"last\"",
                               "\"random\"", "{\"a\":\"b\"}", "16", "\"vrf-1\"", "\"blue\"",
+                              "26", "\"best\"",
                               "\"$0.id\"", "\"allocation.create\"",
                               "[{\"op\":\"network.create\",\"cidr\":\"10.0.0.0/24\"},"
                               "{\"op\":\"allocation.create\",\"network_id\":\"$0.id\"}]"};
@@ -29,7 +30,9 @@ const char* const targets[] = {"networks", "networks/net-1", "networks/net-1/sta
                                "transactions", "import", "import?format=prefixes&on_conflict=skip",
                                "audit", "health", "cluster/status", "cluster/nodes",
                                "cluster/nodes/3", "networks?cidr=10.0.0.0/24",
-                               "allocations?ip=10.0.0.1", "vrfs", "vrfs/blue", "vrfs/vrf-1",
+                               "allocations?ip=10.0.0.1", "networks/net-1/children",
+                               "networks/net-1/free?prefix_length=26", "networks/net-1/free",
+                               "networks/net-1/subnets", "vrfs", "vrfs/blue", "vrfs/vrf-1",
                                "networks?vrf=blue&q=1", "networks?within=10.0.0.0/8",
                                "networks?contains=10.0.0.1&family=4", "nope", "/"};
 

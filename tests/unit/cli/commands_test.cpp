@@ -127,6 +127,29 @@ TEST_CASE("network add and list know VRFs and filters") {
                 1);
 }
 
+TEST_CASE("network show, edit, children, free and carve") {
+  check({{"network", "show", "net-1"}, {{200, network}}, {"GET /api/v1/networks/net-1"},
+         "ID: net-1\nCIDR: 192.168.1.0/24\nDescription: Office, main\nTags: production,x\n"});
+  check({{"network", "edit", "net-1", "-t", "a,b", "--output", "json"}, {{200, network}},
+         {R"(PATCH /api/v1/networks/net-1 {"tags":["a","b"]})"}, network + "\n"});
+  check({{"network", "children", "net-1"}, {{200, "[]"}},
+         {"GET /api/v1/networks/net-1/children"}, "No networks found\n"});
+  check({{"network", "free", "net-1", "-p", "26", "--limit", "5"},
+         {{200, R"([{"cidr":"192.168.1.64/26","prefix_length":26}])"}},
+         {"GET /api/v1/networks/net-1/free?prefix_length=26&limit=5"},
+         "CIDR\n192.168.1.64/26\n"});
+  check({{"network", "carve", "net-1", "-p", "26", "-k", "2", "--strategy", "best", "--output",
+          "csv"},
+         {{201, "[" + network + "]"}},
+         {R"(POST /api/v1/networks/net-1/subnets )"
+          R"({"prefix_length":26,"count":2,"strategy":"best"})"},
+         network_csv});
+  check_failure({{"network", "carve", "net-1"}, {}, {},
+                 "'ipam network carve' needs --prefix-length"}, 2);
+  check_failure({{"network", "edit", "net-1"}, {}, {},
+                 "'ipam network edit' needs --description or --tags"}, 2);
+}
+
 TEST_CASE("vrf commands") {
   const std::string vrf =
       R"({"id":"vrf-2","name":"blue","description":"d","network_count":3,)"

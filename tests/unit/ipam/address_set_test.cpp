@@ -63,6 +63,16 @@ void compare_within(const AddressSet& set, const FlagSet& flags, U128 offset, st
   const ipam::Fit wanted{offset + first, offset + last, count, align_bits};
   const auto lowest = set.first_fit(wanted);
   const auto highest = set.last_fit(wanted);
+  const int bits = static_cast<int>(random.below(6));
+  const auto blocks = flags.fits(first, size - 1, std::size_t{1} << bits, U128{1} << bits, offset);
+  const auto block = set.first_block(bits, offset + first);
+  REQUIRE(block.has_value() == !blocks.empty());
+  if (block) REQUIRE((*block == offset + blocks.front()));
+  const auto free_from = flags.fits(first, size - 1, 1, 1, offset);
+  const auto run = set.run_from(offset + first);
+  REQUIRE(run.has_value() == !free_from.empty());
+  if (run) REQUIRE((run->first <= offset + free_from.front() &&
+                    offset + free_from.front() <= run->last));
   REQUIRE(lowest.has_value() == !starts.empty());
   REQUIRE(highest.has_value() == !starts.empty());
   if (lowest) REQUIRE((*lowest == offset + starts.front()));

@@ -108,9 +108,9 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
-  switch (random.below(13)) {
-    case 12: command.body = random_import(random); break;
-    case 10: command.body = random_transaction(random); break;
+  switch (random.below(15)) {
+    case 14: command.body = random_import(random); break;
+    case 12: command.body = random_transaction(random); break;
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
                                    static_cast<std::uint32_t>(random_number(random)),
@@ -156,6 +156,24 @@ Command random_command(base::Random& random) {
       break;
     }
     case 9: command.body = DeleteVrf{random_vrf(random)}; break;
+    case 10: {
+      UpdateNetwork update{.id = NetworkId(random_number(random))};
+      if (random.chance(50)) update.description = random_text(random);
+      if (random.chance(50)) update.tags = random_tags(random);
+      command.body = std::move(update);
+      break;
+    }
+    case 11: {
+      CarveNetworks carve;
+      carve.parent = NetworkId(random_number(random));
+      carve.prefix_length = static_cast<std::uint8_t>(random.below(256));
+      carve.count = random_number(random);
+      carve.strategy = random.chance(50) ? CarveStrategy::first : CarveStrategy::best;
+      carve.description = random_text(random);
+      carve.tags = random_tags(random);
+      command.body = std::move(carve);
+      break;
+    }
     default:
       command.body = RecordEvent{random_text(random), random_text(random), random_text(random)};
   }

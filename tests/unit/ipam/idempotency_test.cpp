@@ -143,6 +143,7 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
   const Outcome outcomes[] = {Error{ErrorCode::network_full, "no"}, network, allocation,
                               std::monostate(),
                               std::vector<Allocation>{allocation, allocation}, vrf,
+                              std::vector<NetworkView>{network, network},
                               Outcomes{{network, std::monostate(), allocation}},
                               Error{ErrorCode::network_full, "no", 9'999},
                               ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}}};

@@ -175,6 +175,8 @@ class Node {
     const std::uint64_t kind = random_.below(20);
     const ipam::VrfReference vrf = ipam::VrfId(random_.between(1, 3));
     if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
+    if (kind < 3 && random_.chance(20))
+      return ipam::UpdateNetwork{network, "it's \"changed\"", std::nullopt};
     if (kind < 3)
       return ipam::CreateNetwork{*ipam::parse_prefix(random_prefix()), "a \"net\"\\work",
                                  {"tag \"one\"", "two\\\n", "drei\xc3\xa4"},

@@ -1,0 +1,163 @@
+#include "ipam/free_blocks.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.hpp"
+
+namespace ipam {
+
+namespace {
+
+// The address is in no child.
+bool is_own(const AddressPlan& plan, const NetworkState& network, const Address& address) {
+  return plan.network_of(network.network.vrf, address) == &network;
+}
+
+// Of the block's addresses, those that the network hands out are free, and the others in no child.
+bool is_free(const AddressPlan& plan, const NetworkState& network, const Prefix& block) {
+  const U128 first = std::max(block.base.value, network.usable.first.value);
+  const U128 last = std::min(block.last().value, network.usable.last.value);
+  if (first <= last && !network.free.is_free(first, last)) return false;
+  return is_own(plan, network, block.base) && is_own(plan, network, block.last());
+}
+
+// The free runs in order, with what the network does not hand out where it is in no child.
+class Runs {
+ public:
+  Runs(const AddressPlan& plan, const NetworkState& network)
+      : set_(network.free),
+        first_(network.network.prefix.base.value),
+        last_(network.network.prefix.last().value),
+        usable_(network.usable),
+        has_first_(is_own(plan, network, network.network.prefix.base)),
+        has_last_(is_own(plan, network, network.network.prefix.last())) {}
+
+  std::optional<FreeRun> next() {
+    if (is_done_) return std::nullopt;
+    const bool is_beginning = std::exchange(is_beginning_, false);
+    auto run = from_ <= usable_.last.value ? set_.run_from(std::max(from_, usable_.first.value))
+                                           : std::nullopt;
+    if (is_beginning && has_first_ && first_ < usable_.first.value) {
+      const bool joins = run && run->first == usable_.first.value;
+      if (!joins) {
+        from_ = usable_.first.value;
+        return FreeRun{first_, usable_.first.value - 1};
+      }
+      run->first = first_;
+    }
+    if (run && run->last < usable_.last.value) {
+      from_ = run->last + 1;
+      return run;
+    }
+    is_done_ = true;  // the run goes up to the end, or there is none
+    if (has_last_ && usable_.last.value < last_) {
+      if (run)
+        run->last = last_;
+      else
+        run = FreeRun{usable_.last.value + 1, last_};
+    }
+    return run;
+  }
+
+ private:
+  const AddressSet& set_;
+  const U128 first_;
+  const U128 last_;
+  const UsableRange usable_;
+  const bool has_first_;
+  const bool has_last_;
+  U128 from_ = 0;
+  bool is_beginning_ = true;
+  bool is_done_ = false;
+};
+
+int trailing_zeros(U128 value) {
+  int count = 0;
+  while ((value & 1) == 0) {
+    value >>= 1;
+    ++count;
+  }
+  return count;
+}
+
+// Appends the largest blocks that make up the run, at most up to `limit` in all.
+void split(const FreeRun& run, Family family, std::size_t limit, std::vector<Prefix>& blocks) {
+  const int width = bits_of(family);
+  U128 first = run.first;
+  while (blocks.size() < limit) {
+    int bits = first == 0 ? width : std::min(width, trailing_zeros(first));
+    // 2^bits - 1 addresses more than the first one must be there.
+    const auto fits = [&](int k) {
+      const U128 more = k == 128 ? ~U128{0} : (U128{1} << k) - 1;
+      return run.last - first >= more;
+    };
+    while (!fits(bits)) --bits;
+    blocks.push_back({{family, first}, width - bits});
+    const U128 more = bits == 128 ? ~U128{0} : (U128{1} << bits) - 1;
+    if (run.last - first == more) return;
+    first += more + 1;
+  }
+}
+
+}  // namespace
+
+std::vector<Prefix> free_blocks(const AddressPlan& plan, const NetworkState& network, int length,
+                                std::size_t limit) {
+  const Prefix& whole = network.network.prefix;
+  const Family family = whole.base.family;
+  ASSERT(length > whole.length && length <= bits_of(family));
+  const int bits = bits_of(family) - length;
+  const U128 size = U128{1} << bits;
+  std::vector<Prefix> blocks;
+  const Prefix lowest{whole.base, length};
+  const Prefix highest{{family, whole.last().value - (size - 1)}, length};
+  // The first and the last one have addresses that are not in the set.
+  if (limit > 0 && is_free(plan, network, lowest)) blocks.push_back(lowest);
+  U128 from = whole.base.value + size;
+  while (blocks.size() < limit && from < highest.base.value) {
+    const auto start = network.free.first_block(bits, from);
+    if (!start || *start >= highest.base.value) break;
+    blocks.push_back({{family, *start}, length});
+    from = *start + size;
+  }
+  if (blocks.size() < limit && is_free(plan, network, highest)) blocks.push_back(highest);
+  return blocks;
+}
+
+std::vector<Prefix> largest_free_blocks(const AddressPlan& plan, const NetworkState& network,
+                                        std::size_t limit) {
+  std::vector<Prefix> blocks;
+  Runs runs(plan, network);
+  while (blocks.size() < limit) {
+    const auto run = runs.next();
+    if (!run) break;
+    split(*run, network.network.prefix.base.family, limit, blocks);
+  }
+  return blocks;
+}
+
+std::vector<Prefix> best_free_blocks(const AddressPlan& plan, const NetworkState& network,
+                                     int length, std::size_t limit) {
+  auto largest =
+      largest_free_blocks(plan, network, std::numeric_limits<std::size_t>::max());
+  std::erase_if(largest, [&](const Prefix& block) { return block.length > length; });
+  // What is left of a block that was broken up is smaller than all others that have room, so the
+  // next one comes from there: each block is used up in turn.
+  std::stable_sort(largest.begin(), largest.end(),
+                   [](const Prefix& a, const Prefix& b) { return a.length > b.length; });
+  std::vector<Prefix> blocks;
+  for (const Prefix& block : largest) {
+    const Family family = block.base.family;
+    const U128 size = U128{1} << (bits_of(family) - length);
+    const U128 last = block.last().value - (size - 1);
+    for (U128 start = block.base.value; blocks.size() < limit; start += size) {
+      blocks.push_back({{family, start}, length});
+      if (start == last) break;
+    }
+    if (blocks.size() >= limit) break;
+  }
+  return blocks;
+}
+
+}  // namespace ipam
