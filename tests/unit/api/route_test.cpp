@@ -274,7 +274,7 @@ TEST_CASE("HEAD is answered like GET, OPTIONS and 405 carry Allow") {
         world.perform(get("networks")).body);
   const auto options = world.perform(request(Method::options, "networks/net-1"));
   CHECK(options.status == 204);
-  CHECK(header_of(options, "Allow") == "GET, HEAD, DELETE, OPTIONS");
+  CHECK(header_of(options, "Allow") == "GET, HEAD, PATCH, DELETE, OPTIONS");
   http::Request whole_server = request(Method::options, "/");
   whole_server.path = "*";
   CHECK(world.perform(whole_server).status == 204);
