@@ -29,7 +29,7 @@ ASAN_E2E = ('standalone_cli_without_a_server', 'bad_requests', 'cluster_survives
 # All threads of a node together, under load.
 TSAN_E2E = ('standalone_cli_with_a_server', 'cluster_survives_a_killed_leader')
 
-# Bugs of storage, driver and replica that die within a few seeds; the others take minutes each.
+# Bugs of storage, driver and replica that die within some 20 seeds; the others take minutes each.
 NODE_MUTANTS = ('answers_before_write', 'messages_before_write', 'commit_without_sync',
                 'failed_write_is_retried', 'open_believes_page_cache', 'cut_without_state',
                 'durable_before_commit', 'side_file_not_written', 'side_file_before_commit',
@@ -232,7 +232,7 @@ def proof(run):
         'simulate core': ['simulate', '--seeds', '1-500', '--jobs', '2'],
         'simulate nodes': ['simulate', '--level', 'node', '--seeds', '1-40', '--jobs', '2'],
         'mutants core': ['mutants', '--seeds', '500'],
-        'mutants nodes': ['mutants', '--level', 'node', '--seeds', '20', *NODE_MUTANTS],
+        'mutants nodes': ['mutants', '--level', 'node', '--seeds', '60', *NODE_MUTANTS],
     }
     for name, (tool, *arguments) in tools.items():
         if not run.wants(name):

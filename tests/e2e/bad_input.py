@@ -153,7 +153,7 @@ RAW_REQUESTS = [
 ]
 
 
-def check_problem(answer, status, reason, request):
+def check_raw_problem(answer, status, reason, request):
     head, _, body = answer.partition(b'\r\n\r\n')
     check(f' {status} '.encode() in head.split(b'\r\n')[0],
           f'{request[:80]!r} gave {answer[:200]!r}')
@@ -170,10 +170,10 @@ def bad_bytes_on_the_http_port(env):
     silent = threading.Thread(target=lambda: answers.update(half=raw(client.port, half, 60)))
     silent.start()
     for request, status, reason in RAW_REQUESTS:
-        check_problem(raw(client.port, request), status, reason, request)
+        check_raw_problem(raw(client.port, request), status, reason, request)
     silent.join()
     if answers['half']:
-        check_problem(answers['half'], 408, 'REQUEST_TIMEOUT', half)
+        check_raw_problem(answers['half'], 408, 'REQUEST_TIMEOUT', half)
     check_equal(snapshot(client), before, 'all as it was')
     check(server.alive(), 'the server has ended')
 

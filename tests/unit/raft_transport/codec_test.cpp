@@ -89,7 +89,7 @@ TEST_CASE("the type bytes on the wire are those of the header") {
     CHECK(bytes[0] == 1);
     CHECK(bytes[1] == static_cast<char>(which + 1));
   }
-  CHECK(types == 19);
+  CHECK(types == 20);
 }
 
 TEST_CASE("a heartbeat is, byte by byte, what the header says") {
