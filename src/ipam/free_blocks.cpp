@@ -144,8 +144,9 @@ std::vector<Prefix> best_free_blocks(const AddressPlan& plan, const NetworkState
   std::erase_if(largest, [&](const Prefix& block) { return block.length > length; });
   // What is left of a block that was broken up is smaller than all others that have room, so the
   // next one comes from there: each block is used up in turn.
-  std::stable_sort(largest.begin(), largest.end(),
-                   [](const Prefix& a, const Prefix& b) { return a.length > b.length; });
+  std::sort(largest.begin(), largest.end(), [](const Prefix& a, const Prefix& b) {
+    return a.length != b.length ? a.length > b.length : a.base < b.base;
+  });
   std::vector<Prefix> blocks;
   for (const Prefix& block : largest) {
     const Family family = block.base.family;
