@@ -9,6 +9,9 @@ using http::Method;
 
 namespace {
 
+const char* const two_operations =
+    "[{\"op\":\"network.create\",\"cidr\":\"10.0.0.0/24\"},"
+    "{\"op\":\"allocation.create\",\"network_id\":\"$0.id\"}]";
 const char* const names[] = {"cidr", "network_id", "count", "hostname", "description", "tags",
                              "ttl", "ttl_hours", "node_id", "addr", "foo", "ip", "force",
                              "range_start", "range_end", "exclude", "align", "contiguous",
@@ -22,8 +25,7 @@ const char* const values[] = {"\"10.0.0.0/24\"", "\"10.0.0.0/25\"", "\"2001:db8:
                               "\"random\"", "{\"a\":\"b\"}", "16", "\"vrf-1\"", "\"blue\"",
                               "26", "\"best\"",
                               "\"$0.id\"", "\"allocation.create\"",
-                              "[{\"op\":\"network.create\",\"cidr\":\"10.0.0.0/24\"},"
-                              "{\"op\":\"allocation.create\",\"network_id\":\"$0.id\"}]"};
+                              two_operations};
 const char* const targets[] = {"networks", "networks/net-1", "networks/net-1/stats", "stats",
                                "allocations", "allocations?all=true", "allocations/alloc-1",
                                "allocations/alloc-2/release", "allocations/alloc-1/release",
