@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   raft::NodeOptions options;
-  options.identity = {1, 1, raft::NodeId(std::stoull(argv[1])), std::random_device()()};
+  options.identity = {1, raft::NodeId(std::stoull(argv[1])), std::random_device()()};
   sqlite::PosixFileSystem files;
   if (!raft::LogStore::exists(files, argv[2])) {
     if (auto made = raft::LogStore::create(files, argv[2], options.identity); !made)
