@@ -32,10 +32,12 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   const ipam::Vrf* const vrf = state.vrf(reference);
   known.vrf_exists = vrf != nullptr;
   if (vrf == nullptr) return known;
+  const ipam::Prefix alone{address, ipam::bits_of(address.family)};
   state.for_each_vrf([&](const ipam::Vrf& other) {
     if (other.id == vrf->id) return;
-    for (const ipam::Network* network : state.networks_around(address, other.id))
-      known.elsewhere.insert(network->id);
+    state.for_each_network_containing(
+        other.id, alone,
+        [&](const ipam::Network& network) { known.elsewhere.insert(network.id); });
   });
   const ipam::Network* network = state.network_of(address, vrf->id);
   if (network == nullptr) return known;

@@ -7,6 +7,7 @@
 #include "api/handlers.hpp"
 #include "api/problems.hpp"
 #include "api/text.hpp"
+#include "base/ascii.hpp"
 
 namespace api {
 
@@ -16,10 +17,6 @@ constexpr std::pair<std::string_view, ipam::AllocationStatus> status_names[] = {
     {"allocated", ipam::AllocationStatus::allocated},
     {"released", ipam::AllocationStatus::released},
     {"expired", ipam::AllocationStatus::expired}};
-
-std::optional<std::string> copied(const std::string* text) {
-  return text ? std::optional(*text) : std::nullopt;
-}
 
 }  // namespace
 
@@ -49,9 +46,9 @@ base::Result<AllocationFilter, http::Response> AllocationFilter::read(const Quer
           Problem::invalid_parameter,
           fmt::format("status must be allocated, released or expired, not {}", quoted(*text))));
   }
-  filter.hostname = copied(query.find("hostname"));
-  filter.owner = copied(query.find("owner"));
-  filter.tag = copied(query.find("tag"));
+  filter.hostname = query.text("hostname");
+  filter.owner = query.text("owner");
+  filter.tag = query.text("tag");
   if (const std::string* text = query.find("q")) filter.text = TextMatch(*text);
   return filter;
 }
@@ -61,7 +58,7 @@ bool AllocationFilter::admits(const ipam::Allocation& allocation) const {
   if (ip && (*ip < allocation.first || *ip > allocation.last)) return false;
   if (within && !(within->contains(allocation.first) && within->contains(allocation.last)))
     return false;
-  if (hostname && !equal_ignoring_case(allocation.hostname, *hostname)) return false;
+  if (hostname && !base::equal_ignoring_case(allocation.hostname, *hostname)) return false;
   if (owner && (allocation.extras ? allocation.extras->owner : std::string()) != *owner)
     return false;
   if (status && allocation.status != *status) return false;

@@ -49,10 +49,6 @@ http::Response render_verification(const ipam::HistoryAnswer& answer) {
   return json_response(200, std::move(body));
 }
 
-std::optional<std::string> copy_of(const std::string* text) {
-  return text ? std::optional(*text) : std::nullopt;
-}
-
 }  // namespace
 
 Body list_audit(const Call& call) {
@@ -60,9 +56,9 @@ Body list_audit(const Call& call) {
   if (!limit) return Answer{limit.error()};
   ipam::AuditQuery query;
   query.limit = *limit + 1;
-  query.resource = copy_of(call.query.find("resource"));
-  query.actor = copy_of(call.query.find("actor"));
-  query.action = copy_of(call.query.find("action"));
+  query.resource = call.query.text("resource");
+  query.actor = call.query.text("actor");
+  query.action = call.query.text("action");
   const auto since = call.query.moment("since");
   if (!since) return Answer{since.error()};
   const auto until = call.query.moment("until");

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "base/ascii.hpp"
 #include "ipam/model.hpp"
 
 namespace api {
@@ -120,9 +121,7 @@ std::string_view kind_name(const json::value& value) {
 std::string media_type(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  for (char& c : type)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return type;
+  return base::lower_case(type);
 }
 
 std::optional<http::Response> check_content_type(const http::Request& request) {

@@ -2,26 +2,16 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace api {
 
-namespace {
-
-char lower_case(char c) {
-  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-bool equal_letters(char a, char b) { return lower_case(a) == lower_case(b); }
-
-}  // namespace
-
-TextMatch::TextMatch(std::string_view wanted) : wanted_(wanted) {
-  std::transform(wanted_.begin(), wanted_.end(), wanted_.begin(), lower_case);
-}
+TextMatch::TextMatch(std::string_view wanted) : wanted_(base::lower_case(wanted)) {}
 
 bool TextMatch::in(std::string_view text) const {
-  return std::search(text.begin(), text.end(), wanted_.begin(), wanted_.end(), equal_letters) !=
-             text.end() ||
-         wanted_.empty();
+  const auto found = std::search(text.begin(), text.end(), wanted_.begin(), wanted_.end(),
+                                 [](char a, char b) { return base::lower_case(a) == b; });
+  return found != text.end() || wanted_.empty();
 }
 
 bool TextMatch::in(const ipam::Network& network) const {
@@ -40,10 +30,6 @@ bool TextMatch::in(const ipam::Allocation& allocation) const {
       if (in(value)) return true;
   }
   return in(ipam::to_string(allocation.first)) || in(ipam::to_string(allocation.last));
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), equal_letters);
 }
 
 }  // namespace api

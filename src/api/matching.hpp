@@ -23,6 +23,4 @@ class TextMatch {
   std::string wanted_;  // in lower case
 };
 
-bool equal_ignoring_case(std::string_view a, std::string_view b);
-
 }  // namespace api

@@ -23,15 +23,6 @@ base::Result<std::optional<ipam::Prefix>, http::Response> read_prefix(const Quer
   return std::optional(*prefix);
 }
 
-char lower_case(char c) {
-  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-bool contains_text(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) { return lower_case(a) == lower_case(b); };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
-
 }  // namespace
 
 base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& query) {
@@ -50,23 +41,17 @@ base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& que
                                 fmt::format("family must be 4 or 6, not {}", quoted(*family))));
     filter.family = *family == "4" ? ipam::Family::ipv4 : ipam::Family::ipv6;
   }
-  if (const std::string* tag = query.find("tag")) filter.tag = *tag;
-  if (const std::string* q = query.find("q")) filter.q = *q;
+  filter.tag = query.text("tag");
+  if (const std::string* q = query.find("q")) filter.text = TextMatch(*q);
   return filter;
 }
 
 bool NetworkFilter::matches(const ipam::Network& network) const {
-  const auto has = [&](std::string_view part) {
-    return contains_text(ipam::to_string(network.prefix), part) ||
-           contains_text(network.description, part) ||
-           std::any_of(network.tags.begin(), network.tags.end(),
-                       [&](const std::string& one) { return contains_text(one, part); });
-  };
   return (!cidr || network.prefix == *cidr) && (!within || within->contains(network.prefix)) &&
          (!contains || network.prefix.contains(*contains)) &&
          (!family || network.prefix.base.family == *family) &&
          (!tag || std::count(network.tags.begin(), network.tags.end(), *tag) > 0) &&
-         (!q || has(*q));
+         (!text || text->in(network));
 }
 
 void NetworkFilter::for_each(const ipam::StateMachine& state,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/matching.hpp"
 #include "api/query.hpp"
 #include "ipam/state_machine.hpp"
 
@@ -19,7 +20,7 @@ struct NetworkFilter {
   std::optional<ipam::Prefix> contains;  // around this one, itself included
   std::optional<ipam::Family> family;
   std::optional<std::string> tag;
-  std::optional<std::string> q;  // in the CIDR, the description or a tag, in whatever case
+  std::optional<TextMatch> text;
 
   // The error is the answer.
   static base::Result<NetworkFilter, http::Response> read(const Query& query);

@@ -10,6 +10,7 @@
 #include "api/problems.hpp"
 #include "api/render.hpp"
 #include "api/route_table.hpp"
+#include "base/ascii.hpp"
 
 namespace api {
 
@@ -55,16 +56,9 @@ const OperationText* text_of(const Route& route) {
   return nullptr;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
-
 // "get_networks_id_stats"
 std::string operation_id(const Route& route) {
-  std::string id = lower_case(http::to_string(route.method));
+  std::string id = base::lower_case(http::to_string(route.method));
   for (const char c : route.pattern)
     if (c == '/' || c == '.' || c == '-')
       id += '_';
@@ -218,7 +212,7 @@ void write_problems(JsonWriter& json, std::string_view reasons) {
 
 void write_operation(JsonWriter& json, const Route& route) {
   const OperationText* text = text_of(route);
-  json.key(lower_case(http::to_string(route.method)));
+  json.key(base::lower_case(http::to_string(route.method)));
   json.begin_object();
   json.text("operationId", operation_id(route));
   if (text) json.text("summary", text->summary);

@@ -6,6 +6,7 @@
 
 #include "api/json_writer.hpp"
 #include "api/render.hpp"
+#include "base/ascii.hpp"
 #include "base/assert.hpp"
 
 namespace api {
@@ -103,8 +104,7 @@ const ProblemRow& row_of(Problem problem) {
 
 std::string type_of(const ProblemRow& row) {
   std::string type = "/problems/";
-  for (const char c : row.reason)
-    type += c == '_' ? '-' : static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (const char c : row.reason) type += c == '_' ? '-' : base::lower_case(c);
   return type;
 }
 

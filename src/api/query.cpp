@@ -46,6 +46,11 @@ const std::string* Query::find(std::string_view name) const {
   return nullptr;
 }
 
+std::optional<std::string> Query::text(std::string_view name) const {
+  const std::string* value = find(name);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 base::Result<bool, http::Response> Query::boolean(std::string_view name) const {
   const std::string* value = find(name);
   if (!value) return false;

@@ -23,6 +23,7 @@ class Query {
 
   // nullptr where it is not given.
   const std::string* find(std::string_view name) const;
+  std::optional<std::string> text(std::string_view name) const;  // a copy of the same
 
   // ---- the usual kinds; the error is the answer ----
   base::Result<bool, http::Response> boolean(std::string_view name) const;  // default: false

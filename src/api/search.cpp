@@ -14,7 +14,7 @@ constexpr std::uint64_t search_limit_default = 100;
 constexpr std::uint64_t search_limit_max = 1000;
 constexpr std::size_t search_bytes_max = 1024;  // the longest text that could be found
 // Objects that one request looks at; then it gives a cursor. So a search for what is not there does
-// not hold up the node: some 20 ms.
+// not hold up the node.
 constexpr std::uint64_t search_visits_max = 100'000;
 
 struct Wanted {
@@ -82,9 +82,12 @@ class Search {
 
 // The networks around it, from the inside out, VRF by VRF, and its holders.
 void search_address(Search& search, const ipam::StateMachine& state, ipam::Address address) {
+  const ipam::Prefix alone{address, ipam::bits_of(address.family)};
   state.for_each_vrf([&](const ipam::Vrf& vrf) {
-    for (const ipam::Network* network : state.networks_around(address, vrf.id))
-      search.found(*network);
+    std::vector<const ipam::Network*> around;  // the widest first
+    state.for_each_network_containing(
+        vrf.id, alone, [&](const ipam::Network& network) { around.push_back(&network); });
+    for (auto it = around.rbegin(); it != around.rend(); ++it) search.found(**it);
   });
   for (const ipam::Allocation* allocation : state.allocations_holding(address))
     search.found(*allocation);

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/ascii.hpp"
+
 namespace cli {
 
 namespace po = boost::program_options;
@@ -228,10 +230,7 @@ std::optional<std::string> Environment::get(const std::string& name) const {
 }
 
 base::Result<bool, UsageError> parse_boolean(std::string_view name, std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string lower = base::lower_case(text);
   if (lower == "true" || lower == "1" || lower == "yes" || lower == "on") return true;
   if (lower == "false" || lower == "0" || lower == "no" || lower == "off") return false;
   return base::fail(UsageError{fmt::format("{} must be true or false, not '{}'", name, text)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/ascii.hpp"
 #include "base/assert.hpp"
 #include "ipam/digest.hpp"
 
@@ -34,22 +35,10 @@ void take_back(NetworkState& parent, const Prefix& child) {
     parent.free.give_back(range->first, range->last);
 }
 
-char lower_case(char c) {
-  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 std::uint64_t hash_of(std::string_view hostname) {
-  std::string text(hostname);
-  std::transform(text.begin(), text.end(), text.begin(), lower_case);
   Digest digest;
-  digest.add(std::string_view(text));
+  digest.add(std::string_view(base::lower_case(hostname)));
   return digest.value();
-}
-
-// RFC 4343: ASCII letters of either case are alike.
-bool same_hostname(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower_case(x) == lower_case(y); });
 }
 
 }  // namespace
@@ -222,7 +211,7 @@ const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view ho
   for (auto it = state.hostnames->lower_bound({hash, AllocationId()});
        it != state.hostnames->end() && it->first == hash; ++it) {
     const Allocation& holder = allocations_.at(it->second);
-    if (holder.id != except && same_hostname(holder.hostname, hostname)) return &holder;
+    if (holder.id != except && base::equal_ignoring_case(holder.hostname, hostname)) return &holder;
   }
   return nullptr;
 }

@@ -207,16 +207,6 @@ const Network* StateMachine::network_of(const Address& address, VrfId vrf) const
   return state != nullptr ? &state->network : nullptr;
 }
 
-std::vector<const Network*> StateMachine::networks_around(const Address& address,
-                                                          VrfId vrf) const {
-  std::vector<const Network*> around;
-  const AddressPlan& plan = implementation_->plan;
-  const NetworkState* state = plan.network_of(vrf, address);
-  for (; state != nullptr; state = plan.parent_of(vrf, state->network.prefix))
-    around.push_back(&state->network);
-  return around;
-}
-
 const Quarantine* StateMachine::quarantine_of(const Address& address, VrfId vrf) const {
   const NetworkState* state = implementation_->plan.network_of(vrf, address);
   if (state == nullptr) return nullptr;

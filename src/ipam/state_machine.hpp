@@ -66,8 +66,6 @@ class StateMachine {
   std::vector<const Allocation*> allocations_holding(const Address& address) const;
   // The most specific network that contains the address (longest match).
   const Network* network_of(const Address& address, VrfId vrf = vrf_default) const;
-  // All networks of the VRF that contain the address, from the inside out.
-  std::vector<const Network*> networks_around(const Address& address, VrfId vrf) const;
 
   // The quarantine that the address is in, in the network that would hand it out; or nullptr.
   const Quarantine* quarantine_of(const Address& address, VrfId vrf = vrf_default) const;

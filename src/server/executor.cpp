@@ -12,12 +12,6 @@ namespace {
 
 constexpr auto min_revision_timeout = std::chrono::seconds(5);
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string_view role_name(const raft::RaftCore& core) {
   switch (core.role()) {
     case raft::Role::leader: return "leader";
@@ -142,7 +136,7 @@ void Executor::after_barrier(api::Consistency consistency, Done done,
 
 void Executor::perform(api::DryRun dry_run, Done done) {
   auto answer = [this, dry_run = std::move(dry_run)](Done answered) {
-    answered(dry_run.render(replica_.preview(dry_run.command, wall_ms())));
+    answered(dry_run.render(replica_.preview(dry_run.command)));
   };
   after_barrier(api::Consistency::linearizable, std::move(done), std::move(answer));
 }

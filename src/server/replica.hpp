@@ -53,8 +53,9 @@ class Replica : public raft::Host {
 
   void write(const ipam::Command& command, std::function<void(WriteResult)> done);
   // What the command would give as the next entry, on what is applied here; nothing is changed.
-  ipam::Outcome preview(const ipam::Command& command, std::int64_t wall_ms) {
-    return state_machine_.preview(ipam::Revision(applied_.index.value() + 1), wall_ms, command);
+  ipam::Outcome preview(const ipam::Command& command) {
+    return state_machine_.preview(ipam::Revision(applied_.index.value() + 1), node_->time_ms(),
+                                  command);
   }
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
   void when_applied(raft::Index index, std::function<void(bool)> done);

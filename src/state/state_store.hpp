@@ -81,7 +81,7 @@ class StateStore {
   // Called (posted) after each commit with the durable index.
   void on_durable(std::function<void(std::uint64_t index)> listener);
 
-  // VerifyQuery reads the whole file, some 1 s for a million rows: everything behind it waits.
+  // VerifyQuery reads the whole file: everything behind it waits.
   void query(ipam::HistoryQuery query,
              std::function<void(base::Result<ipam::HistoryAnswer, std::string>)> done);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "transfer/document_reader.hpp"
 #include "transfer/line_reader.hpp"
 
@@ -14,13 +15,6 @@ namespace transfer {
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
 
 // phpIPAM's columns, in lower case, and ours.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> phpipam_columns = {{
@@ -164,7 +158,7 @@ base::Result<std::vector<std::string>, std::string> CsvReader::names_of(
   for (const std::string& column : header) {
     const std::string_view name = trimmed(column);
     // The keys of metadata are the user's: their case stays.
-    names.push_back(name.starts_with("metadata.") ? std::string(name) : lower_case(name));
+    names.push_back(name.starts_with("metadata.") ? std::string(name) : base::lower_case(name));
     if (std::count(names.begin(), names.end(), names.back()) > 1)
       return base::fail(fmt::format("the column {:?} is there twice", name));
   }
@@ -181,7 +175,7 @@ base::Result<std::vector<std::string>, std::string> PhpipamReader::names_of(
     const std::vector<std::string>& header) {
   std::vector<std::string> names;
   for (const std::string& column : header) {
-    const std::string name = lower_case(trimmed(column));
+    const std::string name = base::lower_case(trimmed(column));
     const auto known = std::find_if(phpipam_columns.begin(), phpipam_columns.end(),
                                     [&](const auto& pair) { return pair.first == name; });
     const bool is_new = known != phpipam_columns.end() &&

@@ -10,15 +10,13 @@
 #include <charconv>
 #include <iterator>
 
+#include "base/ascii.hpp"
 #include "transfer/fields.hpp"
 
 namespace transfer {
 
 namespace {
 
-constexpr std::string_view csv_header =
-    "type,name,vrf,cidr,ip,end_ip,start,end,hostname,description,tags,status,owner,reason,"
-    "metadata\n";
 constexpr std::string_view reverse_ipv4 = "in-addr.arpa";
 constexpr std::string_view reverse_ipv6 = "ip6.arpa";
 constexpr std::size_t name_bytes_max = 253;
@@ -51,83 +49,82 @@ std::string metadata_json(const ipam::Metadata& metadata) {
   return json + "}";
 }
 
-// The fields of a row by name, in the order of the CSV's columns.
+// What a reader calls the fields of a row (fields.hpp).
 struct Texts {
-  std::string_view type;
-  std::string name, vrf, cidr, ip, end_ip, start, end, hostname, description;
-  std::vector<std::string> tags;
-  std::string status, owner, reason;
-  ipam::Metadata metadata;
+  std::string type;
+  std::string name = {}, vrf = {}, cidr = {}, ip = {}, end_ip = {}, start = {}, end = {};
+  std::string hostname = {}, description = {}, status = {}, owner = {}, reason = {};
+  std::vector<std::string> tags = {};
+  ipam::Metadata metadata = {};
+};
+
+// In the order of the CSV's columns; tags and metadata follow.
+constexpr std::pair<std::string_view, std::string Texts::*> columns[] = {
+    {"type", &Texts::type},         {"name", &Texts::name},
+    {"vrf", &Texts::vrf},           {"cidr", &Texts::cidr},
+    {"ip", &Texts::ip},             {"end_ip", &Texts::end_ip},
+    {"start", &Texts::start},       {"end", &Texts::end},
+    {"hostname", &Texts::hostname}, {"description", &Texts::description},
+    {"status", &Texts::status},     {"owner", &Texts::owner},
+    {"reason", &Texts::reason},
 };
 
 struct ToTexts {
   Texts operator()(const VrfRow& row) const {
-    Texts texts;
-    texts.type = "vrf";
-    texts.name = row.name;
-    texts.description = row.description;
-    return texts;
+    return {.type = "vrf", .name = row.name, .description = row.description};
   }
   Texts operator()(const NetworkRow& row) const {
-    Texts texts;
-    texts.type = "network";
-    texts.vrf = row.vrf;
-    texts.cidr = ipam::to_string(row.prefix);
-    texts.description = row.description;
-    texts.tags = row.tags;
-    texts.status = row.status;
-    texts.metadata = row.metadata;
-    return texts;
+    return {.type = "network",
+            .vrf = row.vrf,
+            .cidr = ipam::to_string(row.prefix),
+            .description = row.description,
+            .status = row.status,
+            .tags = row.tags,
+            .metadata = row.metadata};
   }
   Texts operator()(const AllocationRow& row) const {
-    Texts texts;
-    texts.type = "allocation";
-    texts.vrf = row.vrf;
-    if (row.has_network) texts.cidr = ipam::to_string(row.network);
-    texts.ip = ipam::to_string(row.first);
-    if (row.last != row.first) texts.end_ip = ipam::to_string(row.last);
-    texts.hostname = row.hostname;
-    texts.description = row.description;
-    texts.tags = row.tags;
-    texts.owner = row.owner;
-    texts.metadata = row.metadata;
-    return texts;
+    return {.type = "allocation",
+            .vrf = row.vrf,
+            .cidr = row.has_network ? ipam::to_string(row.network) : "",
+            .ip = ipam::to_string(row.first),
+            .end_ip = row.last != row.first ? ipam::to_string(row.last) : "",
+            .hostname = row.hostname,
+            .description = row.description,
+            .owner = row.owner,
+            .tags = row.tags,
+            .metadata = row.metadata};
   }
   Texts operator()(const ReservationRow& row) const {
-    Texts texts;
-    texts.type = "reservation";
-    texts.vrf = row.vrf;
-    texts.start = ipam::to_string(row.first);
-    texts.end = ipam::to_string(row.last);
-    texts.reason = row.reason;
-    return texts;
+    return {.type = "reservation",
+            .vrf = row.vrf,
+            .start = ipam::to_string(row.first),
+            .end = ipam::to_string(row.last),
+            .reason = row.reason};
   }
 };
 
+void write_csv_header(std::string& out) {
+  for (const auto& [name, text] : columns) out += fmt::format("{},", name);
+  out += "tags,metadata\n";
+}
+
 void write_csv(std::string& out, const Texts& texts) {
-  const std::string tags = join_tags(texts.tags);
-  out += texts.type;
-  for (const std::string* value :
-       {&texts.name, &texts.vrf, &texts.cidr, &texts.ip, &texts.end_ip, &texts.start, &texts.end,
-        &texts.hostname, &texts.description, &tags, &texts.status, &texts.owner, &texts.reason}) {
+  for (const auto& [name, text] : columns) {
+    append_csv(out, texts.*text);
     out += ',';
-    append_csv(out, *value);
   }
+  append_csv(out, join_tags(texts.tags));
   out += ',';
   if (!texts.metadata.empty()) append_csv(out, metadata_json(texts.metadata));
   out += '\n';
 }
 
 void write_json(std::string& out, const Texts& texts) {
-  out += fmt::format("{{\"type\":\"{}\"", texts.type);
-  const std::array<std::pair<std::string_view, const std::string*>, 12> fields = {{
-      {"name", &texts.name}, {"vrf", &texts.vrf}, {"cidr", &texts.cidr}, {"ip", &texts.ip},
-      {"end_ip", &texts.end_ip}, {"start", &texts.start}, {"end", &texts.end},
-      {"hostname", &texts.hostname}, {"description", &texts.description},
-      {"status", &texts.status}, {"owner", &texts.owner}, {"reason", &texts.reason},
-  }};
-  for (const auto& [name, value] : fields)
-    if (!value->empty()) out += fmt::format(",\"{}\":{}", name, json_text(*value));
+  out += '{';
+  for (const auto& [name, text] : columns)
+    if (!(texts.*text).empty())
+      out += fmt::format("{}\"{}\":{}", out.ends_with('{') ? "" : ",", name,
+                         json_text(texts.*text));
   if (!texts.tags.empty()) {
     out += ",\"tags\":[";
     for (const std::string& tag : texts.tags) {
@@ -149,12 +146,11 @@ bool is_name(std::string_view text) {
          });
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  if (lower.ends_with('.')) lower.pop_back();
-  return lower;
+// In lower case, without the dot at its end.
+std::string canonical_name(std::string_view text) {
+  std::string name = base::lower_case(text);
+  if (name.ends_with('.')) name.pop_back();
+  return name;
 }
 
 // The labels of "a.b.c"; the name is not empty.
@@ -220,7 +216,7 @@ std::string_view media_type(ExportFormat format) {
 }
 
 base::Result<std::string, std::string> parse_zone_name(std::string_view text) {
-  std::string name = lower_case(text);
+  std::string name = canonical_name(text);
   if (!is_name(name))
     return base::fail(fmt::format("a zone is a domain name of 1 to {} bytes", name_bytes_max));
   for (const std::string_view label : labels_of(name))
@@ -263,7 +259,7 @@ Writer::Writer(ExportFormat format, ZoneOptions zone)
 
 void Writer::begin(std::string& out) const {
   switch (format_) {
-    case ExportFormat::csv: out += csv_header; return;
+    case ExportFormat::csv: write_csv_header(out); return;
     case ExportFormat::json: return;
     case ExportFormat::hosts: out += "# by ipam\n"; return;
     case ExportFormat::zone: break;
@@ -287,7 +283,7 @@ void Writer::write(std::string& out, const Object& object) const {
 
 // Of a block, its first address has the name.
 void Writer::write_zone_record(std::string& out, const AllocationRow& row) const {
-  const std::string hostname = lower_case(row.hostname);
+  const std::string hostname = canonical_name(row.hostname);
   if (reverse_) {
     if (!reverse_->contains(row.first)) return;
     const std::string owner = reverse_name(row.first);

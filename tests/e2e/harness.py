@@ -14,6 +14,7 @@ import random
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -51,6 +52,17 @@ def check(condition, message):
 def check_equal(found, expected, what):
     if found != expected:
         raise AssertionError(f'{what}: expected {expected!r}, found {found!r}')
+
+
+def resident_bytes(process):
+    with open(f'/proc/{process.popen.pid}/status', encoding='ascii') as file:
+        line = next(line for line in file if line.startswith('VmRSS'))
+    return int(line.split()[1]) * 1024
+
+
+def p50_p99(milliseconds):
+    cuts = statistics.quantiles(milliseconds, n=100)
+    return f'{cuts[49]:.2f}/{cuts[98]:.2f}'
 
 
 def wait_until(what, condition, seconds_max=START_SECONDS_MAX):

@@ -3,10 +3,10 @@ import gzip
 import ipaddress
 import os
 import random
-import statistics
 import time
 
-from harness import SHARED, Cluster, check, check_equal, test, wait_until
+from harness import (SHARED, Cluster, check, check_equal, p50_p99, resident_bytes, test,
+                     wait_until)
 
 TABLE = os.path.join(SHARED, 'data', 'bgp-prefixes.txt.gz')
 PREFIXES = 5000          # in CI
@@ -23,12 +23,6 @@ def routing_table(env):
     return prefixes if env.full else random.Random(1).sample(prefixes, PREFIXES)
 
 
-def resident_mib(process):
-    with open(f'/proc/{process.popen.pid}/status', encoding='ascii') as file:
-        line = next(line for line in file if line.startswith('VmRSS'))
-    return int(line.split()[1]) // 1024
-
-
 def latencies(client, paths):
     """Milliseconds of the requests: p50/p99."""
     times = []
@@ -37,8 +31,7 @@ def latencies(client, paths):
         response = client.request('GET', path)
         times.append((time.monotonic() - began) * 1000)
         check_equal(response.status, 200, f'GET {path}')
-    cuts = statistics.quantiles(times, n=100)
-    return f'{cuts[49]:.2f}/{cuts[98]:.2f}'
+    return p50_p99(times)
 
 
 @test(120)
@@ -59,7 +52,7 @@ def routing_table_is_imported(env):
     for node in cluster.nodes:
         wait_until(f'node {node.id} has applied all',
                    lambda: node.status()['applied_index'] >= revision, 120)
-    memory = [resident_mib(node.process) for node in cluster.nodes]
+    memory = [resident_bytes(node.process) >> 20 for node in cluster.nodes]
 
     choice = random.Random(env.seed)
     some = choice.sample(prefixes, min(PROBES[env.full], len(prefixes)))

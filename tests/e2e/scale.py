@@ -8,7 +8,8 @@ import statistics
 import threading
 import time
 
-from harness import Client, check, check_equal, free_port, test, wait_until
+from harness import (Client, check, check_equal, free_port, p50_p99, resident_bytes, test,
+                     wait_until)
 
 RECORDS = 10_000_000
 PER_REQUEST = 1000      # the most that one request may scatter
@@ -16,12 +17,6 @@ CLIENTS = 4
 NETWORK, USABLE = '10.0.0.0/8', (1 << 24) - 2
 FREE_PERCENT = 1
 PROBES = {True: 2000, False: 100}  # by --full
-
-
-def resident_bytes(process):
-    with open(f'/proc/{process.popen.pid}/status', encoding='ascii') as file:
-        line = next(line for line in file if line.startswith('VmRSS'))
-    return int(line.split()[1]) * 1024
 
 
 def start(env, port):
@@ -90,8 +85,7 @@ def latencies(client, probes, body):
             continue
         check_equal(response.status, 201, f'{response!r}')
         client.post(f"/allocations/{response.json()['id']}/release", {}, 204)
-    cuts = statistics.quantiles(times, n=100)
-    return f'{cuts[49]:.2f}/{cuts[98]:.2f}'
+    return p50_p99(times)
 
 
 def latency_of_page(client, network):
