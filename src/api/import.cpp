@@ -154,15 +154,16 @@ Body import_rows(const Call& call) {
                                       "pieces, as ipam import does",
                                       import_body_bytes_max))};
   std::vector<transfer::Row> rows;
-  const auto reader = transfer::make_reader(*format);
+  const auto reader = transfer::make_reader(*format, ipam::operations_max + 1);
   auto unreadable = reader->feed(call.request.body, rows);
   if (!unreadable && !call.request.body.empty()) unreadable = reader->finish(rows);
-  if (unreadable)
-    return Answer{refusal(Problem::invalid_argument, unreadable->position, unreadable->text)};
   if (rows.size() > ipam::operations_max)
     return Answer{problem(Problem::body_too_large,
-                          fmt::format("the body has {} rows; send at most {} at a time",
-                                      rows.size(), ipam::operations_max))};
+                          fmt::format("the body has more than {} rows: send the file in pieces, "
+                                      "as ipam import does",
+                                      ipam::operations_max))};
+  if (unreadable)
+    return Answer{refusal(Problem::invalid_argument, unreadable->position, unreadable->text)};
   ipam::Import import{{}, *on_conflict};
   auto piece = std::make_shared<Piece>();
   if (!call.request.body.empty()) piece->ignored = reader->ignored();

@@ -9,7 +9,9 @@ namespace cli {
 namespace {
 
 CommandResult address_show(Context& context) {
-  auto answer = context.client.get("/addresses/" + context.arguments.positional(0));
+  Query query;
+  if (const auto vrf = context.arguments.get("vrf")) query.emplace_back("vrf", *vrf);
+  auto answer = context.client.get("/addresses/" + context.arguments.positional(0), query);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
     print_json(context.io, *answer);
@@ -111,7 +113,7 @@ std::vector<Command> search_commands() {
       {{"address show",
         "Show who holds an address, and who held it before.",
         {{"IP", "the address"}},
-        {},
+        {{"vrf", 0, "VRF", "the VRF that it is in (default)"}},
         {"ipam address show 192.168.1.1", "ipam address show 2001:db8::1 --output json"}},
        nullptr,
        address_show},

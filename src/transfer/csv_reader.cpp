@@ -148,8 +148,7 @@ std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
   }
   auto object = object_of(fields);
   if (!object) return error(std::move(object.error()));
-  rows.push_back({record_line_, *std::move(object)});
-  return std::nullopt;
+  return add(rows, record_line_, *std::move(object));
 }
 
 base::Result<std::vector<std::string>, std::string> CsvReader::names_of(

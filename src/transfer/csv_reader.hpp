@@ -15,6 +15,8 @@ namespace transfer {
 // Cuts a text that comes in pieces into records. A quoted value may hold line ends.
 class CsvReader : public Reader {
  public:
+  using Reader::Reader;
+
   std::optional<ReadError> feed(std::string_view bytes, std::vector<Row>& rows) final;
   std::optional<ReadError> finish(std::vector<Row>& rows) final;
 
@@ -45,6 +47,9 @@ class CsvReader : public Reader {
 
 // What phpIPAM exports: subnets (Subnet, Mask, …) or addresses (ip address, …), in its own words.
 class PhpipamReader final : public CsvReader {
+ public:
+  using CsvReader::CsvReader;
+
  protected:
   base::Result<std::vector<std::string>, std::string> names_of(
       const std::vector<std::string>& header) override;

@@ -55,10 +55,9 @@ void add_field(std::vector<Field>& fields, std::string name, const json::value& 
   }
 }
 
-namespace {
-
-std::optional<ReadError> read_object(const json::value& value, std::uint64_t position,
-                                     std::vector<Row>& rows) {
+std::optional<ReadError> JsonReader::read_object(const json::value& value,
+                                                 std::uint64_t position,
+                                                 std::vector<Row>& rows) const {
   const json::object* members = value.if_object();
   if (members == nullptr) return ReadError{position, "not a JSON object"};
   std::vector<Field> fields;
@@ -66,11 +65,8 @@ std::optional<ReadError> read_object(const json::value& value, std::uint64_t pos
     if (!member.value().is_null()) add_field(fields, std::string(member.key()), member.value());
   auto object = object_of(fields);
   if (!object) return ReadError{position, std::move(object.error())};
-  rows.push_back({position, *std::move(object)});
-  return std::nullopt;
+  return add(rows, position, *std::move(object));
 }
-
-}  // namespace
 
 std::optional<ReadError> JsonReader::document(std::string_view text, std::vector<Row>& rows) {
   const std::size_t start = text.find_first_not_of(" \t\r\n");

@@ -14,6 +14,8 @@ namespace transfer {
 
 class DocumentReader : public Reader {
  public:
+  using Reader::Reader;
+
   std::optional<ReadError> feed(std::string_view bytes, std::vector<Row>& rows) final;
   std::optional<ReadError> finish(std::vector<Row>& rows) final;
 
@@ -26,8 +28,15 @@ class DocumentReader : public Reader {
 
 // What `export` writes: one object a line, or an array of objects.
 class JsonReader final : public DocumentReader {
+ public:
+  using DocumentReader::DocumentReader;
+
  protected:
   std::optional<ReadError> document(std::string_view text, std::vector<Row>& rows) override;
+
+ private:
+  std::optional<ReadError> read_object(const boost::json::value& value, std::uint64_t position,
+                                       std::vector<Row>& rows) const;
 };
 
 inline constexpr std::size_t nesting_max = 32;

@@ -56,9 +56,9 @@ std::optional<ReadError> PrefixReader::line(std::string_view text, std::uint64_t
     return ReadError{number, fmt::format("invalid CIDR: {} bytes long", cidr.size())};
   const auto prefix = ipam::parse_prefix(cidr);
   if (!prefix) return ReadError{number, prefix.error()};
-  rows.push_back({number, NetworkRow{.vrf = {}, .prefix = *prefix, .description = {}, .tags = {},
-                                     .status = {}, .metadata = {}}});
-  return std::nullopt;
+  NetworkRow row;
+  row.prefix = *prefix;
+  return add(rows, number, std::move(row));
 }
 
 }  // namespace transfer

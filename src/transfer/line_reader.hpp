@@ -12,6 +12,8 @@ namespace transfer {
 // Cuts a text that comes in pieces into lines without their "\n" or "\r\n".
 class LineReader : public Reader {
  public:
+  using Reader::Reader;
+
   std::optional<ReadError> feed(std::string_view bytes, std::vector<Row>& rows) final;
   std::optional<ReadError> finish(std::vector<Row>& rows) final;
 
@@ -28,6 +30,9 @@ class LineReader : public Reader {
 
 // One CIDR a line. What follows a # is a comment; empty lines count for nothing.
 class PrefixReader final : public LineReader {
+ public:
+  using LineReader::LineReader;
+
  protected:
   std::optional<ReadError> line(std::string_view text, std::uint64_t number,
                                 std::vector<Row>& rows) override;

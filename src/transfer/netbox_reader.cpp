@@ -234,7 +234,7 @@ std::optional<ReadError> NetboxReader::document(std::string_view text, std::vect
       auto object = convert(RecordReader(record, names));
       if (!object)
         return ReadError{record.position, fmt::format("{}: {}", model, object.error())};
-      rows.push_back({record.position, *std::move(object)});
+      if (auto error = add(rows, record.position, *std::move(object))) return error;
     }
   std::map<std::string, std::uint64_t> others;
   for (const Record& record : records)

@@ -10,6 +10,8 @@ namespace transfer {
 
 class NetboxReader final : public DocumentReader {
  public:
+  using DocumentReader::DocumentReader;
+
   std::vector<Ignored> ignored() const override { return ignored_; }
 
  protected:

@@ -1,5 +1,7 @@
 #include "transfer/reader.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -35,13 +37,21 @@ std::optional<Format> parse_format(std::string_view text) {
   return std::nullopt;
 }
 
-std::unique_ptr<Reader> make_reader(Format format) {
+std::optional<ReadError> Reader::add(std::vector<Row>& rows, std::uint64_t position,
+                                     Object object) const {
+  if (rows.size() >= rows_max_)
+    return ReadError{position, fmt::format("more than {} rows", rows_max_)};
+  rows.push_back({position, std::move(object)});
+  return std::nullopt;
+}
+
+std::unique_ptr<Reader> make_reader(Format format, std::size_t rows_max) {
   switch (format) {
-    case Format::prefixes: return std::make_unique<PrefixReader>();
-    case Format::csv: return std::make_unique<CsvReader>();
-    case Format::json: return std::make_unique<JsonReader>();
-    case Format::netbox: return std::make_unique<NetboxReader>();
-    case Format::phpipam: return std::make_unique<PhpipamReader>();
+    case Format::prefixes: return std::make_unique<PrefixReader>(rows_max);
+    case Format::csv: return std::make_unique<CsvReader>(rows_max);
+    case Format::json: return std::make_unique<JsonReader>(rows_max);
+    case Format::netbox: return std::make_unique<NetboxReader>(rows_max);
+    case Format::phpipam: return std::make_unique<PhpipamReader>(rows_max);
   }
   UNREACHABLE();
 }

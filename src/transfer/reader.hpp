@@ -46,6 +46,8 @@ struct Ignored {
 
 class Reader {
  public:
+  // `rows` never gets longer than rows_max: short rows take many times the bytes that they came in.
+  explicit Reader(std::size_t rows_max) : rows_max_(rows_max) {}
   virtual ~Reader() = default;
 
   // Takes the next bytes of the file and appends the rows that are complete. After an error nothing
@@ -55,8 +57,16 @@ class Reader {
   virtual std::optional<ReadError> finish(std::vector<Row>& rows) = 0;
   // Valid after finish().
   virtual std::vector<Ignored> ignored() const { return {}; }
+
+ protected:
+  std::optional<ReadError> add(std::vector<Row>& rows, std::uint64_t position, Object object) const;
+
+ private:
+  const std::size_t rows_max_;
 };
 
-std::unique_ptr<Reader> make_reader(Format format);
+// Without a limit for who takes the rows away between two pieces.
+std::unique_ptr<Reader> make_reader(Format format,
+                                    std::size_t rows_max = std::vector<Row>().max_size());
 
 }  // namespace transfer

@@ -307,6 +307,8 @@ TEST_CASE("search and address show") {
          "IP: 192.168.1.1\nStatus: allocated\nNetwork: net-1 (192.168.1.0/24)\n"
          "ID       IP           Network  Hostname  Status     Expires\n"
          "alloc-7  192.168.1.1  net-1    web-01    allocated  2024-01-15T11:35:00Z\n"});
+  check({{"address", "show", "192.168.1.1", "--vrf", "blue", "--output", "json"}, {{200, "{}"}},
+         {"GET /api/v1/addresses/192.168.1.1?vrf=blue"}, "{}\n"});
   check({{"list", "--within", "10.0.0.0/8", "-q", "a b", "--output", "json"}, {{200, "[]"}},
          {"GET /api/v1/allocations?within=10.0.0.0%2F8&q=a%20b"}, "[]\n"});
 }

@@ -135,6 +135,26 @@ TEST_CASE("phpIPAM's subnets and addresses") {
   CHECK(std::get<AllocationRow>(addresses.rows[0].object).hostname == "print-1");
 }
 
+TEST_CASE("a reader stops at its limit of rows, whatever the format") {
+  for (const auto& [format, text] :
+       {std::pair(Format::prefixes, "1::/16\n2::/16\n3::/16\n"),
+        std::pair(Format::csv, "cidr\n1::/16\n2::/16\n3::/16\n"),
+        std::pair(Format::phpipam, "Subnet\n1::/16\n2::/16\n3::/16\n"),
+        std::pair(Format::json, R"([{"cidr":"1::/16"},{"cidr":"2::/16"},{"cidr":"3::/16"}])"),
+        std::pair(Format::netbox,
+                  R"([{"prefix":"1::/16"},{"prefix":"2::/16"},{"prefix":"3::/16"}])")}) {
+    CAPTURE(text);
+    std::vector<Row> rows;
+    const auto reader = make_reader(format, 2);
+    auto error = reader->feed(text, rows);
+    if (!error) error = reader->finish(rows);
+    REQUIRE(error);
+    CHECK(error->text == "more than 2 rows");
+    CHECK(rows.size() == 2);
+    CHECK_FALSE(read(format, text).error);
+  }
+}
+
 TEST_CASE("the size of the pieces changes nothing") {
   const std::string csv = "cidr,description\r\n10.0.0.0/8,\"a\r\n\"\"b\"\"\"\r\n\n11.0.0.0/8,c";
   const std::string lines = "10.0.0.0/8\r\n#\n11.0.0.0/8\nx";
