@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -11,6 +12,10 @@
 #include "ipam/model.hpp"
 
 namespace ipam {
+
+// The numbers of ids and revisions stay below, so that a database can hold them.
+inline constexpr std::uint64_t number_max = std::numeric_limits<std::int64_t>::max();
+inline constexpr Revision revision_max{number_max};
 
 // Newest first.
 struct AuditQuery {
@@ -46,10 +51,32 @@ struct AddressQuery {
   std::uint64_t limit = 100;
 };
 
+// The VRFs, networks or allocations (of every status) as they were when `at` was the last revision
+// applied, in pieces: no question holds up the thread of state.db for long. A VRF `default` that
+// was never changed is not among them.
+template <class Object>
+struct AtQuery {
+  using Id = decltype(Object::id);
+
+  Revision at = revision_max;
+  Id from = Id(1);
+  Id to = Id(number_max);           // not included
+  std::size_t visits_max = 1000;    // rows that are looked at; at least one
+  bool only_superseded = false;     // without those that are still now as they were then
+  std::optional<NetworkId> network_id = std::nullopt;  // allocations only: of this one
+};
+template <class Object>
+struct PieceAt {
+  std::vector<Object> objects;  // by id: all that there are before `next`
+  decltype(Object::id) next;    // AtQuery::to where this was the last piece
+};
+
 using HistoryQuery =
-    std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery, AddressQuery>;
+    std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery, AddressQuery,
+                 AtQuery<Vrf>, AtQuery<Network>, AtQuery<Allocation>>;
 // AllocationQuery gives a list of none or one.
 using HistoryAnswer =
-    std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification>;
+    std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification, PieceAt<Vrf>,
+                 PieceAt<Network>, PieceAt<Allocation>>;
 
 }  // namespace ipam

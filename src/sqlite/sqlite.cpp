@@ -77,6 +77,8 @@ std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
+int Statement::columns() const { return sqlite3_column_count(statement_.get()); }
+
 Statement::Type Statement::type(int column) const {
   return static_cast<Type>(sqlite3_column_type(statement_.get(), column));
 }

@@ -61,6 +61,7 @@ class Statement {
   enum class Type : std::uint8_t { integer = 1, real = 2, text = 3, blob = 4, null = 5 };
 
   // Of the current row; views are valid until the next step or reset.
+  int columns() const;
   Type type(int column) const;
   std::uint64_t number(int column) const;
   std::int64_t integer(int column) const;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 3,
+    .version = 4,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -51,9 +51,9 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     const ipam::Counters counters;
     sqlite::create_database(
         files, path, format,
-        schema + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,zeroblob(32),{});",
-                             counters.next_network, counters.next_allocation, counters.next_audit,
-                             counters.next_vrf, counters.now, crc_of({}, counters)));
+        schema() + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,zeroblob(32),{});",
+                               counters.next_network, counters.next_allocation,
+                               counters.next_audit, counters.next_vrf, counters.now, crc_of({}, counters)));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
@@ -73,7 +73,12 @@ std::string Database::describe(const fs::path& path, const std::exception& error
 }
 
 Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection connection)
-    : files_(files), path_(std::move(path)), connection_(std::move(connection)) {
+    : files_(files),
+      path_(std::move(path)),
+      connection_(std::move(connection)),
+      vrf_versions_(connection_),
+      network_versions_(connection_),
+      allocation_versions_(connection_) {
   begin_ = connection_.prepare("BEGIN IMMEDIATE");
   commit_ = connection_.prepare("COMMIT");
   put_vrf_ = connection_.prepare(put_vrf_sql);
@@ -175,6 +180,11 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     return allocations;
   }
   if (const auto* held = std::get_if<ipam::AddressQuery>(&query)) return holders_of(*held);
+  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Vrf>>(&query)) return vrf_versions_.at(*at);
+  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Network>>(&query))
+    return network_versions_.at(*at);
+  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Allocation>>(&query))
+    return allocation_versions_.at(*at);
   const auto& list = std::get<ipam::AllocationsQuery>(query);
   if (list.network_id) {
     select_allocations_of_.start(list.network_id->value());
@@ -212,23 +222,40 @@ void Database::append(const ipam::Counters& counters, Position position,
   ASSERT_MSG(position.index > position_.index, "an entry is written twice or out of order");
   if (!in_transaction_) begin_.run();
   in_transaction_ = true;
-  for (const ipam::Change& change : changes) write(change);
+  for (const ipam::Change& change : changes) write(change, position.index);
   counters_ = counters;
   position_.index = position.index;
   position_.term = position.term;
   if (!position.configuration.empty()) position_.configuration = std::move(position.configuration);
 }
 
-void Database::write(const ipam::Change& change) {
+// What is numbered from the counters on, which are as of the entry before, is new.
+void Database::write(const ipam::Change& change, std::uint64_t revision) {
+  const auto keep = [revision](auto& versions, auto id, std::uint64_t next) {
+    if (id.value() < next) versions.supersede(id.value(), revision);
+  };
   std::visit(Overloaded{
-                 [&](const ipam::VrfPut& put_) { put(put_vrf_, put_.vrf); },
-                 [&](const ipam::VrfDeleted& deleted) { delete_vrf_.run(deleted.id.value()); },
-                 [&](const ipam::NetworkPut& put_) { put(put_network_, put_.network); },
+                 [&](const ipam::VrfPut& put_) {
+                   keep(vrf_versions_, put_.vrf.id, counters_.next_vrf);
+                   put(put_vrf_, put_.vrf);
+                 },
+                 [&](const ipam::VrfDeleted& deleted) {
+                   keep(vrf_versions_, deleted.id, counters_.next_vrf);
+                   delete_vrf_.run(deleted.id.value());
+                 },
+                 [&](const ipam::NetworkPut& put_) {
+                   keep(network_versions_, put_.network.id, counters_.next_network);
+                   put(put_network_, put_.network);
+                 },
                  [&](const ipam::NetworkDeleted& deleted) {
+                   keep(network_versions_, deleted.id, counters_.next_network);
                    delete_network_.run(deleted.id.value());
                    delete_quarantines_of_.run(deleted.id.value());
                  },
-                 [&](const ipam::AllocationPut& put_) { put(put_allocation_, put_.allocation); },
+                 [&](const ipam::AllocationPut& put_) {
+                   keep(allocation_versions_, put_.allocation.id, counters_.next_allocation);
+                   put(put_allocation_, put_.allocation);
+                 },
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
                      return;

@@ -14,6 +14,7 @@
 #include "sqlite/file_system.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/state_store.hpp"
+#include "state/versions.hpp"
 
 namespace state {
 
@@ -51,11 +52,14 @@ class Database {
   Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection);
   void read_meta();
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
-  void write(const ipam::Change& change);
+  void write(const ipam::Change& change, std::uint64_t revision);
 
   sqlite::FileSystem& files_;
   std::filesystem::path path_;
   sqlite::Connection connection_;
+  Versions<ipam::Vrf> vrf_versions_;
+  Versions<ipam::Network> network_versions_;
+  Versions<ipam::Allocation> allocation_versions_;
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_allocation_, put_audit_,
       put_outcome_, delete_outcome_, update_meta_, select_allocations_,

@@ -48,6 +48,19 @@ std::string cover_of(const ipam::Allocation& allocation) {
 
 }  // namespace
 
+std::string schema() {
+  std::string text;
+  for (const VersionedTable& table : versioned_tables)
+    text += fmt::format(
+        "CREATE TABLE {0}(id INTEGER PRIMARY KEY, {1}, crc INTEGER NOT NULL);"
+        "CREATE TABLE old_{0}(id INTEGER NOT NULL, {1}, crc INTEGER NOT NULL, "
+        "until INTEGER NOT NULL, version_crc INTEGER NOT NULL, PRIMARY KEY(id, until)) "
+        "WITHOUT ROWID;"
+        "CREATE INDEX old_{0}_by_until ON old_{0}(until);",
+        table.name, table.columns);
+  return text + other_tables;
+}
+
 void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
   put_row(statement, "vrfs", vrf.id.value(), vrf.name, vrf.description, vrf.created_at,
           vrf.updated_at, vrf.revision.value());

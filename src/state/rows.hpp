@@ -11,26 +11,34 @@
 
 namespace state {
 
-// Format version 3. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// Format version 4. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner` and `metadata` where there is none. `cover` is the longest prefix that contains
 // all of it: who holds an address has one of the 33 or 129 prefixes that contain the address as its
 // cover, so an index finds them, blocks too.
-inline constexpr const char* schema = R"(
-  CREATE TABLE vrfs(id INTEGER PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL,
-                    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-                    revision INTEGER NOT NULL, crc INTEGER NOT NULL);
-  CREATE TABLE networks(id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, description TEXT NOT NULL,
-                        tags TEXT NOT NULL, created_at INTEGER NOT NULL,
-                        updated_at INTEGER NOT NULL, revision INTEGER NOT NULL,
-                        quarantine_seconds INTEGER NOT NULL, vrf_id INTEGER NOT NULL,
-                        crc INTEGER NOT NULL);
-  CREATE TABLE allocations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
-                           end_ip TEXT, hostname TEXT NOT NULL, description TEXT NOT NULL,
-                           tags TEXT NOT NULL, status INTEGER NOT NULL,
-                           allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER,
-                           revision INTEGER NOT NULL, owner TEXT, metadata TEXT,
-                           cover TEXT NOT NULL, crc INTEGER NOT NULL);
+//
+// For each of the versioned tables there is one that keeps its rows as they were before they were
+// replaced or deleted (versions.hpp): a column that is added here is added to both.
+struct VersionedTable {
+  std::string_view name;
+  std::string_view columns;  // between the id and the checksum
+};
+inline constexpr VersionedTable versioned_tables[] = {
+    {"vrfs",
+     "name TEXT NOT NULL, description TEXT NOT NULL, created_at INTEGER NOT NULL, "
+     "updated_at INTEGER NOT NULL, revision INTEGER NOT NULL"},
+    {"networks",
+     "cidr TEXT NOT NULL, description TEXT NOT NULL, tags TEXT NOT NULL, "
+     "created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, revision INTEGER NOT NULL, "
+     "quarantine_seconds INTEGER NOT NULL, vrf_id INTEGER NOT NULL"},
+    {"allocations",
+     "network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT, hostname TEXT NOT NULL, "
+     "description TEXT NOT NULL, tags TEXT NOT NULL, status INTEGER NOT NULL, "
+     "allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER, "
+     "revision INTEGER NOT NULL, owner TEXT, metadata TEXT, cover TEXT NOT NULL"},
+};
+
+inline constexpr const char* other_tables = R"(
   CREATE INDEX allocations_by_cover ON allocations(cover);
   CREATE INDEX allocations_by_network ON allocations(network_id);
   CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
@@ -50,6 +58,8 @@ inline constexpr const char* schema = R"(
                     now INTEGER NOT NULL, digest INTEGER NOT NULL,
                     audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
 )";
+// The SQL of all tables.
+std::string schema();
 
 // All columns in the order of the schema; the readers below take a row of SELECT *.
 inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "

@@ -5,6 +5,7 @@
 
 #include "ipam/audit_chain.hpp"
 #include "state/rows.hpp"
+#include "state/versions.hpp"
 
 namespace state {
 namespace {
@@ -21,7 +22,7 @@ std::string schema_of(sqlite::Connection& connection) {
 
 void check_schema(sqlite::Connection& connection) {
   sqlite::Connection expected(":memory:", sqlite::OpenMode::create);
-  expected.execute(schema);
+  expected.execute(schema());
   if (schema_of(connection) != schema_of(expected)) throw Damage("its tables are not ours");
 }
 
@@ -57,6 +58,9 @@ void verify_all(sqlite::Connection& connection, const ipam::Counters& counters,
   const std::string structure = connection.text("PRAGMA integrity_check(1)");
   if (structure != "ok") throw Damage(structure);
   check_schema(connection);
+  found.rows += Versions<ipam::Vrf>(connection).check();
+  found.rows += Versions<ipam::Network>(connection).check();
+  found.rows += Versions<ipam::Allocation>(connection).check();
   found.rows += check_rows(connection, "vrfs", read_vrf);
   found.rows += check_rows(connection, "networks", read_network);
   found.rows += check_rows(connection, "quarantines", read_quarantine);

@@ -14,6 +14,7 @@
 
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
+#include "tests/unit/history_model.hpp"
 
 namespace api_test {
 
@@ -107,6 +108,7 @@ class World {
       if (const auto* appended = std::get_if<ipam::AuditAppended>(&change))
         audit_.push_back(appended->entry);
     }
+    history_.take(revision_, applied.changes);
     hub->publish(revision_, applied.changes);
     hub->deliver();
     return applied;
@@ -151,7 +153,29 @@ class World {
     return found;
   }
 
+  // As many at a time as the question allows, as state.db does.
+  template <class Object>
+  static ipam::HistoryAnswer piece(const unit::ObjectHistory<Object>& history,
+                                   ipam::AtQuery<Object> query) {
+    const auto wanted = query.to;
+    if (query.to.value() - query.from.value() > query.visits_max)
+      query.to = query.from + query.visits_max;
+    ipam::AtQuery<Object> rest{.at = query.at, .from = query.to, .to = wanted};
+    const bool is_last = query.to < wanted && history.at(rest).empty();
+    return ipam::PieceAt<Object>{history.at(query), is_last ? wanted : query.to};
+  }
+  ipam::HistoryAnswer ask(const ipam::AtQuery<ipam::Vrf>& query) {
+    return piece(history_.vrfs, query);
+  }
+  ipam::HistoryAnswer ask(const ipam::AtQuery<ipam::Network>& query) {
+    return piece(history_.networks, query);
+  }
+  ipam::HistoryAnswer ask(const ipam::AtQuery<ipam::Allocation>& query) {
+    return piece(history_.allocations, query);
+  }
+
   ipam::Revision revision_;
+  unit::History history_;
   std::map<ipam::AllocationId, ipam::Allocation> allocations_;  // of every status, like state.db
   std::vector<ipam::AuditEntry> audit_;
 };

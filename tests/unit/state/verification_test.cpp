@@ -13,7 +13,8 @@ std::string contents(const fs::path& directory) {
   try {
     sqlite::Connection connection(directory / "state.db", sqlite::OpenMode::existing);
     std::string text;
-    for (const char* table : {"networks", "allocations", "audit", "idempotency", "meta"}) {
+    for (const char* table : {"networks", "allocations", "old_networks", "old_allocations", "audit",
+                              "idempotency", "meta"}) {
       sqlite::Statement row = connection.prepare(fmt::format("SELECT * FROM {}", table));
       sqlite::Statement names = connection.prepare(
           fmt::format("SELECT count(*) FROM pragma_table_info('{}')", table));
@@ -105,6 +106,9 @@ TEST_CASE("what somebody changes by SQL is found") {
         "WHERE status<>1)", "of table allocations: its checksum is wrong");
   finds("UPDATE networks SET description='other' WHERE id=(SELECT min(id) FROM networks)",
         "of table networks: its checksum is wrong");
+  finds("UPDATE old_allocations SET until=until+1 WHERE id=(SELECT min(id) FROM old_allocations)",
+        "of table old_allocations: its checksum is wrong");
+  finds("UPDATE old_networks SET description='other'", "of table networks: its checksum is wrong");
   finds("UPDATE idempotency SET forgotten_at=forgotten_at+1", "of table idempotency: its checksum");
   finds("UPDATE audit SET user='nobody' WHERE id=9", "row 9 of table audit: its checksum");
   finds("DELETE FROM audit WHERE id=9", "audit-9 is missing");

@@ -1,0 +1,161 @@
+#include "state/versions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace state {
+namespace {
+
+// Where no more rows than these ended after a revision they are all looked at; otherwise the ids
+// that are asked for are walked.
+constexpr std::uint64_t recent_rows_max = 1000;
+
+std::uint64_t version_checksum(std::string_view table, std::uint64_t id, std::uint64_t until,
+                               std::uint64_t row_checksum) {
+  RowChecksum checksum(table);
+  checksum.add(id);
+  checksum.add(until);
+  checksum.add(row_checksum);
+  return checksum.value();
+}
+
+}  // namespace
+
+template <class Object>
+Versions<Object>::Versions(sqlite::Connection& connection) : connection_(connection) {
+  const auto prepare = [&](std::string_view sql) {
+    return connection.prepare(fmt::format(fmt::runtime(sql), Versioned<Object>::table));
+  };
+  select_head_ = prepare("SELECT revision, crc FROM {0} WHERE id=?");
+  insert_ = prepare("INSERT INTO old_{0} SELECT *, ?, ? FROM {0} WHERE id=?");
+  select_rows_ = prepare("SELECT * FROM {0} WHERE id>=? AND id<? ORDER BY id LIMIT ?");
+  if constexpr (Versioned<Object>::is_never_deleted)
+    select_rows_of_network_ =
+        prepare("SELECT * FROM {0} INDEXED BY {0}_by_network "
+                "WHERE id>=? AND id<? AND network_id=? ORDER BY id LIMIT ?");
+  seek_ = prepare("SELECT * FROM old_{0} WHERE (id, until) > (?, ?) ORDER BY id, until LIMIT 1");
+  count_recent_ = prepare("SELECT count(*) FROM (SELECT 1 FROM old_{0} WHERE until > ? LIMIT ?)");
+  select_recent_ = prepare("SELECT * FROM old_{0} INDEXED BY old_{0}_by_until WHERE until > ?");
+}
+
+template <class Object>
+void Versions<Object>::supersede(std::uint64_t id, std::uint64_t until) {
+  select_head_.start(id);
+  if (select_head_.step() && select_head_.number(0) < until) {
+    const std::uint64_t checksum =
+        version_checksum(Versioned<Object>::table, id, until, select_head_.number(1));
+    insert_.run(until, checksum, id);
+  }
+  select_head_.reset();
+}
+
+// A row of old_NAME: that of NAME with its checksum, then `until` and the checksum over both.
+template <class Object>
+Object Versions<Object>::read(const sqlite::Statement& row) const {
+  const int until = row.columns() - 2;
+  if (row.number(until + 1) != version_checksum(Versioned<Object>::table, row.number(0),
+                                                row.number(until), row.number(until - 1)))
+    throw Damage(fmt::format("row {} of table old_{}: its checksum is wrong", row.number(0),
+                             Versioned<Object>::table));
+  return Versioned<Object>::read(row);
+}
+
+template <class Object>
+std::uint64_t Versions<Object>::check() {
+  std::uint64_t count = 0;
+  sqlite::Statement rows =
+      connection_.prepare(fmt::format("SELECT * FROM old_{}", Versioned<Object>::table));
+  for (; rows.step(); ++count) (void)read(rows);
+  return count;
+}
+
+template <class Object>
+ipam::PieceAt<Object> Versions<Object>::at(const Query& query) {
+  Piece piece{{}, query.to};
+  const bool by_rows = !query.only_superseded || query.network_id;
+  if (by_rows) add_rows(query, piece);
+  if (by_rows && Versioned<Object>::is_never_deleted) return piece;
+  count_recent_.start(query.at.value(), recent_rows_max + 1);
+  const bool few = count_recent_.step() && count_recent_.number(0) <= recent_rows_max;
+  count_recent_.reset();
+  if (few) add_recent(query, piece);
+  else add_superseded(query, piece);
+  const auto by_id = [](const Object& a, const Object& b) { return a.id < b.id; };
+  std::sort(piece.objects.begin(), piece.objects.end(), by_id);
+  return piece;
+}
+
+// What NAME has: as it was, or to be looked up.
+template <class Object>
+void Versions<Object>::add_rows(const Query& query, Piece& piece) {
+  sqlite::Statement& rows = query.network_id ? select_rows_of_network_ : select_rows_;
+  if (query.network_id)
+    rows.start(query.from.value(), query.to.value(), query.network_id->value(),
+               std::uint64_t{query.visits_max});
+  else
+    rows.start(query.from.value(), query.to.value(), std::uint64_t{query.visits_max});
+  std::size_t visits = 0;
+  for (; rows.step(); ++visits) {
+    Object object = Versioned<Object>::read(rows);
+    piece.next = object.id + 1;
+    if (object.revision > query.at) add_version_of(query, object.id, piece);
+    else if (!query.only_superseded) piece.objects.push_back(std::move(object));
+  }
+  rows.reset();
+  if (visits < query.visits_max) piece.next = query.to;
+}
+
+template <class Object>
+void Versions<Object>::add_version_of(const Query& query, Id id, Piece& piece) {
+  if (!Versioned<Object>::is_never_deleted) return;  // the callers look at all of old_NAME
+  seek_.start(id.value(), query.at.value());
+  if (seek_.step() && seek_.number(0) == id.value()) {
+    Object object = read(seek_);
+    if (object.revision <= query.at) piece.objects.push_back(std::move(object));
+  }
+  seek_.reset();
+}
+
+template <class Object>
+void Versions<Object>::add_recent(const Query& query, Piece& piece) {
+  select_recent_.start(query.at.value());
+  while (select_recent_.step()) {
+    const Id id(select_recent_.number(0));
+    if (id < query.from || !(id < piece.next)) continue;
+    Object object = read(select_recent_);
+    if (object.revision <= query.at) piece.objects.push_back(std::move(object));
+  }
+  select_recent_.reset();
+}
+
+// From id to id, over the versions in between.
+template <class Object>
+void Versions<Object>::add_superseded(const Query& query, Piece& piece) {
+  Id id = query.from;
+  for (std::size_t visits = 0; id < piece.next; ++visits) {
+    if (visits == query.visits_max) {
+      piece.next = id;
+      const auto is_beyond = [&](const Object& object) { return !(object.id < id); };
+      std::erase_if(piece.objects, is_beyond);
+      break;
+    }
+    seek_.start(id.value(), query.at.value());
+    if (!seek_.step()) break;
+    const Id found(seek_.number(0));
+    if (found != id) {  // its own first version may have ended before
+      id = found;
+      continue;
+    }
+    Object object = read(seek_);
+    if (object.revision <= query.at) piece.objects.push_back(std::move(object));
+    id = id + 1;
+  }
+  seek_.reset();
+}
+
+template class Versions<ipam::Vrf>;
+template class Versions<ipam::Network>;
+template class Versions<ipam::Allocation>;
+
+}  // namespace state

@@ -1,0 +1,70 @@
+// What VRFs, networks and allocations were before they were changed or deleted: for each of these
+// tables one more, old_NAME, whose rows are those of NAME as they were before the revision `until`.
+// What was there at a revision is the row of NAME where that was made by then, otherwise the oldest
+// row of old_NAME that ended after it, where that was made by then. Used by Database alone.
+//
+// A row that is new costs nothing here; one that is replaced is copied by SQLite.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "ipam/history.hpp"
+#include "sqlite/sqlite.hpp"
+#include "state/rows.hpp"
+
+namespace state {
+
+// The table of a kind, and whether its rows stay for ever.
+template <class Object>
+struct Versioned;
+template <>
+struct Versioned<ipam::Vrf> {
+  static constexpr std::string_view table = "vrfs";
+  static constexpr bool is_never_deleted = false;
+  static constexpr auto read = read_vrf;
+};
+template <>
+struct Versioned<ipam::Network> {
+  static constexpr std::string_view table = "networks";
+  static constexpr bool is_never_deleted = false;
+  static constexpr auto read = read_network;
+};
+template <>
+struct Versioned<ipam::Allocation> {
+  static constexpr std::string_view table = "allocations";
+  static constexpr bool is_never_deleted = true;
+  static constexpr auto read = read_allocation;
+};
+
+template <class Object>
+class Versions {
+ public:
+  explicit Versions(sqlite::Connection& connection);  // which outlives this
+
+  // Keeps the row as it is now, if there is one and it was not made by `until` itself. To be called
+  // before it is replaced or deleted by that revision.
+  void supersede(std::uint64_t id, std::uint64_t until);
+
+  ipam::PieceAt<Object> at(const ipam::AtQuery<Object>& query);
+
+  // Reads all of old_NAME; says how many rows it has, or throws Damage.
+  std::uint64_t check();
+
+ private:
+  using Query = ipam::AtQuery<Object>;
+  using Piece = ipam::PieceAt<Object>;
+  using Id = typename Query::Id;
+
+  void add_rows(const Query& query, Piece& piece);
+  void add_version_of(const Query& query, Id id, Piece& piece);
+  void add_superseded(const Query& query, Piece& piece);
+  void add_recent(const Query& query, Piece& piece);
+  Object read(const sqlite::Statement& row) const;
+
+  sqlite::Connection& connection_;
+  sqlite::Statement select_head_, insert_, select_rows_, select_rows_of_network_, seek_,
+      count_recent_, select_recent_;
+};
+
+}  // namespace state
