@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "api/list_reader.hpp"
 #include "http/message.hpp"
 #include "ipam/change.hpp"
 #include "ipam/command.hpp"
@@ -86,6 +88,11 @@ struct ReadHistory {
   // state.db is of.
   std::function<void(const ipam::StateMachine&)> look = {};
 };
+// Performed step by step (list_reader.hpp).
+struct ReadList {
+  Consistency consistency = Consistency::linearizable;
+  std::shared_ptr<ListReader> reader;
+};
 // The change stream from behind `since`; from behind what is applied where it is not given, which
 // alone waits for the read barrier.
 struct Watch {
@@ -104,7 +111,8 @@ struct ChangeMembers {
 };
 
 using Body =
-    std::variant<Answer, Write, DryRun, Read, ReadHistory, Watch, ReadStatus, ChangeMembers>;
+    std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadList, Watch, ReadStatus,
+                 ChangeMembers>;
 
 struct Action {
   // X-Ipam-Min-Revision: serve only once this revision is applied. 0: no such wish.

@@ -6,7 +6,9 @@
 #include <set>
 
 #include "api/handlers.hpp"
+#include "api/past_plan.hpp"
 #include "api/problems.hpp"
+#include "api/reader_at.hpp"
 #include "api/render.hpp"
 
 namespace api {
@@ -26,8 +28,9 @@ struct Known {
   std::optional<ipam::TimeMs> quarantine_ends_at;
 };
 
-Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
-              const ipam::VrfReference& reference) {
+// What the VRFs and networks say.
+Known look_at_plan(const ipam::StateMachine& state, const ipam::Address& address,
+                   const ipam::VrfReference& reference) {
   Known known;
   const ipam::Vrf* const vrf = state.vrf(reference);
   known.vrf_exists = vrf != nullptr;
@@ -42,20 +45,30 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   const ipam::Network* network = state.network_of(address, vrf->id);
   if (network == nullptr) return known;
   known.network = ipam::NetworkView{*network, state.context(*network)};
+  known.status = "free";
+  const ipam::UsableRange usable = ipam::usable_range(network->prefix);
+  if (address < usable.first || address > usable.last) known.status = "unusable";
+  return known;
+}
+
+// And who has it now.
+Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
+              const ipam::VrfReference& reference) {
+  Known known = look_at_plan(state, address, reference);
+  if (known.status != "free") return known;
+  const ipam::NetworkView* const network = &*known.network;
+  const ipam::VrfId vrf = network->vrf;
   const auto is_held = [&](const ipam::Allocation* held) {
     return held->network_id == network->id;
   };
-  const ipam::UsableRange usable = ipam::usable_range(network->prefix);
-  if (address < usable.first || address > usable.last)
-    known.status = "unusable";
-  else if (const auto held = state.allocations_holding(address);
+  if (const auto held = state.allocations_holding(address);
            std::any_of(held.begin(), held.end(), is_held))
     known.status = "allocated";
-  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf->id)) {
+  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf)) {
     known.status = "quarantined";
     known.quarantine_ends_at = quarantine->ends_at;
   } else {
-    known.status = state.is_free(address, vrf->id) ? "free" : "reserved";
+    known.status = state.is_free(address, vrf) ? "free" : "reserved";
   }
   return known;
 }
@@ -97,6 +110,58 @@ std::string address_json(const ipam::Address& address, const Known& known,
   return body;
 }
 
+// The same as of a revision or a time.
+class AddressAt : public ReaderAt {
+ public:
+  AddressAt(ipam::Address address, ipam::VrfReference vrf, std::uint64_t limit, Moment moment)
+      : ReaderAt(moment), address_(address), vrf_(std::move(vrf)), limit_(limit) {}
+
+ protected:
+  Step go_on(const View& view) override {
+    const ipam::StateMachine* const plan = plan_.state(view, revision());
+    if (!plan) return plan_.step();
+    if (!holders_) return Ask{ipam::AddressQuery{address_, limit_ + 1, revision(), std::nullopt}};
+    Known known = look_at_plan(*plan, address_, vrf_);
+    if (!known.vrf_exists) return vrf_not_found(vrf_);
+    if (known.status == "free")
+      look_at_holders(known, moment_ms().value_or(view.state.counters().now));
+    http::Response response = list_head(revision());
+    response.body = address_json(address_, known, *holders_);
+    return response;
+  }
+  void accept(const ipam::HistoryAnswer& answer) override {
+    if (plan_.take(answer)) return;
+    const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
+    ASSERT(holders);
+    holders_ = *holders;
+  }
+
+ private:
+  // The last one of the network that held it, or had held it, at that time.
+  void look_at_holders(Known& known, ipam::TimeMs time) const {
+    const auto is_here = [&](const ipam::Allocation& holder) {
+      return holder.network_id == known.network->id;
+    };
+    const auto last = std::find_if(holders_->begin(), holders_->end(), is_here);
+    if (last == holders_->end()) return;
+    if (last->status == ipam::AllocationStatus::allocated) {
+      known.status = "allocated";
+      return;
+    }
+    const ipam::TimeMs ends_at =
+        last->released_at.value_or(0) + ipam::TimeMs{known.network->quarantine_seconds} * 1000;
+    if (ends_at <= time) return;
+    known.status = "quarantined";
+    known.quarantine_ends_at = ends_at;
+  }
+
+  const ipam::Address address_;
+  const ipam::VrfReference vrf_;
+  const std::uint64_t limit_;
+  PlanAt plan_;
+  std::optional<std::vector<ipam::Allocation>> holders_;
+};
+
 }  // namespace
 
 Body get_address(const Call& call) {
@@ -110,8 +175,16 @@ Body get_address(const Call& call) {
   if (!limit) return Answer{limit.error()};
   const std::string* const name = call.query.find("vrf");
   const ipam::VrfReference vrf = name ? parse_vrf(*name) : ipam::vrf_default;
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  if (*moment)
+    return ReadList{call.consistency,
+                    std::make_shared<AddressAt>(*address, vrf, *limit, **moment)};
   // One more for the active one, which is not counted.
-  ReadHistory read{call.consistency, ipam::AddressQuery{*address, *limit + 1}, {}, {}};
+  ipam::AddressQuery query;
+  query.address = *address;
+  query.limit = *limit + 1;
+  ReadHistory read{call.consistency, query, {}, {}};
   const auto known = std::make_shared<Known>();
   read.look = [known, vrf, address = *address](const ipam::StateMachine& state) {
     *known = look_at(state, address, vrf);

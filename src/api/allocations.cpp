@@ -1,55 +1,15 @@
 // Allocations: requests into commands and queries. What is active is read from memory, what ended
 // from state.db.
-#include <fmt/format.h>
+#include <memory>
 
-#include "api/allocation_filter.hpp"
+#include "api/allocation_list.hpp"
 #include "api/handlers.hpp"
 #include "api/json.hpp"
+#include "api/object_at.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
 
 namespace api {
-
-namespace {
-
-using Filter = AllocationFilter;
-
-http::Response render_active(const ipam::StateMachine& state, const Filter& filter) {
-  if (filter.network_id && !state.network(*filter.network_id))
-    return network_not_found(ipam::to_string(*filter.network_id));
-  std::string body;
-  JsonWriter json(body);
-  const auto write = [&](const ipam::Allocation& allocation) {
-    if (filter.admits(allocation)) write_allocation(json, allocation);
-  };
-  json.begin_array();
-  if (filter.ip) {
-    for (const ipam::Allocation* allocation : state.allocations_holding(*filter.ip))
-      write(*allocation);
-  } else if (filter.network_id) {
-    state.for_each_allocation_in(*filter.network_id, write);
-  } else {
-    if (filter.admits_all()) body.reserve(2 + state.allocation_count() * allocation_bytes_typical);
-    state.for_each_allocation(write);
-  }
-  json.end_array();
-  return json_response(200, std::move(body));
-}
-
-http::Response render_ever(const ipam::HistoryAnswer& answer, const Filter& filter) {
-  const auto* allocations = std::get_if<std::vector<ipam::Allocation>>(&answer);
-  ASSERT(allocations);
-  std::string body;
-  if (filter.admits_all()) body.reserve(2 + allocations->size() * allocation_bytes_typical);
-  JsonWriter json(body);
-  json.begin_array();
-  for (const ipam::Allocation& allocation : *allocations)
-    if (filter.admits(allocation)) write_allocation(json, allocation);
-  json.end_array();
-  return json_response(200, std::move(body));
-}
-
-}  // namespace
 
 http::Response allocation_not_found(std::string_view id) {
   return problem(Problem::allocation_not_found,
@@ -61,21 +21,27 @@ Body list_allocations(const Call& call) {
   if (!all) return Answer{all.error()};
   const auto read = AllocationFilter::read(call.query);
   if (!read) return Answer{read.error()};
-  const Filter& filter = *read;
-  const bool has_ended = filter.status && *filter.status != ipam::AllocationStatus::allocated;
-  if (*all || has_ended)
-    return ReadHistory{call.consistency, ipam::AllocationsQuery{filter.network_id},
-                       [filter](const ipam::HistoryAnswer& answer) {
-                         return render_ever(answer, filter);
-                       }};
-  return Read{call.consistency, [filter](const ipam::StateMachine& state) {
-                return render_active(state, filter);
-              }};
+  const bool has_ended =
+      *all || (read->status && *read->status != ipam::AllocationStatus::allocated);
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  constexpr std::string_view sorts[] = {"id", "ip"};
+  const auto page = PageRequest::read(call, sorts);
+  if (!page) return Answer{page.error()};
+  if (page->sort == "ip" && (page->descending || !read->network_id || has_ended || *moment))
+    return Answer{problem(Problem::invalid_parameter,
+                          "sort=ip goes upwards, and with network_id alone: without all, at and a "
+                          "status other than allocated")};
+  return ReadList{call.consistency,
+                  std::make_shared<AllocationList>(*read, has_ended, *page, *moment)};
 }
 
 Body get_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  if (*moment) return ReadList{call.consistency, std::make_shared<AllocationAt>(*id, **moment)};
   // Always from state.db: it holds every status, so one question answers for active and ended.
   return ReadHistory{call.consistency, ipam::AllocationQuery{*id},
                      [id = *id](const ipam::HistoryAnswer& answer) {

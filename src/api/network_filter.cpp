@@ -54,37 +54,29 @@ bool NetworkFilter::matches(const ipam::Network& network) const {
          (!text || text->in(network));
 }
 
-void NetworkFilter::for_each(const ipam::StateMachine& state,
-                             const std::function<void(const ipam::Network&)>& visit) const {
-  std::optional<ipam::VrfId> only;
-  if (vrf) {
-    const ipam::Vrf* found = state.vrf(*vrf);
-    if (!found) return;
-    only = found->id;
-  }
-  if (!cidr && !within && !contains) {
-    state.for_each_network([&](const ipam::Network& network) {
-      if ((!only || network.vrf == *only) && matches(network)) visit(network);
-    });
-    return;
-  }
+std::optional<std::vector<const ipam::Network*>> NetworkFilter::find(
+    const ipam::StateMachine& state, std::size_t max) const {
+  const ipam::Vrf* const only = vrf ? state.vrf(*vrf) : nullptr;
   std::vector<const ipam::Network*> found;
+  std::size_t visits = 0;
   const auto collect = [&](const ipam::Network& network) {
     if (matches(network)) found.push_back(&network);
+    return ++visits <= max;
   };
   state.for_each_vrf([&](const ipam::Vrf& one) {
-    if (only && one.id != *only) return;
+    if (vrf && &one != only) return;
     if (cidr) {
       if (const ipam::Network* network = state.network(*cidr, one.id)) collect(*network);
     } else if (contains) {
       state.for_each_network_containing(one.id, *contains, collect);
-    } else {
-      state.for_each_network_within(one.id, *within, collect);
+    } else if (visits <= max) {
+      state.visit_networks_within(one.id, *within, collect);
     }
   });
+  if (visits > max) return std::nullopt;
   std::sort(found.begin(), found.end(),
             [](const auto* a, const auto* b) { return a->id < b->id; });
-  for (const ipam::Network* network : found) visit(*network);
+  return found;
 }
 
 }  // namespace api

@@ -25,12 +25,14 @@ struct NetworkFilter {
   // The error is the answer.
   static base::Result<NetworkFilter, http::Response> read(const Query& query);
 
-  // By id. Without `cidr`, `within` and `contains` every network is looked at.
-  void for_each(const ipam::StateMachine& state,
-                const std::function<void(const ipam::Network&)>& visit) const;
-
- private:
+  // Whether the network is one of those, wherever `vrf` is; that is the caller's to check.
   bool matches(const ipam::Network& network) const;
+  // Whether the prefix trees find them, rather than looking at every network.
+  bool has_prefix() const { return cidr || within || contains; }
+  // Those that the trees find, by id; nothing where there are more than `max`. REQUIRES:
+  // has_prefix().
+  std::optional<std::vector<const ipam::Network*>> find(const ipam::StateMachine& state,
+                                                        std::size_t max) const;
 };
 
 }  // namespace api

@@ -1,7 +1,10 @@
 // Networks and their stats: requests into commands and queries.
+#include <memory>
+
 #include "api/handlers.hpp"
 #include "api/json.hpp"
-#include "api/network_filter.hpp"
+#include "api/object_at.hpp"
+#include "api/plan_list.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
 
@@ -14,18 +17,6 @@ std::string network_json(const ipam::Network& network, const ipam::NetworkContex
   JsonWriter json(body);
   write_network(json, network, context);
   return body;
-}
-
-http::Response render_networks(const ipam::StateMachine& state, const NetworkFilter& filter) {
-  if (filter.vrf && !state.vrf(*filter.vrf)) return vrf_not_found(*filter.vrf);
-  std::string body;
-  JsonWriter json(body);
-  json.begin_array();
-  filter.for_each(state, [&](const ipam::Network& network) {
-    write_network(json, network, state.context(network));
-  });
-  json.end_array();
-  return json_response(200, std::move(body));
 }
 
 http::Response render_all_stats(const ipam::StateMachine& state) {
@@ -80,9 +71,11 @@ base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text) {
 Body list_networks(const Call& call) {
   const auto filter = NetworkFilter::read(call.query);
   if (!filter) return Answer{filter.error()};
-  return Read{call.consistency, [filter = *filter](const ipam::StateMachine& state) {
-                return render_networks(state, filter);
-              }};
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  const auto page = PageRequest::read(call, list_sorts);
+  if (!page) return Answer{page.error()};
+  return ReadList{call.consistency, std::make_shared<NetworkList>(*filter, *page, *moment)};
 }
 
 Body create_network(const Call& call) {
@@ -108,6 +101,9 @@ Body create_network(const Call& call) {
 Body get_network(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  if (*moment) return ReadList{call.consistency, std::make_shared<NetworkAt>(*id, **moment)};
   return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
                 const ipam::Network* network = state.network(id);
                 if (!network) return network_not_found(ipam::to_string(id));

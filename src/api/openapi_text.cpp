@@ -9,7 +9,8 @@ using http::Method;
 constexpr OperationText operations[] = {
     {Method::get, "", "The routes of this server", "", 200, "Index", ""},
     {Method::get, "/openapi.json", "This document", "", 200, "OpenApi", ""},
-    {Method::get, "/vrfs", "VRFs, by id", "", 200, "[]Vrf", ""},
+    {Method::get, "/vrfs", "VRFs, by id", "", 200, "[]Vrf",
+     "INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::post, "/vrfs", "Create a VRF", "name! description", 201, "Vrf",
      "INVALID_FIELD VRF_EXISTS IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/vrfs/{id}", "One VRF, by its id or its name", "", 200, "Vrf", "VRF_NOT_FOUND"},
@@ -19,13 +20,14 @@ constexpr OperationText operations[] = {
     {Method::delete_, "/vrfs/{id}", "Delete a VRF without networks", "", 204, "",
      "VRF_NOT_FOUND VRF_HAS_NETWORKS VRF_IS_DEFAULT IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks", "Networks, by id", "", 200, "[]Network",
-     "INVALID_CIDR INVALID_PARAMETER VRF_NOT_FOUND"},
+     "INVALID_CIDR INVALID_PARAMETER VRF_NOT_FOUND REVISION_COMPACTED"},
     {Method::post, "/networks", "Create a network",
      "cidr! description tags vrf quarantine_seconds dry_run", 201, "Network",
      "INVALID_CIDR INVALID_FIELD VRF_NOT_FOUND NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS "
      "ADDRESS_IN_QUARANTINE "
      "IDEMPOTENCY_KEY_REUSED"},
-    {Method::get, "/networks/{id}", "One network", "", 200, "Network", "NETWORK_NOT_FOUND"},
+    {Method::get, "/networks/{id}", "One network", "", 200, "Network",
+     "NETWORK_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
      "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS IDEMPOTENCY_KEY_REUSED"},
     {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)", "description+ tags",
@@ -41,7 +43,7 @@ constexpr OperationText operations[] = {
      "NETWORK_NOT_FOUND"},
     {Method::get, "/stats", "How full all networks are", "", 200, "[]Stats", ""},
     {Method::get, "/allocations", "Active allocations, or all that ever were", "", 200,
-     "[]Allocation", "NETWORK_NOT_FOUND INVALID_CIDR INVALID_PARAMETER"},
+     "[]Allocation", "NETWORK_NOT_FOUND INVALID_CIDR INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::post, "/allocations", "Allocate an address, or a block as one record",
      "network_id+ cidr count hostname description tags ttl ttl_hours ip force range_start "
      "range_end exclude align contiguous strategy unique_hostname owner metadata vrf dry_run",
@@ -49,7 +51,7 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE "
      "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
-     "ALLOCATION_NOT_FOUND"},
+     "ALLOCATION_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::patch, "/allocations/{id}", "Change fields of an allocation; null clears one",
      "hostname+ description tags owner metadata unique_hostname fence", 200, "Allocation",
      "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED HOSTNAME_IN_USE STALE_FENCE "
@@ -64,7 +66,7 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD UNKNOWN_FIELD INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_NOT_FOUND "
      "ALLOCATION_NOT_FOUND NETWORK_EXISTS NETWORK_FULL IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/addresses/{id}", "Who holds an address, and who held it before", "", 200,
-     "AddressInfo", "INVALID_PARAMETER VRF_NOT_FOUND"},
+     "AddressInfo", "INVALID_PARAMETER VRF_NOT_FOUND REVISION_COMPACTED"},
     {Method::get, "/search", "Networks and active allocations by address, CIDR, id or text", "",
      200, "SearchResults", "INVALID_PARAMETER"},
     {Method::post, "/import", "Objects of a file of another tool, made where they are not there",
@@ -166,6 +168,8 @@ constexpr FieldText parameters[] = {
      "What the body is", R"("prefixes")"},
     {"on_conflict", R"({"type":"string","enum":["fail","skip"],"default":"fail"})",
      "fail: all or nothing; skip: what is there already stays", R"("skip")"},
+    {"at", R"({"type":"string"})",
+     "As of this revision, or this time of RFC 3339; 410 where that is no longer known", R"("17")"},
     {"all", R"({"type":"boolean","default":false})", "Also those that have ended", "true"},
     {"cidr", R"({"type":"string"})", "Exactly this network", R"("192.168.1.0/24")"},
     {"contains", R"({"type":"string"})", "That contain this CIDR or address", R"("192.168.1.7")"},
@@ -195,6 +199,8 @@ constexpr FieldText parameters[] = {
     {"since", R"({"type":"string"})",
      "Of the audit log: not before this time; of the change stream: after this revision",
      R"("2024-01-15T10:30:00Z")"},
+    {"sort", R"({"type":"string"})",
+     "id; ip for the allocations of one network; with - before it the other way round", R"("-id")"},
     {"status", R"({"type":"string","enum":["allocated","released","expired"]})",
      "With this status", R"("allocated")"},
     {"tag", R"({"type":"string"})", "With this tag", R"("production")"},

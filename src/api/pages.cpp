@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/problems.hpp"
+#include "api/render.hpp"
 #include "api/text.hpp"
 
 namespace api {
@@ -28,5 +29,73 @@ http::Response invalid_cursor(std::string_view cursor) {
                  fmt::format("cursor must be one that a Link of this list gave, not {}",
                              quoted(cursor)));
 }
+
+base::Result<PageRequest, http::Response> PageRequest::read(
+    const Call& call, std::span<const std::string_view> sorts) {
+  PageRequest page;
+  page.request.path = call.request.path;
+  page.request.query = call.request.query;
+  const std::string* const cursor = call.query.find("cursor");
+  if (call.query.find("limit") || cursor) {
+    const auto limit = call.query.whole_number("limit", page_limit_max, page_limit_default);
+    if (!limit) return base::fail(limit.error());
+    page.limit = *limit;
+  }
+  if (cursor) {
+    const std::size_t dot = cursor->find('.');
+    const auto revision = parse_whole_number(cursor->substr(0, dot));
+    if (!revision || *revision > ipam::number_max || dot == std::string::npos)
+      return base::fail(invalid_cursor(*cursor));
+    page.cursor = {ipam::Revision(*revision), cursor->substr(dot + 1)};
+  }
+  if (const std::string* sort = call.query.find("sort")) {
+    page.descending = sort->starts_with('-');
+    const std::string_view wanted = std::string_view(*sort).substr(page.descending ? 1 : 0);
+    const auto known = std::find(sorts.begin(), sorts.end(), wanted);
+    if (known == sorts.end())
+      return base::fail(problem(
+          Problem::invalid_parameter,
+          fmt::format("sort must be one of {}, with '-' before it for the other way round, not {}",
+                      fmt::join(sorts, ", "), quoted(*sort))));
+    page.sort = *known;
+  }
+  return page;
+}
+
+http::Response PageRequest::refuse_cursor() const {
+  return invalid_cursor(fmt::format("{}.{}", cursor->revision.value(), cursor->key));
+}
+
+// ---- ListBody ----
+
+bool ListBody::add(std::string_view key, std::string_view object) {
+  if (page_.limit && count_ == *page_.limit) {
+    is_full_ = true;
+    return false;
+  }
+  if (count_++ > 0) bytes_ += ',';
+  bytes_ += object;
+  last_key_ = key;
+  return true;
+}
+
+ListReader::Step ListBody::step(bool at_end) {
+  const bool is_whole = at_end || is_full_;
+  if (is_whole) bytes_ += ']';
+  if (is_whole && !has_sent_) return response();
+  if (!is_whole && (page_.limit || bytes_.size() < list_piece_bytes)) return ListReader::Yield{};
+  has_sent_ = true;
+  return ListReader::Piece{std::exchange(bytes_, {}), is_whole};
+}
+
+http::Response ListBody::response() {
+  http::Response response = list_head(revision_);
+  response.body = std::move(bytes_);
+  if (is_full_)
+    response.headers.push_back(next_page_link(
+        page_.request, fmt::format("{}.{}", revision_.value(), last_key_)));
+  return response;
+}
+
 
 }  // namespace api

@@ -15,7 +15,7 @@ struct Route {
   std::string_view pattern;  // below /api/v1; {id} stands for one segment
   Handler* handler;
   bool reads_data = false;
-  std::array<std::string_view, 12> parameters{};
+  std::array<std::string_view, 16> parameters{};
 };
 
 std::span<const Route> route_table();

@@ -1,6 +1,9 @@
 // VRFs: requests into commands and queries. {id} is the id or the name.
+#include <memory>
+
 #include "api/handlers.hpp"
 #include "api/json.hpp"
+#include "api/plan_list.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
 
@@ -13,17 +16,6 @@ std::string vrf_json(const ipam::Vrf& vrf, std::uint64_t network_count) {
   JsonWriter json(body);
   write_vrf(json, vrf, network_count);
   return body;
-}
-
-http::Response render_all_vrfs(const ipam::StateMachine& state) {
-  std::string body;
-  JsonWriter json(body);
-  json.begin_array();
-  state.for_each_vrf([&](const ipam::Vrf& vrf) {
-    write_vrf(json, vrf, state.network_count_in(vrf.id));
-  });
-  json.end_array();
-  return json_response(200, std::move(body));
 }
 
 http::Response render_created_vrf(const ipam::Outcome& outcome) {
@@ -70,7 +62,11 @@ ipam::VrfReference parse_vrf(std::string_view text) {
   return std::string(text);
 }
 
-Body list_vrfs(const Call& call) { return Read{call.consistency, render_all_vrfs}; }
+Body list_vrfs(const Call& call) {
+  const auto page = PageRequest::read(call, list_sorts);
+  if (!page) return Answer{page.error()};
+  return ReadList{call.consistency, std::make_shared<VrfList>(*page, std::nullopt)};
+}
 
 Body create_vrf(const Call& call) {
   auto fields = Fields::read(call.request, {"name", "description"});

@@ -106,6 +106,11 @@ CommandResult allocate(Context& context) {
   return base::Ok{};
 }
 
+CommandResult check_list(const Arguments& arguments) {
+  if (auto checked = check_network_option(arguments); !checked) return checked;
+  return check_limit(arguments);
+}
+
 CommandResult list_allocations(Context& context) {
   Query query;
   if (const auto name = context.arguments.get("network-id")) {
@@ -117,7 +122,7 @@ CommandResult list_allocations(Context& context) {
   for (const char* option : {"hostname", "owner", "tag", "status", "within"})
     if (const auto text = context.arguments.get(option)) query.emplace_back(option, *text);
   if (const auto text = context.arguments.get("query")) query.emplace_back("q", *text);
-  auto answer = context.client.get("/allocations", query);
+  auto answer = get_list(context, "/allocations", std::move(query));
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
     print_json(context.io, *answer);
@@ -174,10 +179,12 @@ std::vector<Command> allocation_commands() {
          {"tag", 't', "TAG", "with this tag"},
          {"status", 0, "STATUS", "allocated, released or expired"},
          {"within", 0, "CIDR", "that lie in there"},
-         {"query", 'q', "TEXT", "with this text in any field"}},
+         {"query", 'q', "TEXT", "with this text in any field"},
+         {"limit", 0, "N", "so many at most"},
+         {"at", 0, "WHEN", "as of this revision or time"}},
         {"ipam list -n net-1", "ipam list --within 10.0.0.0/8 --owner team-web",
-         "ipam list --all --output json"}},
-       check_network_option,
+         "ipam list --all --output json", "ipam list --at 2026-01-15T10:30:00Z"}},
+       check_list,
        list_allocations},
   };
 }

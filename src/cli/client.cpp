@@ -14,6 +14,19 @@ namespace {
 // With half a second between them: an election takes less than a second, a restart a few.
 constexpr int attempts_max = 40;
 
+// Of one request for a list: few of them, none of which takes long.
+constexpr std::uint64_t page_size = 1000;
+
+// Of the Link to the next page; empty where there is none.
+std::string cursor_of(const http::Response& response) {
+  constexpr std::string_view name = "cursor=";
+  const std::string* const link = response.header("Link");
+  const std::size_t at = link ? link->rfind(name) : std::string::npos;
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + name.size();
+  return link->substr(begin, link->find_first_of("&>", begin) - begin);
+}
+
 http::Request make_request(http::Method method, std::string_view path) {
   http::Request request;
   request.method = method;
@@ -94,8 +107,38 @@ base::Result<std::string, CommandError> Client::remove(std::string_view path) {
   return send(make_request(http::Method::delete_, path));
 }
 
+base::Result<std::string, CommandError> Client::get_first(std::string_view path,
+                                                          const Query& query,
+                                                          std::uint64_t limit) {
+  std::string list;
+  std::string cursor;
+  do {
+    const std::uint64_t count = std::min(limit, page_size);
+    Query page = query;
+    page.emplace_back("limit", fmt::format_int(count).str());
+    if (!cursor.empty()) page.emplace_back("cursor", cursor);
+    auto answer = exchange(make_get(path, page));
+    if (!answer) return base::fail(answer.error());
+    const std::string& body = answer->body;
+    if (!body.starts_with('[') || !body.ends_with(']')) return base::fail(not_ipam());
+    const std::string_view objects = std::string_view(body).substr(1, body.size() - 2);
+    if (!list.empty() && !objects.empty()) list += ',';
+    list += objects;
+    limit -= count;
+    cursor = cursor_of(*answer);
+  } while (limit > 0 && !cursor.empty());
+  return "[" + list + "]";
+}
+
 base::Result<std::string, CommandError> Client::send(http::Request request,
                                                      const Connection::TakeBytes& take) {
+  auto answer = exchange(std::move(request), take);
+  if (!answer) return base::fail(answer.error());
+  return std::move(answer->body);
+}
+
+base::Result<http::Response, CommandError> Client::exchange(http::Request request,
+                                                            const Connection::TakeBytes& take) {
   if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
   auto answer = take ? connection_.stream(request, take) : connection_.perform(request);
   if (!answer) {
@@ -111,7 +154,7 @@ base::Result<std::string, CommandError> Client::send(http::Request request,
                                                     : "")));
   }
   if (answer->status < 200 || answer->status > 299) return base::fail(refused(*answer));
-  return std::move(answer->body);
+  return std::move(*answer);
 }
 
 CommandError Client::refused(const http::Response& response) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ class Client {
 
   // `path` is what follows /api/v1, decoded. The body of a 2xx answer; all else is an error.
   base::Result<std::string, CommandError> get(std::string_view path, const Query& query = {});
+  // The first `limit` objects of a list, as one array: page after page.
+  base::Result<std::string, CommandError> get_first(std::string_view path, const Query& query,
+                                                    std::uint64_t limit);
   // Hands the body of a 200 over as it comes, until it ends or `take` gives false.
   base::Result<base::Ok, CommandError> stream(std::string_view path, const Query& query,
                                               const Connection::TakeBytes& take);
@@ -63,6 +67,8 @@ class Client {
   CommandError refused(const http::Response& response) const;
 
  private:
+  base::Result<http::Response, CommandError> exchange(
+      http::Request request, const Connection::TakeBytes& take = nullptr);
   base::Result<std::string, CommandError> send(http::Request request,
                                                const Connection::TakeBytes& take = nullptr);
   CommandError not_ipam() const;

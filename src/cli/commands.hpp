@@ -54,6 +54,11 @@ void print_rows(Context& context, const std::vector<Column>& columns,
 // `key: value` for stdout; nothing where the value is empty.
 void print_field(Io& io, const std::string& title, const std::string& value);
 
+// --limit of a list that is whole without it, and --at.
+CommandResult check_limit(const Arguments& arguments);
+base::Result<std::string, CommandError> get_list(Context& context, std::string_view path,
+                                                 Query query);
+
 // The file, or standard input where it is called "-". The stream lives as long as what is returned.
 class Input {
  public:

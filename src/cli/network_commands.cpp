@@ -73,7 +73,7 @@ CommandResult network_list(Context& context) {
   for (const char* filter : {"vrf", "within", "contains", "family", "tag"})
     if (const auto text = context.arguments.get(filter)) query.emplace_back(filter, *text);
   if (const auto text = context.arguments.get("search")) query.emplace_back("q", *text);
-  auto answer = context.client.get("/networks", query);
+  auto answer = get_list(context, "/networks", std::move(query));
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
     print_json(context.io, *answer);
@@ -189,7 +189,9 @@ CommandResult network_carve(Context& context) {
 CommandResult network_show(Context& context) {
   auto id = find_network(context.client, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
-  auto answer = context.client.get("/networks/" + *id);
+  Query query;
+  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  auto answer = context.client.get("/networks/" + *id, query);
   if (!answer) return base::fail(answer.error());
   return print_network(context, *answer, "");
 }
@@ -246,16 +248,18 @@ std::vector<Command> network_commands() {
          {"contains", 0, "CIDR|IP", "that contain this network or address"},
          {"family", 0, "4|6", "of IPv4 or of IPv6"},
          {"tag", 't', "TAG", "with this tag"},
-         {"search", 'q', "TEXT", "with this text in CIDR, description or tags"}},
+         {"search", 'q', "TEXT", "with this text in CIDR, description or tags"},
+         {"limit", 0, "N", "so many at most"},
+         {"at", 0, "WHEN", "as of this revision or time"}},
         {"ipam network list", "ipam network list --contains 10.1.2.3",
          "ipam network list --output csv > networks.csv"}},
-       nullptr,
+       check_limit,
        network_list},
       {{"network show",
         "Show one network.",
         {{"ID", "the network's id (net-1) or CIDR"}},
-        {},
-        {"ipam network show 192.168.1.0/24"}},
+        {{"at", 0, "WHEN", "as of this revision or time"}},
+        {"ipam network show 192.168.1.0/24", "ipam network show net-1 --at 2026-01-15T10:30:00Z"}},
        nullptr,
        network_show},
       {{"network edit",

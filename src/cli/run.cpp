@@ -11,6 +11,9 @@
 
 namespace cli {
 
+// What anybody would look at.
+constexpr std::uint64_t list_limit_max = 1'000'000'000;
+
 void print_json(Io& io, const std::string& body) {
   io.out << body;
   if (!body.ends_with('\n')) io.out << '\n';
@@ -22,6 +25,23 @@ void print_rows(Context& context, const std::vector<Column>& columns,
   context.io.out << (context.format == OutputFormat::csv
                          ? render_csv(columns, rows)
                          : render_table(columns, rows, context.io.width));
+}
+
+CommandResult check_limit(const Arguments& arguments) {
+  const auto text = arguments.get("limit");
+  if (!text) return base::Ok{};
+  const auto limit = parse_number("--limit", *text, 1, list_limit_max);
+  if (!limit) return base::fail(usage(limit.error()));
+  return base::Ok{};
+}
+
+base::Result<std::string, CommandError> get_list(Context& context, std::string_view path,
+                                                 Query query) {
+  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  const auto text = context.arguments.get("limit");
+  if (!text) return context.client.get(path, query);
+  return context.client.get_first(path, query,
+                                  *parse_number("--limit", *text, 1, list_limit_max));
 }
 
 void print_field(Io& io, const std::string& title, const std::string& value) {

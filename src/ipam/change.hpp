@@ -59,6 +59,13 @@ struct VrfDeleted {
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted>;
 
+// A VRF or a network is made, changed or deleted.
+inline bool changes_plan(const Change& change) {
+  return std::holds_alternative<NetworkPut>(change) ||
+         std::holds_alternative<NetworkDeleted>(change) ||
+         std::holds_alternative<VrfPut>(change) || std::holds_alternative<VrfDeleted>(change);
+}
+
 // What the client is told: CreateNetwork and UpdateNetwork give the network, CarveNetworks a list
 // of them, CreateVrf and UpdateVrf the VRF, Allocate the Allocation (or a list of them, where
 // scattered ones were wanted); every other command nothing (std::monostate) where it succeeds.

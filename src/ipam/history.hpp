@@ -49,6 +49,8 @@ struct Verification {
 struct AddressQuery {
   Address address;
   std::uint64_t limit = 100;
+  Revision at = revision_max;                         // as they were then
+  std::optional<AllocationId> before = std::nullopt;  // only those older than this one
 };
 
 // The VRFs, networks or allocations (of every status) as they were when `at` was the last revision
@@ -71,12 +73,23 @@ struct PieceAt {
   decltype(Object::id) next;    // AtQuery::to where this was the last piece
 };
 
+// The revision that was the last one at a time: by the audit log, in which every change of data is;
+// and how far back it is known what was there.
+struct RevisionQuery {
+  std::variant<Revision, TimeMs> at;
+};
+struct KnownRevision {
+  Revision revision;
+  TimeMs time = 0;  // of the last audit entry by then
+  Revision oldest;
+};
+
 using HistoryQuery =
     std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery, AddressQuery,
-                 AtQuery<Vrf>, AtQuery<Network>, AtQuery<Allocation>>;
+                 AtQuery<Vrf>, AtQuery<Network>, AtQuery<Allocation>, RevisionQuery>;
 // AllocationQuery gives a list of none or one.
 using HistoryAnswer =
     std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification, PieceAt<Vrf>,
-                 PieceAt<Network>, PieceAt<Allocation>>;
+                 PieceAt<Network>, PieceAt<Allocation>, KnownRevision>;
 
 }  // namespace ipam

@@ -55,6 +55,12 @@ class PrefixTree {
   void for_each_within(const Prefix& prefix, Visit&& visit) const {
     walk(top_within(prefix), prefix.length, false, visit);
   }
+  // The same until `visit` gives false.
+  template <class Visit>
+  void visit_within(const Prefix& prefix, Visit&& visit) const {
+    bool goes_on = true;
+    walk_while(top_within(prefix), prefix.length, goes_on, visit);
+  }
   std::size_t size() const { return size_; }
 
  private:
@@ -151,6 +157,14 @@ class PrefixTree {
       if (stop_at_first) return;
     }
     for (const Index child : node.children) walk(child, length_min, stop_at_first, visit);
+  }
+
+  template <class Visit>
+  void walk_while(Index index, int length_min, bool& goes_on, Visit& visit) const {
+    if (index == none || !goes_on) return;
+    const Node& node = nodes_[index];
+    if (node.value != nullptr && node.length >= length_min) goes_on = visit(*node.value);
+    for (const Index child : node.children) walk_while(child, length_min, goes_on, visit);
   }
 
   std::vector<Node> nodes_;

@@ -227,6 +227,28 @@ void StateMachine::visit_networks(NetworkId from,
     if (!visit(it->second.network)) return;
 }
 
+void StateMachine::visit_vrfs(VrfId from, const std::function<bool(const Vrf&)>& visit) const {
+  const auto& vrfs = implementation_->plan.vrfs();
+  for (auto it = vrfs.lower_bound(from); it != vrfs.end(); ++it)
+    if (!visit(it->second.vrf)) return;
+}
+
+void StateMachine::visit_allocations_in(
+    NetworkId id, U128 from, const std::function<bool(const Allocation&)>& visit) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  if (state == nullptr) return;
+  const auto& allocations = state->allocations;
+  for (auto it = allocations.lower_bound(from); it != allocations.end(); ++it)
+    if (!visit(**it)) return;
+}
+
+void StateMachine::visit_networks_within(
+    VrfId vrf, const Prefix& prefix, const std::function<bool(const Network&)>& visit) const {
+  const VrfState* in = implementation_->plan.vrf(vrf);
+  if (in == nullptr) return;
+  in->tree.visit_within(prefix, [&](const NetworkState& state) { return visit(state.network); });
+}
+
 void StateMachine::visit_allocations(
     AllocationId from, const std::function<bool(const Allocation&)>& visit) const {
   const auto& allocations = implementation_->plan.allocations();

@@ -74,6 +74,13 @@ class StateMachine {
   bool is_free(const Address& address, VrfId vrf = vrf_default) const;
   // Networks and active allocations from this id on, until the callback says false. O(visited).
   void visit_networks(NetworkId from, const std::function<bool(const Network&)>& visit) const;
+  void visit_vrfs(VrfId from, const std::function<bool(const Vrf&)>& visit) const;
+  // Of one network, by address, from this value on.
+  void visit_allocations_in(NetworkId id, U128 from,
+                            const std::function<bool(const Allocation&)>& visit) const;
+  // As for_each_network_within(), until the callback says false.
+  void visit_networks_within(VrfId vrf, const Prefix& prefix,
+                             const std::function<bool(const Network&)>& visit) const;
   void visit_allocations(AllocationId from,
                          const std::function<bool(const Allocation&)>& visit) const;
 

@@ -56,17 +56,34 @@ class EmbeddedConnection : public cli::Connection {
     });
     while (!answer && failure_.empty() && io_.run_one() > 0) {
     }
-    if (answer && answer->stream) {  // nobody else can change what this process has open
+    if (answer && answer->content_type == "text/event-stream") {  // nobody else can change this
       answer->stream->cancel();
       return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
                                              "only a running `ipam server` can be watched"});
     }
+    if (answer && answer->stream) read_all(*answer);
     if (answer) return std::move(*answer);
     return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
                                            "the database failed: " + failure_});
   }
 
  private:
+  // The body of a long list, which comes in pieces.
+  void read_all(http::Response& answer) {
+    bool ended = false;
+    while (!ended && failure_.empty()) {
+      std::optional<http::BodySource::Piece> piece;
+      answer.stream->next([&piece](http::BodySource::Piece next) { piece = std::move(next); });
+      while (!piece && failure_.empty() && io_.run_one() > 0) {
+      }
+      if (piece) answer.body += piece->bytes;
+      ended = !piece || piece->after != http::BodySource::After::more;
+      if (piece && piece->after == http::BodySource::After::broken)
+        answer = api::problem_for_status(500, "the list could not be read to its end");
+    }
+    answer.stream.reset();
+  }
+
   asio::io_context io_{1};
   base::Logger logger_{base::LogLevel::error, base::LogFormat::text};
   std::string failure_;

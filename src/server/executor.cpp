@@ -67,8 +67,9 @@ http::Response problem_of(WriteFailure failure) {
 // does not run inside the loop that applies entries.
 void Executor::perform(api::Action action, Done done) {
   auto answer = [this, done = std::move(done)](http::Response response) {
-    response.headers.push_back(
-        {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()});
+    if (!response.header("X-Ipam-Revision"))  // a list is of its own
+      response.headers.push_back(
+          {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()});
     auto deliver = [done, response = std::move(response)]() mutable { done(std::move(response)); };
     asio::post(io_, std::move(deliver));
   };
@@ -105,6 +106,8 @@ void Executor::perform_now(api::Body body, Done done) {
     return perform(std::move(*dry_run), std::move(done));
   if (auto* read = std::get_if<api::Read>(&body)) return perform(std::move(*read), std::move(done));
   if (auto* read = std::get_if<api::ReadHistory>(&body))
+    return perform(std::move(*read), std::move(done));
+  if (auto* read = std::get_if<api::ReadList>(&body))
     return perform(std::move(*read), std::move(done));
   if (auto* watch = std::get_if<api::Watch>(&body))
     return perform(std::move(*watch), std::move(done));
@@ -160,6 +163,13 @@ void Executor::perform(api::ReadHistory read, Done done) {
     replica_.store().query(query, std::move(finished));
   };
   after_barrier(read.consistency, std::move(done), std::move(ask));
+}
+
+void Executor::perform(api::ReadList read, Done done) {
+  auto start = [this, reader = std::move(read.reader)](Done answered) {
+    lists_.perform(reader, std::move(answered));
+  };
+  after_barrier(read.consistency, std::move(done), std::move(start));
 }
 
 // Whoever says where to go on needs no barrier: what this node has not applied yet comes later.

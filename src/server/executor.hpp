@@ -10,6 +10,7 @@
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
 #include "raft/node/node.hpp"
+#include "server/list_performer.hpp"
 #include "server/node_files.hpp"
 #include "server/replica.hpp"
 
@@ -19,7 +20,13 @@ class Executor {
  public:
   Executor(asio::io_context& io, const NodeSpec& spec, std::chrono::milliseconds tick,
            Replica& replica, raft::Node& node, api::WatchHub& hub)
-      : io_(io), spec_(spec), tick_(tick), replica_(replica), node_(node), hub_(hub) {}
+      : io_(io),
+        spec_(spec),
+        tick_(tick),
+        replica_(replica),
+        node_(node),
+        hub_(hub),
+        lists_(io, replica) {}
 
   using Done = std::function<void(http::Response)>;
   // `done` is called once, on the io thread, never from within this call.
@@ -32,6 +39,7 @@ class Executor {
   void perform(api::DryRun dry_run, Done done);
   void perform(api::Read read, Done done);
   void perform(api::ReadHistory read, Done done);
+  void perform(api::ReadList read, Done done);
   void perform(api::Watch watch, Done done);
   void perform(api::ChangeMembers change, Done done);
   // Calls `then` once it may read; otherwise answers by itself.
@@ -45,6 +53,7 @@ class Executor {
   Replica& replica_;
   raft::Node& node_;
   api::WatchHub& hub_;
+  ListPerformer lists_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -115,6 +115,8 @@ base::Result<NodeFiles, std::string> open_node_files(sqlite::FileSystem& files,
                                        std::move(on_failure), execution);
   if (!state.ok()) return base::fail(state.error());
   state::Loaded loaded = (*state)->take_loaded();
+  constexpr ipam::TimeMs day = 24 * 60 * 60 * 1000;
+  (*state)->keep_history(spec.history_days * day);
 
   raft::SnapshotMeta applied;
   applied.last = {raft::Index(loaded.position.index), raft::Term(loaded.position.term)};

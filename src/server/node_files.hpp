@@ -27,6 +27,7 @@ struct NodeSpec {
   std::map<std::uint64_t, std::string> initial_members;  // of a founder: with itself
   // How long the outcome of a write that came to this node with an Idempotency-Key is kept.
   std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
+  std::uint32_t history_days = 0;  // how long state.db keeps history; 0: for ever
 };
 
 struct NodeFiles {

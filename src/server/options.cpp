@@ -21,6 +21,8 @@ constexpr std::uint64_t log_entries_min = 10;        // each cut is a write
 constexpr std::uint64_t idempotency_seconds_min = 60;
 constexpr std::uint64_t log_entries_max = 10000000;  // the log is held in memory
 
+constexpr std::uint64_t history_days_max = 36500;  // a hundred years
+
 using Step = base::Result<base::Ok, CommandError>;
 
 cli::CommandSpec make_spec() {
@@ -40,6 +42,8 @@ cli::CommandSpec make_spec() {
       {"log-entries-kept", 0, "N", "log entries kept for slow followers (default 10000)"},
       {"idempotency-retention", 0, "SECONDS",
        "how long the answer to an Idempotency-Key is kept (default 86400)"},
+      {"history-retention", 0, "DAYS",
+       "how long it is kept what was before (default 400; IPAM_HISTORY_RETENTION); 0: for ever"},
   };
   spec.examples = {"ipam server", "ipam server --port 9000 --db /var/lib/ipam",
                    "ipam server --cluster --config node1-data/cluster.json --port 8081"};
@@ -205,6 +209,18 @@ Step read_raft(const cli::Arguments& arguments, ServerOptions& options) {
   return base::Ok{};
 }
 
+Step read_history(const cli::Arguments& arguments, const cli::Environment& environment,
+                  ServerOptions& options) {
+  const auto option = arguments.get("history-retention");
+  const auto text = option ? option : environment.get("IPAM_HISTORY_RETENTION");
+  if (!text) return base::Ok{};
+  const auto days = cli::parse_number(option ? "--history-retention" : "IPAM_HISTORY_RETENTION",
+                                      *text, 0, history_days_max);
+  if (!days) return base::fail(usage(days.error()));
+  options.history_days = static_cast<std::uint32_t>(*days);
+  return base::Ok{};
+}
+
 }  // namespace
 
 base::Result<ServerOptions, CommandError> parse_server_options(
@@ -219,6 +235,8 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   // Flags before the file: wrong usage is reported even where the file is broken too.
   if (auto done = read_log(*arguments, options); !done) return base::fail(done.error());
   if (auto done = read_raft(*arguments, options); !done) return base::fail(done.error());
+  if (auto done = read_history(*arguments, environment, options); !done)
+    return base::fail(done.error());
   if (auto done = read_data_dir(*arguments, environment, options); !done)
     return base::fail(done.error());
   if (auto done = read_listen_address(*arguments, environment, options); !done)

@@ -32,6 +32,7 @@ struct ServerOptions {
   std::uint64_t log_entries_kept = 10000;
   // 60 to ipam::idempotency_seconds_max.
   std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
+  std::uint32_t history_days = 400;  // 0: for ever
 };
 
 // `args` is what follows `server`. Reads cluster.json in cluster mode. An error names the flag

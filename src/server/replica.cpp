@@ -34,6 +34,7 @@ Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origi
       state_machine_(std::move(files.state_machine)),
       store_(std::move(files.state_store)),
       applied_(files.durable.applied.last),
+      plan_changed_(files.durable.applied.last.index),
       configuration_(files.durable.applied.configuration),
       configuration_stored_(files.configuration_stored) {
   store_->on_durable([this](std::uint64_t index) {
@@ -98,6 +99,8 @@ void Replica::apply(const raft::AppliedEntry& entry) {
     position.configuration = raft::encode(configuration_);
     configuration_stored_ = true;
   }
+  if (std::any_of(changes.begin(), changes.end(), ipam::changes_plan))
+    plan_changed_ = applied_.index;
   if (events_.on_changed) events_.on_changed(ipam::Revision(applied_.index.value()), changes);
   store_->append(state_machine_.counters(), std::move(position), std::move(changes));
 }
@@ -230,6 +233,7 @@ void Replica::install_snapshot(const raft::SnapshotMeta& meta, Done done) {
     }
     state_machine_ = std::move(loaded->state_machine);
     applied_ = meta.last;
+    plan_changed_ = meta.last.index;
     configuration_ = meta.configuration;
     configuration_stored_ = true;
     if (events_.on_replaced) events_.on_replaced(ipam::Revision(applied_.index.value()));

@@ -67,6 +67,8 @@ class Replica : public raft::Host {
 
   const ipam::StateMachine& state_machine() const { return state_machine_; }
   state::StateStore& store() { return *store_; }
+  // After it no VRF and no network was changed; at most applied().
+  raft::Index plan_changed() const { return plan_changed_; }
   raft::Index applied() const { return applied_.index; }
   const std::string& failure() const { return failure_; }
 
@@ -103,6 +105,7 @@ class Replica : public raft::Host {
   ipam::StateMachine state_machine_;
   std::unique_ptr<state::StateStore> store_;
   raft::LogPosition applied_;
+  raft::Index plan_changed_;  // where it is not known: what was applied when it began to be
   raft::Configuration configuration_;  // as of applied_
   bool configuration_stored_;
   bool expiring_ = false;  // an ExpireLeases of ours is under way

@@ -30,6 +30,7 @@ InstanceOptions instance_options(const ServerOptions& options) {
   out.log_entries_kept = options.log_entries_kept;
   out.node.data_dir = options.data_dir;
   out.node.idempotency_seconds = options.idempotency_seconds;
+  out.node.history_days = options.history_days;
   if (!options.cluster) {
     out.node.initial_members = {{1, ""}};
     return out;

@@ -11,21 +11,28 @@ namespace {
 
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 
+// The id of the first entry of which `is_before`, a statement that takes the id and `value`, is not
+// true. REQUIRES: nor is it of any later one.
+template <class Value>
+std::int64_t first_entry_not(sqlite::Connection& connection, std::string_view is_before,
+                             Value value) {
+  std::int64_t low = 1;
+  std::int64_t high = connection.integer("SELECT coalesce(max(id), 0) FROM audit") + 1;
+  sqlite::Statement statement = connection.prepare(is_before);
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    statement.start(middle, value);
+    if (statement.step()) low = middle + 1;
+    else high = middle;
+    statement.reset();
+  }
+  return low;
+}
+
 // The id of the first entry that is not before `time`. The clock of the entries never goes back, so
 // their ids are in the order of their times: no index is needed.
 std::int64_t first_entry_since(sqlite::Connection& connection, ipam::TimeMs time) {
-  std::int64_t low = 1;
-  std::int64_t high = connection.integer("SELECT coalesce(max(id), 0) FROM audit") + 1;
-  sqlite::Statement is_before =
-      connection.prepare("SELECT 1 FROM audit WHERE id=? AND timestamp < ?");
-  while (low < high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    is_before.start(middle, time);
-    if (is_before.step()) low = middle + 1;
-    else high = middle;
-    is_before.reset();
-  }
-  return low;
+  return first_entry_not(connection, "SELECT 1 FROM audit WHERE id=? AND timestamp < ?", time);
 }
 
 }  // namespace
@@ -50,6 +57,24 @@ std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
   std::vector<ipam::AuditEntry> entries;
   while (rows.step()) entries.push_back(read_audit(rows));
   return entries;
+}
+
+ipam::KnownRevision query_revision(sqlite::Connection& connection,
+                                   const ipam::RevisionQuery& query) {
+  const auto* const time = std::get_if<ipam::TimeMs>(&query.at);
+  const std::int64_t next =
+      time ? first_entry_since(connection, *time + 1)
+           : first_entry_not(connection, "SELECT 1 FROM audit WHERE id=? AND revision <= ?",
+                             std::get<ipam::Revision>(query.at).value());
+  ipam::KnownRevision known;
+  sqlite::Statement row = connection.prepare("SELECT revision, timestamp FROM audit WHERE id=?");
+  row.start(next - 1);
+  if (row.step()) {
+    known.revision = ipam::Revision(row.number(0));
+    known.time = row.integer(1);
+  }
+  if (!time) known.revision = std::get<ipam::Revision>(query.at);
+  return known;
 }
 
 }  // namespace state

@@ -11,4 +11,7 @@ namespace state {
 std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
                                           const ipam::AuditQuery& query);
 
+ipam::KnownRevision query_revision(sqlite::Connection& connection,
+                                   const ipam::RevisionQuery& query);
+
 }  // namespace state

@@ -27,7 +27,8 @@ struct Overloaded : Ts... {
   using Ts::operator()...;
 };
 
-std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
+std::uint32_t crc_of(const Position& position, const ipam::Counters& counters,
+                     ipam::Revision oldest_known) {
   base::Bytes bytes;
   base::ByteWriter writer(bytes);
   writer.u64(position.index);
@@ -39,6 +40,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters) {
   writer.u64(counters.next_vrf);
   writer.i64(counters.now);
   writer.u64(counters.digest);
+  writer.u64(oldest_known.value());
   writer.string(as_blob(counters.audit_hash).bytes);
   return base::crc32c(bytes);
 }
@@ -51,9 +53,10 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     const ipam::Counters counters;
     sqlite::create_database(
         files, path, format,
-        schema() + fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,zeroblob(32),{});",
-                               counters.next_network, counters.next_allocation,
-                               counters.next_audit, counters.next_vrf, counters.now, crc_of({}, counters)));
+        schema() +
+            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,0,zeroblob(32),{});",
+                        counters.next_network, counters.next_allocation, counters.next_audit,
+                        counters.next_vrf, counters.now, crc_of({}, counters, {})));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
@@ -95,26 +98,28 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, next_vrf=?, now=?, digest=?, audit_hash=?, "
+      "next_allocation=?, next_audit=?, next_vrf=?, now=?, digest=?, oldest_known=?, audit_hash=?, "
       "crc=? WHERE id=1");
   select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
   select_allocations_of_ =
       connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
   select_covers_ = connection_.prepare(
-      "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) "
+      "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) AND id < ? "
       "ORDER BY id DESC");
 }
 
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, next_vrf, now, digest, audit_hash, crc FROM meta WHERE id=1");
+      "next_audit, next_vrf, now, digest, audit_hash, oldest_known, crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
   counters_ = {row.number(3),  row.number(4), row.number(5),    row.number(6),
                row.integer(7), row.number(8), read_hash(row, 9)};
-  if (row.number(10) != crc_of(position_, counters_)) throw Damage("the checksum of its meta row");
+  oldest_known_ = ipam::Revision(row.number(10));
+  if (row.number(11) != crc_of(position_, counters_, oldest_known_))
+    throw Damage("the checksum of its meta row");
 }
 
 // ---- reading ----
@@ -180,6 +185,11 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     return allocations;
   }
   if (const auto* held = std::get_if<ipam::AddressQuery>(&query)) return holders_of(*held);
+  if (const auto* revision = std::get_if<ipam::RevisionQuery>(&query)) {
+    ipam::KnownRevision known = query_revision(connection_, *revision);
+    known.oldest = oldest_known_;
+    return known;
+  }
   if (const auto* at = std::get_if<ipam::AtQuery<ipam::Vrf>>(&query)) return vrf_versions_.at(*at);
   if (const auto* at = std::get_if<ipam::AtQuery<ipam::Network>>(&query))
     return network_versions_.at(*at);
@@ -205,11 +215,12 @@ std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& que
   }
   std::vector<ipam::Allocation> holders;
   const std::string wanted = to_json(covers);  // the statement keeps a view of it
-  select_covers_.start(wanted);
+  select_covers_.start(wanted, query.before ? query.before->value() : ipam::number_max);
   while (holders.size() < query.limit && select_covers_.step()) {
     ipam::Allocation allocation = read_allocation(select_covers_);
-    if (allocation.first <= query.address && query.address <= allocation.last)
-      holders.push_back(std::move(allocation));
+    if (allocation.first > query.address || query.address > allocation.last) continue;
+    if (auto then = allocation_versions_.as_of(std::move(allocation), query.at))
+      holders.push_back(*std::move(then));
   }
   select_covers_.reset();
   return holders;
@@ -220,13 +231,26 @@ std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& que
 void Database::append(const ipam::Counters& counters, Position position,
                       const std::vector<ipam::Change>& changes) {
   ASSERT_MSG(position.index > position_.index, "an entry is written twice or out of order");
-  if (!in_transaction_) begin_.run();
-  in_transaction_ = true;
+  begin();
   for (const ipam::Change& change : changes) write(change, position.index);
   counters_ = counters;
   position_.index = position.index;
   position_.term = position.term;
   if (!position.configuration.empty()) position_.configuration = std::move(position.configuration);
+}
+
+void Database::begin() {
+  if (!in_transaction_) begin_.run();
+  in_transaction_ = true;
+}
+
+bool Database::forget_history(ipam::TimeMs time, std::size_t rows_max) {
+  const ipam::Revision oldest = query_revision(connection_, {time - 1}).revision;
+  begin();
+  oldest_known_ = std::max(oldest_known_, oldest);
+  bool has_more = vrf_versions_.forget(oldest_known_.value(), rows_max);
+  has_more = network_versions_.forget(oldest_known_.value(), rows_max) || has_more;
+  return allocation_versions_.forget(oldest_known_.value(), rows_max) || has_more;
 }
 
 // What is numbered from the counters on, which are as of the entry before, is new.
@@ -279,9 +303,9 @@ void Database::commit() {
   }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.next_vrf, counters_.now, counters_.digest,
+                   counters_.next_vrf, counters_.now, counters_.digest, oldest_known_.value(),
                    as_blob(counters_.audit_hash),
-                   std::uint64_t{crc_of(position_, counters_)});
+                   std::uint64_t{crc_of(position_, counters_, oldest_known_)});
   commit_.run();
   in_transaction_ = false;
 }

@@ -37,6 +37,11 @@ class Database {
   // Of the last append; durable after a commit.
   const Position& position() const { return position_; }
 
+  // Lets go of what was before `time` and is over, at most so many rows: what was there at a
+  // revision is known from that of the last audit entry before `time` on. True: there may be more.
+  bool forget_history(ipam::TimeMs time, std::size_t rows_max);
+  ipam::TimeMs now() const { return counters_.now; }  // the replicated clock, as of position()
+
   // Sees what the open transaction holds; VerifyQuery wants none to be open.
   ipam::HistoryAnswer query(const ipam::HistoryQuery& query);
 
@@ -51,6 +56,7 @@ class Database {
  private:
   Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection);
   void read_meta();
+  void begin();
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);
 
@@ -66,6 +72,7 @@ class Database {
       select_allocations_of_, select_allocation_, select_covers_;
   Position position_;
   ipam::Counters counters_;
+  ipam::Revision oldest_known_;  // what was there is known from this revision on
   bool in_transaction_ = false;
 };
 

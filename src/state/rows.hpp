@@ -56,6 +56,7 @@ inline constexpr const char* other_tables = R"(
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
                     next_audit INTEGER NOT NULL, next_vrf INTEGER NOT NULL,
                     now INTEGER NOT NULL, digest INTEGER NOT NULL,
+                    oldest_known INTEGER NOT NULL,
                     audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
 )";
 // The SQL of all tables.

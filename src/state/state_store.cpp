@@ -103,6 +103,10 @@ void StateStore::query(ipam::HistoryQuery query,
       [](const std::string& reason) -> Answer { return base::fail(reason); });
 }
 
+void StateStore::keep_history(ipam::TimeMs retention) {
+  implementation_->push([retention](Worker& worker) { worker.keep_history(retention); });
+}
+
 void StateStore::make_snapshot(std::function<void(base::Result<SnapshotFile, std::string>)> done) {
   using Made = base::Result<SnapshotFile, std::string>;
   implementation_->push(

@@ -85,6 +85,11 @@ class StateStore {
   void query(ipam::HistoryQuery query,
              std::function<void(base::Result<ipam::HistoryAnswer, std::string>)> done);
 
+  // How long history is kept, by the replicated clock: rows that were replaced, networks and VRFs
+  // that were deleted, allocations that ended. 0, as before the first call: for ever. What is older
+  // goes little by little; the audit log stays.
+  void keep_history(ipam::TimeMs retention);
+
   // ---- snapshots ----
   struct SnapshotFile {
     std::filesystem::path path;

@@ -35,6 +35,11 @@ Versions<Object>::Versions(sqlite::Connection& connection) : connection_(connect
         prepare("SELECT * FROM {0} INDEXED BY {0}_by_network "
                 "WHERE id>=? AND id<? AND network_id=? ORDER BY id LIMIT ?");
   seek_ = prepare("SELECT * FROM old_{0} WHERE (id, until) > (?, ?) ORDER BY id, until LIMIT 1");
+  select_forgotten_ = prepare(
+      "SELECT id, until FROM old_{0} INDEXED BY old_{0}_by_until WHERE until <= ? LIMIT ?");
+  delete_version_ = prepare("DELETE FROM old_{0} WHERE id=? AND until=?");
+  if constexpr (Versioned<Object>::is_never_deleted)
+    delete_ended_ = prepare("DELETE FROM {0} WHERE id=? AND status<>1 AND revision<=?");
   count_recent_ = prepare("SELECT count(*) FROM (SELECT 1 FROM old_{0} WHERE until > ? LIMIT ?)");
   select_recent_ = prepare("SELECT * FROM old_{0} INDEXED BY old_{0}_by_until WHERE until > ?");
 }
@@ -62,6 +67,20 @@ Object Versions<Object>::read(const sqlite::Statement& row) const {
 }
 
 template <class Object>
+bool Versions<Object>::forget(std::uint64_t oldest, std::size_t rows_max) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;  // id, until
+  select_forgotten_.start(oldest, std::uint64_t{rows_max});
+  while (select_forgotten_.step())
+    rows.emplace_back(select_forgotten_.number(0), select_forgotten_.number(1));
+  select_forgotten_.reset();
+  for (const auto& [id, until] : rows) {
+    delete_version_.run(id, until);
+    if (Versioned<Object>::is_never_deleted) delete_ended_.run(id, oldest);
+  }
+  return rows.size() == rows_max;
+}
+
+template <class Object>
 std::uint64_t Versions<Object>::check() {
   std::uint64_t count = 0;
   sqlite::Statement rows =
@@ -73,12 +92,12 @@ std::uint64_t Versions<Object>::check() {
 template <class Object>
 ipam::PieceAt<Object> Versions<Object>::at(const Query& query) {
   Piece piece{{}, query.to};
-  const bool by_rows = !query.only_superseded || query.network_id;
-  if (by_rows) add_rows(query, piece);
-  if (by_rows && Versioned<Object>::is_never_deleted) return piece;
   count_recent_.start(query.at.value(), recent_rows_max + 1);
   const bool few = count_recent_.step() && count_recent_.number(0) <= recent_rows_max;
   count_recent_.reset();
+  const bool by_rows = !query.only_superseded || (query.network_id && !few);
+  if (by_rows) add_rows(query, piece);
+  if (by_rows && Versioned<Object>::is_never_deleted) return piece;
   if (few) add_recent(query, piece);
   else add_superseded(query, piece);
   const auto by_id = [](const Object& a, const Object& b) { return a.id < b.id; };
@@ -99,22 +118,27 @@ void Versions<Object>::add_rows(const Query& query, Piece& piece) {
   for (; rows.step(); ++visits) {
     Object object = Versioned<Object>::read(rows);
     piece.next = object.id + 1;
-    if (object.revision > query.at) add_version_of(query, object.id, piece);
-    else if (!query.only_superseded) piece.objects.push_back(std::move(object));
+    const bool is_superseded = object.revision > query.at;
+    // Where rows are deleted, the callers look at all that is superseded.
+    if (is_superseded && !Versioned<Object>::is_never_deleted) continue;
+    if (!is_superseded && query.only_superseded) continue;
+    if (auto then = as_of(std::move(object), query.at)) piece.objects.push_back(*std::move(then));
   }
   rows.reset();
   if (visits < query.visits_max) piece.next = query.to;
 }
 
 template <class Object>
-void Versions<Object>::add_version_of(const Query& query, Id id, Piece& piece) {
-  if (!Versioned<Object>::is_never_deleted) return;  // the callers look at all of old_NAME
-  seek_.start(id.value(), query.at.value());
-  if (seek_.step() && seek_.number(0) == id.value()) {
-    Object object = read(seek_);
-    if (object.revision <= query.at) piece.objects.push_back(std::move(object));
+std::optional<Object> Versions<Object>::as_of(Object object, ipam::Revision at) {
+  if (object.revision <= at) return object;
+  std::optional<Object> then;
+  seek_.start(object.id.value(), at.value());
+  if (seek_.step() && seek_.number(0) == object.id.value()) {
+    Object old = read(seek_);
+    if (old.revision <= at) then = std::move(old);
   }
   seek_.reset();
+  return then;
 }
 
 template <class Object>
@@ -124,7 +148,10 @@ void Versions<Object>::add_recent(const Query& query, Piece& piece) {
     const Id id(select_recent_.number(0));
     if (id < query.from || !(id < piece.next)) continue;
     Object object = read(select_recent_);
-    if (object.revision <= query.at) piece.objects.push_back(std::move(object));
+    if (object.revision > query.at) continue;
+    if constexpr (requires { object.network_id; })
+      if (query.network_id && object.network_id != *query.network_id) continue;
+    piece.objects.push_back(std::move(object));
   }
   select_recent_.reset();
 }

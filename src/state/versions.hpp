@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "ipam/history.hpp"
@@ -48,6 +49,14 @@ class Versions {
 
   ipam::PieceAt<Object> at(const ipam::AtQuery<Object>& query);
 
+  // What the object, which NAME has now, was then; nothing where it was not there.
+  std::optional<Object> as_of(Object object, ipam::Revision at);
+
+  // Deletes what ended by `oldest`, which nobody asks for any more, at most so many rows; and the
+  // rows of NAME that stay when all else is over (of allocations that have ended). True: there may
+  // be more.
+  bool forget(std::uint64_t oldest, std::size_t rows_max);
+
   // Reads all of old_NAME; says how many rows it has, or throws Damage.
   std::uint64_t check();
 
@@ -57,14 +66,13 @@ class Versions {
   using Id = typename Query::Id;
 
   void add_rows(const Query& query, Piece& piece);
-  void add_version_of(const Query& query, Id id, Piece& piece);
   void add_superseded(const Query& query, Piece& piece);
   void add_recent(const Query& query, Piece& piece);
   Object read(const sqlite::Statement& row) const;
 
   sqlite::Connection& connection_;
   sqlite::Statement select_head_, insert_, select_rows_, select_rows_of_network_, seek_,
-      count_recent_, select_recent_;
+      count_recent_, select_recent_, select_forgotten_, delete_version_, delete_ended_;
 };
 
 }  // namespace state

@@ -18,14 +18,20 @@ Worker::Worker(sqlite::FileSystem& files, std::filesystem::path directory,
 // ---- the loop ----
 
 void Worker::advance(Moment now) {
-  or_poison([&] { commit_if_due(now); });
+  or_poison([&] {
+    forget_if_due(now);
+    commit_if_due(now);
+  });
   if (copy_) continue_snapshot();
 }
 
 std::optional<Moment> Worker::next_due() const {
   if (copy_) return Moment();
-  if (database_ && database_->in_transaction() && poison_.empty()) return commit_deadline_;
-  return std::nullopt;
+  if (!database_ || !poison_.empty()) return std::nullopt;
+  std::optional<Moment> due;
+  if (database_->in_transaction()) due = commit_deadline_;
+  if (history_retention_ > 0) due = due ? std::min(*due, forget_due_) : forget_due_;
+  return due;
 }
 
 void Worker::finish() {
@@ -71,6 +77,14 @@ void Worker::commit_if_due(Moment now) {
   if (!database_->in_transaction()) return;
   // A snapshot step needs a committed database; otherwise more may come to share the fsync.
   if (copy_ || now >= commit_deadline_) commit();
+}
+
+void Worker::forget_if_due(Moment now) {
+  if (history_retention_ == 0 || copy_ || now < forget_due_) return;
+  const ipam::TimeMs oldest = database_->now() - history_retention_;
+  if (!database_->in_transaction()) commit_deadline_ = now + commit_delay;
+  const bool has_more = oldest > 0 && database_->forget_history(oldest, forget_rows_max);
+  forget_due_ = now + (has_more ? Moment::duration(forget_delay) : forget_interval);
 }
 
 void Worker::commit() {

@@ -19,6 +19,12 @@ inline constexpr std::chrono::milliseconds commit_delay{100};
 // Bounds a transaction, and so the write-ahead log and the length of a commit.
 inline constexpr std::size_t changes_per_commit_max = 20'000;
 
+// How often what is too old is looked for, and how much of it goes in one step, of some
+// milliseconds; the next step waits, so that appends and queries have most of the time.
+inline constexpr std::chrono::seconds forget_interval{60};
+inline constexpr std::size_t forget_rows_max = 500;
+inline constexpr std::chrono::milliseconds forget_delay{50};
+
 // What a snapshot, made or received, leaves free on the disk: the logs must be able to grow on.
 inline constexpr std::uint64_t free_bytes_min = 64 << 20;
 
@@ -58,6 +64,8 @@ class Worker {
   }
 
   // ---- from Job::run ----
+  // How long history is kept, by the replicated clock; 0: for ever.
+  void keep_history(ipam::TimeMs retention) { history_retention_ = retention; }
   Database& database() { return *database_; }
   void commit();
   void set_durable_listener(std::function<void(std::uint64_t)> listener) {
@@ -75,6 +83,7 @@ class Worker {
   void perform_one(Append append, Moment now);
   void perform_one(Job job, Moment now);
   void commit_if_due(Moment now);
+  void forget_if_due(Moment now);
   bool has_room(std::uint64_t bytes) const;
   void continue_snapshot();
   void end_snapshot(base::Result<StateStore::SnapshotFile, std::string> result);
@@ -91,6 +100,8 @@ class Worker {
   std::string poison_;  // why nothing works any more
   std::size_t open_changes_ = 0;
   Moment commit_deadline_;
+  ipam::TimeMs history_retention_ = 0;
+  Moment forget_due_;
   std::optional<SnapshotCopy> copy_;  // while one is being made
   SnapshotDone copy_done_;
   std::unique_ptr<sqlite::File> snapshot_;

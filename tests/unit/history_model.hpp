@@ -16,6 +16,7 @@ template <class Object>
 class ObjectHistory {
  public:
   using Id = decltype(Object::id);
+  using Query = ipam::AtQuery<Object>;
 
   void put(ipam::Revision revision, const Object& object) { states_[object.id][revision] = object; }
   void remove(ipam::Revision revision, Id id) { states_[id][revision] = std::nullopt; }

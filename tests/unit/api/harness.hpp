@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "api/action.hpp"
+#include "api/past_plan.hpp"
 #include "api/watch_hub.hpp"
 #include "tests/unit/history_model.hpp"
 
@@ -74,6 +76,9 @@ class World {
   api::NodeStatus status;
   api::MemberChangeResult member_change_result = api::MemberChangeResult::done;
   std::vector<api::ChangeMembers> member_changes;
+  // Called after each step of a list: others may write then.
+  std::function<void()> between_steps;
+  ipam::Revision oldest_known;
 
  private:
   http::Response run(const api::Answer& answer) { return answer.response; }
@@ -92,6 +97,25 @@ class World {
     if (read.look) read.look(state);
     return read.render(std::visit([this](const auto& query) { return ask(query); }, read.query));
   }
+  http::Response run(const api::ReadList& read) {
+    std::string body;
+    while (true) {
+      const api::ListReader::View view{state, revision_, plan_changed_, past_plans_};
+      api::ListReader::Step step = read.reader->next(view);
+      if (auto* whole = std::get_if<http::Response>(&step)) return *whole;
+      if (auto* piece = std::get_if<api::ListReader::Piece>(&step)) {
+        body += piece->bytes;
+        if (piece->is_last) break;
+      }
+      if (auto* question = std::get_if<api::ListReader::Ask>(&step))
+        read.reader->take(
+            std::visit([this](const auto& query) { return ask(query); }, question->query));
+      if (between_steps) between_steps();
+    }
+    http::Response response = api::list_head(read.reader->revision());
+    response.body = std::move(body);
+    return response;
+  }
   http::Response run(const api::Watch& watch) { return hub->watch(watch.since, revision_); }
   http::Response run(const api::ReadStatus& read) { return read.render(status); }
   http::Response run(const api::ChangeMembers& change) {
@@ -109,6 +133,8 @@ class World {
         audit_.push_back(appended->entry);
     }
     history_.take(revision_, applied.changes);
+    if (std::any_of(applied.changes.begin(), applied.changes.end(), ipam::changes_plan))
+      plan_changed_ = revision_;
     hub->publish(revision_, applied.changes);
     hub->deliver();
     return applied;
@@ -145,11 +171,13 @@ class World {
   }
 
   ipam::HistoryAnswer ask(const ipam::AddressQuery& query) {
-    std::vector<ipam::Allocation> found;
-    for (auto it = allocations_.rbegin(); it != allocations_.rend(); ++it)
-      if (it->second.first <= query.address && query.address <= it->second.last &&
-          found.size() < query.limit)
-        found.push_back(it->second);
+    std::vector<ipam::Allocation> found = history_.allocations.at({.at = query.at});
+    std::reverse(found.begin(), found.end());
+    std::erase_if(found, [&](const ipam::Allocation& allocation) {
+      return allocation.first > query.address || query.address > allocation.last ||
+             (query.before && allocation.id >= *query.before);
+    });
+    found.resize(std::min<std::size_t>(found.size(), query.limit));
     return found;
   }
 
@@ -164,6 +192,17 @@ class World {
     const bool is_last = query.to < wanted && history.at(rest).empty();
     return ipam::PieceAt<Object>{history.at(query), is_last ? wanted : query.to};
   }
+  ipam::HistoryAnswer ask(const ipam::RevisionQuery& query) {
+    ipam::KnownRevision known;
+    const auto* const revision = std::get_if<ipam::Revision>(&query.at);
+    for (const ipam::AuditEntry& entry : audit_)
+      if (revision ? entry.revision <= *revision
+                   : entry.timestamp <= std::get<ipam::TimeMs>(query.at))
+        known = {entry.revision, entry.timestamp, oldest_known};
+    if (revision) known.revision = *revision;
+    known.oldest = oldest_known;
+    return known;
+  }
   ipam::HistoryAnswer ask(const ipam::AtQuery<ipam::Vrf>& query) {
     return piece(history_.vrfs, query);
   }
@@ -175,6 +214,8 @@ class World {
   }
 
   ipam::Revision revision_;
+  ipam::Revision plan_changed_;
+  api::PastPlans past_plans_;
   unit::History history_;
   std::map<ipam::AllocationId, ipam::Allocation> allocations_;  // of every status, like state.db
   std::vector<ipam::AuditEntry> audit_;

@@ -258,7 +258,8 @@ TEST_CASE("query parameters and headers that are wrong are refused") {
   check({
       {get("allocations?foo=1"), 400, "UNKNOWN_PARAMETER",
        "unknown query parameter \"foo\"; known parameters: network_id, all, ip, "
-       "hostname, owner, tag, status, within, q, consistency"},
+       "hostname, owner, tag, status, within, q, limit, cursor, sort, at, "
+       "consistency"},
       {get("networks?vrf=x"), 404, "VRF_NOT_FOUND", "VRF not found: x"},
       {get("networks?colour=x"), 400, "UNKNOWN_PARAMETER", "known parameters: vrf, cidr, within"},
       {get("health?x=1"), 400, "UNKNOWN_PARAMETER", "known parameters: none"},

@@ -307,11 +307,12 @@ TEST_CASE("consistency and the least revision are handed to the shell") {
   const auto consistency_of = [](const api::Action& action) {
     const auto* read = std::get_if<api::Read>(&action.body);
     const auto* history = std::get_if<api::ReadHistory>(&action.body);
-    return read ? read->consistency : history->consistency;
+    const auto* list = std::get_if<api::ReadList>(&action.body);
+    return read ? read->consistency : list ? list->consistency : history->consistency;
   };
   for (const char* target : {"networks", "networks/net-1", "networks/net-1/stats", "stats",
                              "allocations", "allocations?all=true", "allocations/alloc-1",
-                             "audit"}) {
+                             "audit", "vrfs", "networks/net-1?at=1", "addresses/10.0.0.1?at=1"}) {
     CAPTURE(target);
     CHECK(consistency_of(api::route(get(target))) == api::Consistency::linearizable);
     auto stale = get(target);

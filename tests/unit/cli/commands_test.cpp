@@ -109,6 +109,21 @@ TEST_CASE("network list") {
          "ID,CIDR,Description,Tags,VRF,Created,Updated\r\n"});
 }
 
+TEST_CASE("a list with a limit is read page after page, and may be of the past") {
+  World world;
+  for (int page = 0; page < 2; ++page) {
+    world.answer(200, page == 0 ? R"([{"id":"net-1"},{"id":"net-2"}])" : R"([{"id":"net-3"}])");
+    world.answers.back()->headers.push_back(
+        {"Link", "</api/v1/networks?limit=1000&cursor=9.2>; rel=\"next\""});
+  }
+  CHECK(world.run({"network", "list", "--limit", "1500", "--at", "9", "--output", "json"}) == 0);
+  CHECK(world.out == "[{\"id\":\"net-1\"},{\"id\":\"net-2\"},{\"id\":\"net-3\"}]\n");
+  CHECK(world.requests == std::vector<std::string>{
+                              "GET /api/v1/networks?at=9&limit=1000",
+                              "GET /api/v1/networks?at=9&limit=500&cursor=9.2"});
+  CHECK(world.run({"list", "--limit", "0"}) == 2);
+}
+
 TEST_CASE("network add and list know VRFs and filters") {
   const std::string blue = network.substr(0, network.size() - 1) + R"(,"vrf":"blue"})";
   check({{"network", "add", "192.168.1.0/24", "--vrf", "blue", "--output", "json"},

@@ -88,6 +88,18 @@ TEST_CASE("the other options of a server") {
   CHECK(parse({"--db", "d"}, {{"IPAM_DB_PATH", "e"}})->data_dir == "d");
 }
 
+TEST_CASE("how long history is kept comes from the command line, then the environment") {
+  const Variables variables{{"IPAM_HISTORY_RETENTION", "30"}};
+  CHECK(parse({})->history_days == 400);
+  CHECK(parse({}, variables)->history_days == 30);
+  CHECK(parse({"--history-retention", "0"}, variables)->history_days == 0);
+  CHECK(parse({"--history-retention", "-1"}).error().message.find("--history-retention") !=
+        std::string::npos);
+  CHECK(parse({}, {{"IPAM_HISTORY_RETENTION", "36501"}})
+            .error()
+            .message.find("IPAM_HISTORY_RETENTION") != std::string::npos);
+}
+
 TEST_CASE("the heartbeat follows a short election timeout") {
   CHECK(parse({"--election-timeout-ms", "100"})->heartbeat_ms == 20);
   CHECK(parse({"--election-timeout-ms", "60000"})->heartbeat_ms == 100);

@@ -77,3 +77,64 @@ TEST_CASE("what was there at a revision is what a model says that keeps every st
   CHECK(connection.integer("SELECT count(*) FROM old_allocations") > 1000);
   CHECK(connection.integer("SELECT count(*) FROM old_networks") > 100);
 }
+
+TEST_CASE("history that is too old goes, and what was there since stays known") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(77, store->take_loaded());
+  unit::History models;
+  for (int i = 0; i < 3000; ++i) {
+    const ipam::Applied applied = node.apply_random(*store);
+    models.take(ipam::Revision(node.position().index), applied.changes);
+  }
+  const auto known = [&](ipam::RevisionQuery query) {
+    auto answer = loop.get<base::Result<ipam::HistoryAnswer, std::string>>(
+        [&](auto done) { store->query(query, done); });
+    REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? "" : answer.error()));
+    return std::get<ipam::KnownRevision>(*answer);
+  };
+  CHECK(known({ipam::Revision(5)}).oldest == ipam::Revision(0));
+  // The clock of the test's node goes on by a second an entry, more or less: a third of it.
+  constexpr ipam::TimeMs kept = 1000 * 1000;
+  const ipam::TimeMs now = node.machine().counters().now;
+  const ipam::Revision oldest = known({now - kept - 1}).revision;
+  REQUIRE(oldest > ipam::Revision(1000));
+  const auto count = [&](const std::string& table, const std::string& condition) {
+    sqlite::Connection connection(directory.path() / "state.db", sqlite::OpenMode::existing);
+    return connection.integer(fmt::format("SELECT count(*) FROM {} WHERE {}", table, condition));
+  };
+  const std::string old = fmt::format("until <= {}", oldest.value());
+  const std::string ended = fmt::format("status <> 1 AND revision <= {}", oldest.value());
+  store.reset();
+  CHECK(count("old_allocations", old) > 0);
+  CHECK(count("allocations", ended) > 0);
+  store = open(directory.path(), loop);
+  (void)store->take_loaded();
+  store->keep_history(kept);
+  while (known({ipam::Revision(5)}).oldest != oldest) (void)flush(loop, *store);
+  base::Random random(9);
+  const auto check_since = [&](auto& model) {
+    for (int i = 0; i < 30; ++i) {
+      typename std::decay_t<decltype(model)>::Query query;
+      query.at = oldest + random.below(node.position().index - oldest.value() + 1);
+      auto expected = model.at(query);
+      if constexpr (requires { expected.front().status; })  // of those that had ended by then
+        std::erase_if(expected, [&](const ipam::Allocation& allocation) {
+          return allocation.status != ipam::AllocationStatus::allocated &&
+                 allocation.revision <= oldest;
+        });
+      CHECK(read_all(loop, *store, query) == expected);
+    }
+  };
+  check_since(models.vrfs);
+  check_since(models.networks);
+  check_since(models.allocations);
+  store.reset();
+  for (const char* table : {"old_vrfs", "old_networks", "old_allocations"})
+    CHECK(count(table, old) == 0);
+  CHECK(count("allocations", ended) == 0);
+  store = open(directory.path(), loop);
+  check_equal(store->take_loaded(), node);
+  CHECK(known({ipam::Revision(5)}).oldest == oldest);
+}

@@ -1,0 +1,141 @@
+#include "api/plan_list.hpp"
+
+#include <fmt/format.h>
+
+#include "api/handlers.hpp"
+#include "api/render.hpp"
+
+namespace api {
+namespace {
+
+// Of a filter by prefix in one step; where there are more, all networks are walked in many.
+constexpr std::size_t tree_visits_max = 5000;
+
+std::optional<Moment> moment_of(const PageRequest& page, std::optional<Moment> moment) {
+  return page.cursor ? std::optional<Moment>(page.cursor->revision) : moment;
+}
+
+}  // namespace
+
+PlanList::PlanList(PageRequest page, std::optional<Moment> moment)
+    : ReaderAt(moment_of(page, moment)), body_(std::move(page)) {}
+
+std::optional<http::Response> PlanList::refuse(const ipam::StateMachine&) const {
+  return std::nullopt;
+}
+
+http::Response PlanList::in_future(ipam::Revision wanted, ipam::Revision applied) const {
+  return body_.page().cursor ? body_.page().refuse_cursor()
+                             : ReaderAt::in_future(wanted, applied);
+}
+
+// False: the cursor is not one of this list.
+bool PlanList::begin(const View& view) {
+  const PageRequest& page = body_.page();
+  body_.begin(revision());
+  if (page.descending) position_ = next_id(view.state);
+  if (!page.cursor) return true;
+  const auto id = parse_whole_number(page.cursor->key);
+  if (!id || *id >= ipam::number_max) return false;
+  position_ = page.descending ? *id : *id + 1;
+  return true;
+}
+
+ListReader::Step PlanList::go_on(const View& view) {
+  const ipam::StateMachine* const plan = plan_.state(view, revision());
+  if (!plan) return plan_.step();
+  if (!begun_) {
+    if (!begin(view)) return body_.page().refuse_cursor();
+    if (auto refusal = refuse(*plan)) return *std::move(refusal);
+    begun_ = true;
+  }
+  found_.clear();
+  if (!body_.page().descending) {
+    const auto next = look(*plan, position_, ipam::number_max);
+    for (const auto& [id, json] : found_)
+      if (!show(id, json)) return body_.step(false);
+    if (next) position_ = *next;
+    return body_.step(!next);
+  }
+  const std::uint64_t low = window_before(position_);
+  std::optional<std::uint64_t> next = low;
+  while (next && *next < position_) next = look(*plan, *next, position_);
+  for (auto it = found_.rbegin(); it != found_.rend(); ++it)
+    if (!show(it->first, it->second)) return body_.step(false);
+  position_ = low;
+  return body_.step(low <= 1);
+}
+
+std::uint64_t PlanList::window_before(std::uint64_t position) const {
+  return position > list_visits_max ? position - list_visits_max : 1;
+}
+
+bool PlanList::show(std::uint64_t id, const std::string& json) {
+  return body_.add(fmt::format_int(id).str(), json);
+}
+
+// ---- networks ----
+
+std::optional<http::Response> NetworkList::refuse(const ipam::StateMachine& plan) const {
+  if (filter_.vrf && !plan.vrf(*filter_.vrf)) return vrf_not_found(*filter_.vrf);
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> NetworkList::look(const ipam::StateMachine& plan, std::uint64_t first,
+                                               std::uint64_t end) {
+  const auto show = [&](const ipam::Network& network) {
+    std::string text;
+    JsonWriter json(text);
+    write_network(json, network, plan.context(network));
+    find(network.id.value(), std::move(text));
+  };
+  if (!is_wide_) {
+    if (const auto found = filter_.find(plan, tree_visits_max)) {
+      for (const ipam::Network* network : *found)
+        if (network->id.value() >= first && network->id.value() < end) show(*network);
+      return std::nullopt;
+    }
+    is_wide_ = true;
+  }
+  const ipam::Vrf* const only = filter_.vrf ? plan.vrf(*filter_.vrf) : nullptr;
+  std::optional<std::uint64_t> next;
+  std::size_t visits = 0;
+  plan.visit_networks(ipam::NetworkId(first), [&](const ipam::Network& network) {
+    if (network.id.value() >= end) return false;
+    if (visits++ == list_visits_max) {
+      next = network.id.value();
+      return false;
+    }
+    const bool is_there = !filter_.vrf || (only && network.vrf == only->id);
+    if (is_there && filter_.matches(network)) show(network);
+    return true;
+  });
+  return next;
+}
+
+std::uint64_t NetworkList::window_before(std::uint64_t position) const {
+  return is_wide_ ? PlanList::window_before(position) : 1;
+}
+
+// ---- VRFs ----
+
+std::optional<std::uint64_t> VrfList::look(const ipam::StateMachine& plan, std::uint64_t first,
+                                           std::uint64_t end) {
+  std::optional<std::uint64_t> next;
+  std::size_t visits = 0;
+  plan.visit_vrfs(ipam::VrfId(first), [&](const ipam::Vrf& vrf) {
+    if (vrf.id.value() >= end) return false;
+    if (visits++ == list_visits_max) {
+      next = vrf.id.value();
+      return false;
+    }
+    std::string text;
+    JsonWriter json(text);
+    write_vrf(json, vrf, plan.network_count_in(vrf.id));
+    find(vrf.id.value(), std::move(text));
+    return true;
+  });
+  return next;
+}
+
+}  // namespace api

@@ -1,0 +1,81 @@
+// Lists of VRFs and networks, by id, from the plan of memory or of the past. Pure.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/network_filter.hpp"
+#include "api/pages.hpp"
+#include "api/past_plan.hpp"
+#include "api/reader_at.hpp"
+
+namespace api {
+
+class PlanList : public ReaderAt {
+ public:
+  PlanList(PageRequest page, std::optional<Moment> moment);
+
+ protected:
+  // Whether the list can be made at all.
+  virtual std::optional<http::Response> refuse(const ipam::StateMachine& plan) const;
+  // Calls find() for what the list has from `first` on and before `end`, in the order of ids, and
+  // gives where to go on; nothing at the end. Looks at some list_visits_max.
+  virtual std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
+                                            std::uint64_t end) = 0;
+  // Where the window begins that is looked at before those from `position` on.
+  virtual std::uint64_t window_before(std::uint64_t position) const;
+  virtual std::uint64_t next_id(const ipam::StateMachine& state) const = 0;
+  void find(std::uint64_t id, std::string json) { found_.emplace_back(id, std::move(json)); }
+
+  Step go_on(const View& view) override;
+  void accept(const ipam::HistoryAnswer& answer) override { (void)plan_.take(answer); }
+  http::Response in_future(ipam::Revision wanted, ipam::Revision applied) const override;
+
+ private:
+  bool begin(const View& view);
+  bool show(std::uint64_t id, const std::string& json);
+
+  PlanAt plan_;
+  ListBody body_;
+  bool begun_ = false;
+  // Ascending: the next id to look at. Descending: those from here on have been looked at.
+  std::uint64_t position_ = 1;
+  std::vector<std::pair<std::uint64_t, std::string>> found_;
+};
+
+class NetworkList : public PlanList {
+ public:
+  NetworkList(NetworkFilter filter, PageRequest page, std::optional<Moment> moment)
+      : PlanList(std::move(page), moment),
+        filter_(std::move(filter)),
+        is_wide_(!filter_.has_prefix()) {}
+
+ protected:
+  std::optional<http::Response> refuse(const ipam::StateMachine& plan) const override;
+  std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
+                                    std::uint64_t end) override;
+  std::uint64_t next_id(const ipam::StateMachine& state) const override {
+    return state.counters().next_network;
+  }
+
+  std::uint64_t window_before(std::uint64_t position) const override;
+
+ private:
+  const NetworkFilter filter_;
+  bool is_wide_;  // so many that all networks are looked at, one by one
+};
+
+class VrfList : public PlanList {
+ public:
+  using PlanList::PlanList;
+
+ protected:
+  std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
+                                    std::uint64_t end) override;
+  std::uint64_t next_id(const ipam::StateMachine& state) const override {
+    return state.counters().next_vrf;
+  }
+};
+
+}  // namespace api
