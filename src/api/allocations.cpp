@@ -48,7 +48,9 @@ Body get_allocation(const Call& call) {
                        const auto* found = std::get_if<std::vector<ipam::Allocation>>(&answer);
                        ASSERT(found);
                        if (found->empty()) return allocation_not_found(ipam::to_string(id));
-                       return json_response(200, allocation_json(found->front()));
+                       return with_entity_tag(
+                           json_response(200, allocation_json(found->front())),
+                           found->front().revision);
                      }};
 }
 

@@ -12,7 +12,7 @@ http::Response render_changed(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* allocation = std::get_if<ipam::Allocation>(&outcome);
   ASSERT(allocation);
-  return json_response(200, allocation_json(*allocation));
+  return with_entity_tag(json_response(200, allocation_json(*allocation)), allocation->revision);
 }
 
 http::Response render_released(const ipam::Outcome& outcome) {

@@ -31,8 +31,9 @@ http::Response render_created_allocation(const ipam::Outcome& outcome) {
     return json_response(201, list_json(*scattered));
   const auto* allocation = std::get_if<ipam::Allocation>(&outcome);
   ASSERT(allocation);
-  return created("/api/v1/allocations/" + ipam::to_string(allocation->id),
-                 allocation_json(*allocation));
+  return with_entity_tag(created("/api/v1/allocations/" + ipam::to_string(allocation->id),
+                                 allocation_json(*allocation)),
+                         allocation->revision);
 }
 
 // The network of "network_id" or "cidr": exactly one. An id that cannot exist is a 404 like one

@@ -35,15 +35,17 @@ http::Response render_created_network(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* network = std::get_if<ipam::NetworkView>(&outcome);
   ASSERT(network);
-  return created("/api/v1/networks/" + ipam::to_string(network->id),
-                 network_json(*network, network->context));
+  return with_entity_tag(created("/api/v1/networks/" + ipam::to_string(network->id),
+                                 network_json(*network, network->context)),
+                         network->revision);
 }
 
 http::Response render_updated_network(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* network = std::get_if<ipam::NetworkView>(&outcome);
   ASSERT(network);
-  return json_response(200, network_json(*network, network->context));
+  return with_entity_tag(json_response(200, network_json(*network, network->context)),
+                         network->revision);
 }
 
 http::Response render_deleted_network(const ipam::Outcome& outcome) {
@@ -107,7 +109,9 @@ Body get_network(const Call& call) {
   return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
                 const ipam::Network* network = state.network(id);
                 if (!network) return network_not_found(ipam::to_string(id));
-                return json_response(200, network_json(*network, state.context(*network)));
+                return with_entity_tag(
+                    json_response(200, network_json(*network, state.context(*network))),
+                    network->revision);
               }};
 }
 

@@ -80,10 +80,14 @@ void write_parameter(JsonWriter& json, std::string_view in, std::string_view nam
   json.end_object();
 }
 
-// Those whose outcome the cluster keeps are those that can refuse the key.
-bool takes_idempotency_key(const OperationText& text) {
-  return text.problems.find(row_of(Problem::idempotency_key_reused).reason) !=
-         std::string_view::npos;
+// Those whose outcome the cluster keeps are those that can refuse the key; those that take a
+// precondition are those that can find it failed.
+bool can_answer(const OperationText& text, Problem problem) {
+  return text.problems.find(row_of(problem).reason) != std::string_view::npos;
+}
+
+bool takes_conditions(const Route& route, const OperationText& text) {
+  return route.method == http::Method::get && can_answer(text, Problem::precondition_failed);
 }
 
 void write_parameters(JsonWriter& json, const Route& route) {
@@ -98,8 +102,13 @@ void write_parameters(JsonWriter& json, const Route& route) {
     if (!name.empty()) write_parameter(json, "query", name, false);
   if (route.reads_data) write_parameter(json, "query", "consistency", false);
   if (route.reads_data) write_parameter(json, "header", "X-Ipam-Min-Revision", false);
-  if (const OperationText* text = text_of(route); text && takes_idempotency_key(*text))
+  const OperationText* const text = text_of(route);
+  if (text && can_answer(*text, Problem::idempotency_key_reused))
     write_parameter(json, "header", "Idempotency-Key", false);
+  if (text && can_answer(*text, Problem::precondition_failed))
+    write_parameter(json, "header", "If-Match", false);
+  if (text && takes_conditions(route, *text))
+    write_parameter(json, "header", "If-None-Match", false);
   json.end_array();
 }
 
@@ -228,6 +237,10 @@ void write_operation(JsonWriter& json, const Route& route) {
                   text->status == 204 ? "Done; no body" : text->summary);
     if (takes_dry_run(*text) && text->status != 200)
       write_success(json, *text, 200, "What it would be: a dry run changes nothing");
+    if (takes_conditions(route, *text)) {
+      json.key("304");
+      json.raw(R"({"description":"The client has it as it is: the ETag is one of If-None-Match"})");
+    }
   }
   write_problems(json, text ? text->problems : std::string_view());
   json.end_object();

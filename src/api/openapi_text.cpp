@@ -13,12 +13,14 @@ constexpr OperationText operations[] = {
      "INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::post, "/vrfs", "Create a VRF", "name! description", 201, "Vrf",
      "INVALID_FIELD VRF_EXISTS IDEMPOTENCY_KEY_REUSED"},
-    {Method::get, "/vrfs/{id}", "One VRF, by its id or its name", "", 200, "Vrf", "VRF_NOT_FOUND"},
+    {Method::get, "/vrfs/{id}", "One VRF, by its id or its name", "", 200, "Vrf",
+     "VRF_NOT_FOUND PRECONDITION_FAILED"},
     {Method::patch, "/vrfs/{id}", "Change a VRF (JSON merge patch)", "name description+", 200,
      "Vrf",
-     "INVALID_FIELD VRF_NOT_FOUND VRF_EXISTS VRF_IS_DEFAULT IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD VRF_NOT_FOUND VRF_EXISTS VRF_IS_DEFAULT PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::delete_, "/vrfs/{id}", "Delete a VRF without networks", "", 204, "",
-     "VRF_NOT_FOUND VRF_HAS_NETWORKS VRF_IS_DEFAULT IDEMPOTENCY_KEY_REUSED"},
+     "VRF_NOT_FOUND VRF_HAS_NETWORKS VRF_IS_DEFAULT PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks", "Networks, by id", "", 200, "[]Network",
      "INVALID_CIDR INVALID_PARAMETER VRF_NOT_FOUND REVISION_COMPACTED"},
     {Method::post, "/networks", "Create a network",
@@ -27,11 +29,12 @@ constexpr OperationText operations[] = {
      "ADDRESS_IN_QUARANTINE "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}", "One network", "", 200, "Network",
-     "NETWORK_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
+     "NETWORK_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
-     "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS IDEMPOTENCY_KEY_REUSED"},
+     "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)", "description+ tags",
-     200, "Network", "INVALID_FIELD NETWORK_NOT_FOUND IDEMPOTENCY_KEY_REUSED"},
+     200, "Network",
+     "INVALID_FIELD NETWORK_NOT_FOUND PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/children", "The networks whose parent it is, by address", "",
      200, "[]Network", "NETWORK_NOT_FOUND"},
     {Method::get, "/networks/{id}/free", "Free blocks of a network, by address", "", 200,
@@ -51,16 +54,18 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE "
      "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
-     "ALLOCATION_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
+     "ALLOCATION_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::patch, "/allocations/{id}", "Change fields of an allocation; null clears one",
      "hostname+ description tags owner metadata unique_hostname fence", 200, "Allocation",
      "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED HOSTNAME_IN_USE STALE_FENCE "
-     "IDEMPOTENCY_KEY_REUSED"},
+     "PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::post, "/allocations/{id}/renew", "Let the lease end so long from now",
      "ttl+ ttl_hours fence", 200, "Allocation",
-     "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::post, "/allocations/{id}/release", "Release an allocation", "fence", 204, "",
-     "ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE IDEMPOTENCY_KEY_REUSED"},
+     "ALLOCATION_NOT_FOUND ALREADY_RELEASED STALE_FENCE PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::post, "/transactions", "Several writes, all of them or none", "operations! dry_run",
      200, "[]TransactionResult",
      "INVALID_FIELD UNKNOWN_FIELD INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_NOT_FOUND "
@@ -159,6 +164,10 @@ constexpr FieldText fields[] = {
 constexpr FieldText parameters[] = {
     {"Idempotency-Key", R"({"type":"string","minLength":1,"maxLength":255})",
      "Exactly once: a request with the same key gets the same answer", R"("order-17")"},
+    {"If-Match", R"({"type":"string","maxLength":1024})",
+     "Only where the ETag of the object is one of these, or *", R"("*")"},
+    {"If-None-Match", R"({"type":"string","maxLength":1024})",
+     "304 where the ETag of the object is one of these, or for *", R"("\"1\"")"},
     {"action", R"({"type":"string"})", "Of this kind", R"("ip_allocated")"},
     {"actor", R"({"type":"string"})", "Made by this user", R"("system")"},
     {"dry_run", R"({"type":"boolean","default":false})", "Say what it would do, and do nothing",
@@ -330,6 +339,7 @@ constexpr SchemaText schemas[] = {
 "type":{"type":"string"},"title":{"type":"string"},"status":{"type":["integer","string"]},
 "detail":{"type":"string"},"error":{"type":"string"},"code":{"type":"integer"},
 "reason":{"type":"string"},"operation":{"type":"integer","minimum":0},
+"current_etag":{"type":"string"},
 "position":{"type":"integer","minimum":1}}})"},
 };
 

@@ -38,6 +38,7 @@ constexpr std::array table{
     ProblemRow{P::vrf_exists, 409, "VRF_EXISTS", "VRF exists already"},
     ProblemRow{P::vrf_has_networks, 409, "VRF_HAS_NETWORKS", "VRF has networks"},
     ProblemRow{P::vrf_is_default, 409, "VRF_IS_DEFAULT", "The default VRF stays as it is"},
+    ProblemRow{P::precondition_failed, 412, "PRECONDITION_FAILED", "Object has changed"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -92,6 +93,28 @@ constexpr bool is_http_row(const ProblemRow& row) {
   return row.problem >= P::bad_request && row.problem <= P::http_version_not_supported;
 }
 
+template <typename WriteMore>
+http::Response problem_response(Problem problem, std::string_view detail,
+                                const WriteMore& write_more) {
+  const ProblemRow& row = row_of(problem);
+  http::Response response;
+  response.status = row.status;
+  response.content_type = "application/problem+json";
+  if (row.status == 503) response.headers.push_back({"Retry-After", "1"});
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.text("type", type_of(row));
+  json.text("title", row.title);
+  json.count("status", static_cast<unsigned>(row.status));
+  json.text("detail", detail);
+  json.text("error", detail);
+  json.count("code", static_cast<unsigned>(row.status));
+  json.text("reason", row.reason);
+  write_more(json);
+  json.end_object();
+  return response;
+}
+
 }  // namespace
 
 std::span<const ProblemRow> problem_table() { return table; }
@@ -117,23 +140,17 @@ http::Response problem(Problem problem, std::string_view detail,
 
 http::Response problem_with(Problem problem, std::string_view detail, std::string_view member,
                             std::uint64_t value) {
-  const ProblemRow& row = row_of(problem);
-  http::Response response;
-  response.status = row.status;
-  response.content_type = "application/problem+json";
-  if (row.status == 503) response.headers.push_back({"Retry-After", "1"});
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.text("type", type_of(row));
-  json.text("title", row.title);
-  json.count("status", static_cast<unsigned>(row.status));
-  json.text("detail", detail);
-  json.text("error", detail);
-  json.count("code", static_cast<unsigned>(row.status));
-  json.text("reason", row.reason);
-  if (!member.empty()) json.count(member, value);
-  json.end_object();
-  return response;
+  return problem_response(problem, detail, [&](JsonWriter& json) {
+    if (!member.empty()) json.count(member, value);
+  });
+}
+
+http::Response problem_precondition_failed(std::string_view detail, ipam::Revision current) {
+  const std::string tag = entity_tag(current);
+  return with_entity_tag(
+      problem_response(P::precondition_failed, detail,
+                       [&](JsonWriter& json) { json.text("current_etag", tag); }),
+      current);
 }
 
 Problem problem_of(ipam::ErrorCode code) {
@@ -156,11 +173,14 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::vrf_exists: return P::vrf_exists;
     case ipam::ErrorCode::vrf_has_networks: return P::vrf_has_networks;
     case ipam::ErrorCode::vrf_is_default: return P::vrf_is_default;
+    case ipam::ErrorCode::precondition_failed: return P::precondition_failed;
   }
   UNREACHABLE();
 }
 
 http::Response problem(const ipam::Error& error) {
+  if (error.code == ipam::ErrorCode::precondition_failed)
+    return problem_precondition_failed(error.detail, error.current);
   return problem(problem_of(error.code), error.detail, error.operation);
 }
 

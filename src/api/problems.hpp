@@ -35,6 +35,7 @@ enum class Problem : std::uint8_t {
   vrf_exists,
   vrf_has_networks,
   vrf_is_default,
+  precondition_failed,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,
@@ -93,6 +94,8 @@ http::Response problem(Problem problem, std::string_view detail,
 // The same with one more member.
 http::Response problem_with(Problem problem, std::string_view detail, std::string_view member,
                             std::uint64_t value);
+// 412 with the entity tag of now, in the header and as current_etag.
+http::Response problem_precondition_failed(std::string_view detail, ipam::Revision current);
 
 Problem problem_of(ipam::ErrorCode code);
 http::Response problem(const ipam::Error& error);

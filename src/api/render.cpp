@@ -246,6 +246,13 @@ http::Response no_content() {
   return response;
 }
 
+std::string entity_tag(ipam::Revision revision) { return fmt::format("\"{}\"", revision.value()); }
+
+http::Response with_entity_tag(http::Response response, ipam::Revision revision) {
+  response.headers.push_back({"ETag", entity_tag(revision)});
+  return response;
+}
+
 http::Response health_response(const NodeStatus& status) {
   std::string body;
   JsonWriter json(body);

@@ -37,6 +37,11 @@ http::Response json_response(int status, std::string body);
 // 201 with Location.
 http::Response created(std::string location, std::string body);
 http::Response no_content();
+
+// "17", with the quotes: an object is what it is since the revision of its last change.
+std::string entity_tag(ipam::Revision revision);
+http::Response with_entity_tag(http::Response response, ipam::Revision revision);
+
 // 200 where ready, else 503: a problem whose "status" is "unhealthy" ("code" has the number).
 http::Response health_response(const NodeStatus& status);
 

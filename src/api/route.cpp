@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "api/conditions.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
 #include "api/route_table.hpp"
@@ -158,13 +159,15 @@ base::Result<std::uint64_t, http::Response> min_revision(const http::Request& re
               fmt::format("X-Ipam-Min-Revision must be a whole number, not {}", quoted(*header))));
 }
 
-// Of what the client asked for: method, path, query and body.
+// Of what the client asked for: method, path, query and body, and If-Match where it is there.
 std::uint64_t hash_of(const http::Request& request) {
   ipam::Digest digest;
   digest.add(http::to_string(request.method));
   digest.add(std::string_view(request.path));
   digest.add(std::string_view(request.query));
   digest.add(std::string_view(request.body));
+  if (const auto condition = combined_header(request, "If-Match"))
+    digest.add(std::string_view(*condition));
   return digest.value();
 }
 
@@ -196,7 +199,12 @@ Body call_handler(const Route& route, const http::Request& request, std::string_
   if (!query) return Answer{query.error()};
   const auto consistency = query->consistency();
   if (!consistency) return Answer{consistency.error()};
-  return with_idempotency_key(request, route.handler({request, id, *query, *consistency}));
+  const auto conditions = Conditions::read(request);
+  if (!conditions) return Answer{conditions.error()};
+  Body body = route.handler({request, id, *query, *consistency});
+  body = route.method == Method::get ? with_conditions(*conditions, std::move(body))
+                                     : with_precondition(*conditions, std::move(body));
+  return with_idempotency_key(request, std::move(body));
 }
 
 }  // namespace

@@ -22,14 +22,16 @@ http::Response render_created_vrf(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* vrf = std::get_if<ipam::VrfView>(&outcome);
   ASSERT(vrf);
-  return created("/api/v1/vrfs/" + ipam::to_string(vrf->id), vrf_json(*vrf, vrf->network_count));
+  return with_entity_tag(created("/api/v1/vrfs/" + ipam::to_string(vrf->id),
+                                 vrf_json(*vrf, vrf->network_count)),
+                         vrf->revision);
 }
 
 http::Response render_updated_vrf(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* vrf = std::get_if<ipam::VrfView>(&outcome);
   ASSERT(vrf);
-  return json_response(200, vrf_json(*vrf, vrf->network_count));
+  return with_entity_tag(json_response(200, vrf_json(*vrf, vrf->network_count)), vrf->revision);
 }
 
 http::Response render_deleted_vrf(const ipam::Outcome& outcome) {
@@ -83,7 +85,9 @@ Body get_vrf(const Call& call) {
               [reference = parse_vrf(call.id)](const ipam::StateMachine& state) {
                 const ipam::Vrf* vrf = state.vrf(reference);
                 if (!vrf) return vrf_not_found(reference);
-                return json_response(200, vrf_json(*vrf, state.network_count_in(vrf->id)));
+                return with_entity_tag(
+                    json_response(200, vrf_json(*vrf, state.network_count_in(vrf->id))),
+                    vrf->revision);
               }};
 }
 

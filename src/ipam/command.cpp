@@ -24,6 +24,8 @@ enum class Kind : std::uint8_t {
   update_network = 14,
   carve_networks = 15,
 };
+// Beside the kind of a whole command, where few have one.
+constexpr std::uint8_t has_precondition = 128;
 enum class NetworkReference : std::uint8_t {
   by_id = 0,
   by_prefix = 1,
@@ -83,6 +85,17 @@ std::optional<std::uint64_t> read_optional_number(base::ByteReader& reader) {
   return reader.varint();
 }
 
+void write_precondition(base::ByteWriter& writer, const Precondition& precondition) {
+  writer.varint(precondition.revisions.size());
+  for (const Revision revision : precondition.revisions) writer.varint(revision.value());
+}
+
+Precondition read_precondition(base::ByteReader& reader) {
+  Precondition precondition;
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
+    precondition.revisions.push_back(Revision(reader.varint()));
+  return precondition;
+}
 
 void write_patch(base::ByteWriter& writer, const MetadataPatch& patch) {
   writer.boolean(patch.clears);
@@ -448,13 +461,15 @@ base::Bytes encode(const Command& command) {
   base::Bytes bytes;
   base::ByteWriter writer(bytes);
   writer.u8(command_version_latest);
-  writer.u8(static_cast<std::uint8_t>(1 + command.body.index()));
+  writer.u8(static_cast<std::uint8_t>(1 + command.body.index()) |
+            (command.precondition ? has_precondition : std::uint8_t{0}));
   writer.string(command.actor);
   writer.string(command.idempotency.key);
   if (!command.idempotency.key.empty()) {
     writer.u64(command.idempotency.request_hash);
     writer.varint(command.idempotency.retention_seconds);
   }
+  if (command.precondition) write_precondition(writer, *command.precondition);
   std::visit(BodyWriter{writer}, command.body);
   return bytes;
 }
@@ -462,7 +477,8 @@ base::Bytes encode(const Command& command) {
 std::optional<Command> decode_command(base::BytesView bytes) {
   base::ByteReader reader(bytes);
   if (reader.u8() != command_version_latest) return std::nullopt;
-  const auto kind = static_cast<Kind>(reader.u8());
+  const std::uint8_t first = reader.u8();
+  const auto kind = static_cast<Kind>(first & ~has_precondition);
   Command command;
   command.actor = reader.string();
   command.idempotency.key = reader.string();
@@ -470,6 +486,7 @@ std::optional<Command> decode_command(base::BytesView bytes) {
     command.idempotency.request_hash = reader.u64();
     command.idempotency.retention_seconds = static_cast<std::uint32_t>(reader.varint());
   }
+  if (first & has_precondition) command.precondition = read_precondition(reader);
   command.body = read_body(kind, reader);
   if (!reader.at_end()) return std::nullopt;
   // One command is one string of bytes: a varint that is longer than it need be is refused.

@@ -241,10 +241,19 @@ struct IdempotencyKey {
   friend bool operator==(const IdempotencyKey&, const IdempotencyKey&) = default;
 };
 
+// Only where the object that the command is about is still as the client saw it: its revision is
+// one of these (If-Match, RFC 9110 §13.1.1). Where there are none, never.
+struct Precondition {
+  std::vector<Revision> revisions;  // at most precondition_revisions_max
+
+  friend bool operator==(const Precondition&, const Precondition&) = default;
+};
+
 struct Command {
   std::string actor = "system";  // for the audit log
   CommandBody body;
   IdempotencyKey idempotency{};
+  std::optional<Precondition> precondition{};  // only where takes_precondition(body)
 
   friend bool operator==(const Command&, const Command&) = default;
 };
@@ -253,9 +262,10 @@ struct Command {
 // said that it knows it (raft::Configuration::command_version).
 inline constexpr std::uint8_t command_version_latest = 1;
 
-// Format version 1: u8 version, u8 kind (1 + index in CommandBody), string actor, string
-// idempotency key; where that is not empty u64 request hash and varint retention; then the
-// fields of the body.
+// Format version 1: u8 version, u8 kind (1 + index in CommandBody; + 128 where there is a
+// precondition), string actor, string idempotency key; where that is not empty u64 request hash and
+// varint retention; the revisions of the precondition, where there is one, as varints behind their
+// number; then the fields of the body.
 base::Bytes encode(const Command& command);
 // nullopt where the bytes are no command of a version that this program knows.
 std::optional<Command> decode_command(base::BytesView bytes);

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "ipam/model.hpp"
+
 namespace ipam {
 
 // Values are written to disk (outcome_codec): never reuse one.
@@ -28,13 +30,15 @@ enum class ErrorCode : std::uint8_t {
   vrf_exists = 16,                // 409 the name is taken
   vrf_has_networks = 17,          // 409
   vrf_is_default = 18,            // 409 it is always there, under this name
+  precondition_failed = 19,       // 412 the object has changed since the client saw it
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::vrf_is_default;
+inline constexpr ErrorCode error_code_last = ErrorCode::precondition_failed;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;
   std::string detail;  // a sentence for the user, without capital and full stop
   std::optional<std::uint32_t> operation = {};  // of the transaction, counted from 0, that failed
+  Revision current = {};  // of the object, where a precondition failed
 
   friend bool operator==(const Error&, const Error&) = default;
 };

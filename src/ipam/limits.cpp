@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "ipam/precondition.hpp"
+
 namespace ipam {
 
 namespace {
@@ -229,6 +231,12 @@ std::optional<Error> check_limits(const Command& command) {
   if (idempotency.retention_seconds > idempotency_seconds_max)
     return invalid(
         fmt::format("an idempotency key is kept for {} seconds at most", idempotency_seconds_max));
+  if (command.precondition) {
+    if (!takes_precondition(command.body)) return invalid("the command takes no precondition");
+    if (command.precondition->revisions.size() > precondition_revisions_max)
+      return invalid(fmt::format("a precondition names at most {} revisions",
+                                 precondition_revisions_max));
+  }
   return check_limits(command.body);
 }
 

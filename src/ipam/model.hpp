@@ -224,6 +224,7 @@ inline constexpr std::size_t references_max = 8;        // of one operation
 inline constexpr std::uint64_t transaction_records_max = 20'000;
 inline constexpr std::size_t actor_bytes_max = 253;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
+inline constexpr std::size_t precondition_revisions_max = 64;
 inline constexpr std::uint32_t idempotency_seconds_max = 30 * 86400;
 inline constexpr std::uint32_t idempotency_seconds_default = 86400;
 // Beyond either, the keys that would be forgotten next are forgotten early.

@@ -39,6 +39,7 @@ struct Writer {
     kind(error.operation ? Kind::operation_error : Kind::error);
     if (error.operation) writer.varint(*error.operation);
     writer.u8(static_cast<std::uint8_t>(error.code));
+    if (error.code == ErrorCode::precondition_failed) writer.varint(error.current.value());
     writer.string(error.detail);
   }
   void operator()(const NetworkView& network) {
@@ -120,6 +121,7 @@ Error read_error(base::ByteReader& reader) {
   Error error;
   error.code = static_cast<ErrorCode>(reader.u8());
   if (error.code < ErrorCode::network_not_found || error.code > error_code_last) reader.fail();
+  if (error.code == ErrorCode::precondition_failed) error.current = Revision(reader.varint());
   error.detail = reader.string();
   return error;
 }

@@ -14,6 +14,7 @@
 #include "ipam/idempotency.hpp"
 #include "ipam/limits.hpp"
 #include "ipam/outcome_codec.hpp"
+#include "ipam/precondition.hpp"
 
 namespace ipam {
 
@@ -47,6 +48,15 @@ Outcome Decision::decide(const RecordEvent& command) {
   return std::monostate();
 }
 
+namespace {
+
+Outcome decided(Decision& decision, const Command& command) {
+  if (auto error = check_precondition(decision.plan, command)) return std::move(*error);
+  return std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+}
+
+}  // namespace
+
 Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& command) {
   Counters& counters = implementation_->counters;
   counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
@@ -67,8 +77,7 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
   } else {
     Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
     const std::size_t forgotten = applied.changes.size();
-    applied.outcome =
-        std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+    applied.outcome = decided(decision, command);
     ASSERT(applied.changes.size() == forgotten || !std::holds_alternative<Error>(applied.outcome));
     if (!idempotency.key.empty())
       keys.store(idempotency, revision, counters.now, applied.outcome, applied.changes);
@@ -87,8 +96,7 @@ Outcome StateMachine::preview(Revision revision, TimeMs timestamp, const Command
   counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
   std::vector<Change> changes;
   Decision decision{plan, counters, revision, command.actor, changes};
-  Outcome outcome =
-      std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+  Outcome outcome = decided(decision, command);
   plan.journal().rollback(mark, plan);
   counters = counters_before;
   return outcome;

@@ -215,6 +215,10 @@ ipam::Command NodeWorkload::draw_command() {
       command.body = ipam::RenewLease{id, 1 + random.below(20), {}};
     else
       command.body = draw_update(id);
+    // As a client that has seen what is there now, which by then may have changed.
+    const ipam::Allocation* const seen = world_.oracle.machine().allocation(id);
+    if (seen != nullptr && random.chance(30))
+      command.precondition = ipam::Precondition{{seen->revision}};
   } else {
     ipam::Allocate allocate;
     allocate.network = network;

@@ -108,6 +108,11 @@ Command random_command(base::Random& random) {
     const auto seconds = static_cast<std::uint32_t>(random_number(random));
     command.idempotency = {"k" + random_text(random), hash, seconds};
   }
+  if (random.chance(20)) {
+    command.precondition.emplace();
+    for (std::uint64_t left = random.below(4); left > 0; --left)
+      command.precondition->revisions.push_back(Revision(random_number(random)));
+  }
   switch (random.below(15)) {
     case 14: command.body = random_import(random); break;
     case 12: command.body = random_transaction(random); break;
@@ -238,6 +243,16 @@ TEST_CASE("the format of version 1 stays as it is") {
   CHECK(encode(allocate) == base::Bytes("\x01\x03\x01"
                                         "a\x00\x00\x02\x03\x01h\x00\x00\x01\x3c\x00",
                                         15));
+}
+
+TEST_CASE("a precondition is behind the key, and its kind has a bit of its own") {
+  Command release;
+  release.actor = "";
+  release.body = Release{AllocationId(300)};
+  release.precondition = Precondition{{Revision(7)}};
+  CHECK(encode(release) == base::Bytes("\x01\x84\x00\x00\x01\x07\xac\x02\x00", 9));
+  release.precondition->revisions.clear();  // one that nothing fulfils
+  CHECK(encode(release) == base::Bytes("\x01\x84\x00\x00\x00\xac\x02\x00", 8));
 }
 
 TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no command") {

@@ -53,6 +53,31 @@ TEST_CASE("refusals are kept too: a retry does not succeed where the first try d
   CHECK(machine.allocation_count() == 5);
 }
 
+TEST_CASE("a precondition is looked at behind the key, and only where there is an object") {
+  StateMachine machine = with_network();
+  Command update{"tester", UpdateNetwork{.id = NetworkId(1), .description = "new"}, {"k", 1, 60}};
+  update.precondition = Precondition{{Revision(1)}};
+  const Applied first = machine.apply(Revision(2), start, update);
+  REQUIRE(std::holds_alternative<NetworkView>(first.outcome));
+  CHECK(machine.apply(Revision(3), start, update).outcome == first.outcome);
+  update.idempotency = {};
+  const auto refused = std::get<Error>(machine.apply(Revision(4), start, update).outcome);
+  CHECK(refused.code == ErrorCode::precondition_failed);
+  CHECK(refused.current == Revision(2));
+  CHECK(machine.preview(Revision(5), start, update) == Outcome(refused));
+  Command missing{"tester", DeleteNetwork{NetworkId(9)}};
+  missing.precondition = Precondition{};
+  CHECK(std::get<Error>(machine.apply(Revision(6), start, missing).outcome).code ==
+        ErrorCode::network_not_found);
+  // Limits: more than any client needs, and commands that are about no one object.
+  update.precondition->revisions.resize(precondition_revisions_max + 1);
+  Command create{"tester", CreateNetwork{*parse_prefix("10.1.0.0/24"), "", {}}};
+  create.precondition = Precondition{};
+  for (const Command& command : {update, create})
+    CHECK(std::get<Error>(machine.apply(Revision(7), start, command).outcome).code ==
+          ErrorCode::invalid_argument);
+}
+
 TEST_CASE("a key with another request is refused") {
   StateMachine machine = with_network();
   (void)machine.apply(Revision(2), start, allocation("a", 1));
@@ -146,6 +171,7 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
                               std::vector<NetworkView>{network, network},
                               Outcomes{{network, std::monostate(), allocation}},
                               Error{ErrorCode::network_full, "no", 9'999},
+                              Error{ErrorCode::precondition_failed, "no", {}, Revision(300)},
                               ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}}};
   for (const Outcome& outcome : outcomes) {
     const base::Bytes bytes = encode_outcome(outcome);
