@@ -110,7 +110,8 @@ std::optional<ipam::Strategy> read_strategy(Fields& fields) {
   const auto strategy = ipam::parse_strategy(*text);
   if (!strategy)
     fields.complain(Problem::invalid_field,
-                    fmt::format("\"strategy\" must be first, last, random or sparse, not {}",
+                    fmt::format("\"strategy\" must be first, last, random, sparse or sticky, not "
+                                "{}",
                                 quoted(*text)));
   return strategy;
 }

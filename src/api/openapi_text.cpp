@@ -122,7 +122,7 @@ constexpr FieldText fields[] = {
     {"range_end", address_schema, "Not above this address", R"("192.168.1.200")"},
     {"range_start", address_schema, "Not below this address", R"("192.168.1.100")"},
     {"strategy",
-     R"({"type":["string","null"],"enum":["first","last","random","sparse","best",null]})",
+     R"({"type":["string","null"],"enum":["first","last","random","sparse","sticky","best",null]})",
      "Which of the free addresses; of free blocks first or best", R"("first")"},
     {"unique_hostname", flag_schema, "Refuse a hostname that the network has already", "false"},
     {"dry_run", flag_schema, "true: answer with 200 what it would give, and change nothing",

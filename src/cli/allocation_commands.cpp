@@ -160,7 +160,7 @@ std::vector<Command> allocation_commands() {
          {"exclude", 0, "A,B", "none of these addresses, ranges (10.0.0.5-10.0.0.9) or CIDRs"},
          {"align", 0, "N", "the first address is a multiple of N, a power of two"},
          {"scattered", 0, "", "-k addresses wherever they are free, each as one record"},
-         {"strategy", 0, "NAME", "first, last, random or sparse"},
+         {"strategy", 0, "NAME", "first, last, random, sparse or sticky"},
          {"owner", 0, "NAME", "whose it is"},
          {"metadata", 0, "K=V,...", "texts to keep with it"},
          {"unique-hostname", 0, "", "fail where the network has the hostname already"}},

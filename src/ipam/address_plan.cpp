@@ -183,6 +183,8 @@ const Network& AddressPlan::replace_network(Network network) {
 void AddressPlan::remove_network(NetworkId id) {
   const auto it = networks_.find(id);
   ASSERT(it != networks_.end() && it->second.allocations.empty() && it->second.quarantined == 0);
+  while (const LastHeld* const held = any_last_held(id))
+    remove_last_held(id, std::string(held->owner));
   const Prefix prefix = it->second.network.prefix;
   if (journal_.is_open())
     journal_.note([network = it->second.network](AddressPlan& plan) { plan.add_network(network); });
@@ -323,6 +325,41 @@ U128 AddressPlan::quarantined_in(NetworkId id, U128 first, U128 last) const {
        it != quarantines_.end() && it->first.first == id && it->first.second <= last; ++it)
     count += std::min(last, it->second.last.value) - std::max(first, it->second.first.value) + 1;
   return count;
+}
+
+const LastHeld* AddressPlan::last_held(NetworkId id, const std::string& owner) const {
+  const auto it = last_held_.find({id, owner});
+  return it == last_held_.end() ? nullptr : &it->second;
+}
+
+const LastHeld* AddressPlan::any_last_held(NetworkId id) const {
+  const auto it = last_held_.lower_bound({id, std::string()});
+  return it == last_held_.end() || it->first.first != id ? nullptr : &it->second;
+}
+
+void AddressPlan::put_last_held(LastHeld held) {
+  if (last_held(held.network_id, held.owner) != nullptr)
+    remove_last_held(held.network_id, held.owner);
+  const OwnerKey key(held.network_id, held.owner);
+  last_held_by_age_.emplace(held.revision, key);
+  last_held_.emplace(key, std::move(held));
+  if (journal_.is_open())
+    journal_.note([key](AddressPlan& plan) { plan.remove_last_held(key.first, key.second); });
+}
+
+void AddressPlan::remove_last_held(NetworkId id, const std::string& owner) {
+  const auto it = last_held_.find({id, owner});
+  ASSERT(it != last_held_.end());
+  const LastHeld removed = std::move(it->second);
+  last_held_by_age_.erase({removed.revision, it->first});
+  last_held_.erase(it);
+  if (journal_.is_open())
+    journal_.note([removed](AddressPlan& plan) { plan.put_last_held(removed); });
+}
+
+const LastHeld& AddressPlan::oldest_last_held() const {
+  ASSERT(!last_held_by_age_.empty());
+  return last_held_.at(last_held_by_age_.begin()->second);
 }
 
 }  // namespace ipam

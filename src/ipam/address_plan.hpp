@@ -69,6 +69,8 @@ struct QuarantineEnd {
   friend auto operator<=>(const QuarantineEnd&, const QuarantineEnd&) = default;
 };
 
+using OwnerKey = std::pair<NetworkId, std::string>;
+
 class AddressPlan {
  public:
   AddressPlan();
@@ -95,7 +97,8 @@ class AddressPlan {
   const Network& add_network(Network network);
   // Puts it in the place of the one with its id. REQUIRES: which has the same VRF and prefix.
   const Network& replace_network(Network network);
-  // Its children go to its parent. REQUIRES: it exists, without allocations and quarantines.
+  // Its children go to its parent; what was last held in it is forgotten. REQUIRES: it exists,
+  // without allocations and quarantines.
   void remove_network(NetworkId id);
 
   // The allocation of the network, other than `except`, that has this hostname, in whatever case;
@@ -121,6 +124,16 @@ class AddressPlan {
   // How many addresses of [first, last] are in quarantine in the network. O(found).
   U128 quarantined_in(NetworkId id, U128 first, U128 last) const;
 
+  // What the owner gave back last in the network; nullptr: nothing, or it is forgotten.
+  const LastHeld* last_held(NetworkId id, const std::string& owner) const;
+  const LastHeld* any_last_held(NetworkId id) const;  // of the network, of whichever owner
+  // In the place of the owner's in the network, where it has one.
+  void put_last_held(LastHeld held);
+  // REQUIRES: it exists.
+  void remove_last_held(NetworkId id, const std::string& owner);
+  // REQUIRES: there is one.
+  const LastHeld& oldest_last_held() const;
+
   // Each add_, remove_ and replace_ notes its inverse in it, so that all can be taken back. Nothing
   // else changes the plan.
   UndoJournal<AddressPlan>& journal() { return journal_; }
@@ -133,6 +146,7 @@ class AddressPlan {
   using Quarantines = std::map<std::pair<NetworkId, U128>, Quarantine>;
   const Quarantines& quarantines() const { return quarantines_; }
   const std::set<QuarantineEnd>& quarantine_ends() const { return quarantine_ends_; }
+  const std::map<OwnerKey, LastHeld>& last_held() const { return last_held_; }
 
  private:
   std::map<VrfId, VrfState> vrfs_;
@@ -142,6 +156,8 @@ class AddressPlan {
   std::set<Lease> leases_;
   Quarantines quarantines_;
   std::set<QuarantineEnd> quarantine_ends_;
+  std::map<OwnerKey, LastHeld> last_held_;
+  std::set<std::pair<Revision, OwnerKey>> last_held_by_age_;
   UndoJournal<AddressPlan> journal_;
 };
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "ipam/decision.hpp"
 #include "ipam/digest.hpp"
@@ -119,6 +121,28 @@ Outcome hand_out_scattered(Decision& decision, const NetworkState& state, const 
   return made;
 }
 
+// The address that the owner gave back last, where it is wanted, and free or in quarantine after
+// just that.
+std::optional<U128> sticky_address(const Decision& decision, const NetworkState& state,
+                                   const AllocateOptions& options) {
+  const LastHeld* held = decision.plan.last_held(state.network.id, options.owner);
+  if (held == nullptr) return std::nullopt;
+  const Address& address = held->address;
+  const auto excludes = [&](const AddressRange& range) {
+    return range.first <= address && address <= range.last;
+  };
+  const bool is_wanted = (!options.range_start || *options.range_start <= address) &&
+                         (!options.range_end || address <= *options.range_end) &&
+                         std::none_of(options.exclude.begin(), options.exclude.end(), excludes) &&
+                         (address.value & (options.align - 1)) == 0;
+  if (!is_wanted || !state.network.prefix.contains(address)) return std::nullopt;
+  if (state.free.is_free(address.value, address.value)) return address.value;
+  const Quarantine* waits =
+      decision.plan.first_quarantine_in(state.network.id, address.value, address.value);
+  if (waits == nullptr || waits->allocation_id != held->allocation_id) return std::nullopt;
+  return address.value;
+}
+
 Outcome allocate_with_options(Decision& decision, const NetworkState& state,
                               const Allocate& command) {
   const AllocateOptions& options = *command.options;
@@ -133,6 +157,11 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
     decision.cut_quarantines(state, options.ip->value, options.ip->value + (command.count - 1));
     return hand_out(decision, state, command, options.ip->value, command.count);
   }
+  if (options.strategy == Strategy::sticky)
+    if (const auto address = sticky_address(decision, state, options)) {
+      decision.cut_quarantines(state, *address, *address);
+      return hand_out(decision, state, command, *address, 1);
+    }
   Digest seed(decision.revision.value());
   seed.add(decision.counters.next_allocation);
   Placement placement(state, options, seed.value());

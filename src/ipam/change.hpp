@@ -33,6 +33,16 @@ struct QuarantineEnded {
   Address first;
   friend bool operator==(const QuarantineEnded&, const QuarantineEnded&) = default;
 };
+struct LastHeldPut {
+  LastHeld held;
+  friend bool operator==(const LastHeldPut&, const LastHeldPut&) = default;
+};
+// NetworkDeleted forgets those of the network without a word.
+struct LastHeldForgotten {
+  NetworkId network_id;
+  std::string owner;
+  friend bool operator==(const LastHeldForgotten&, const LastHeldForgotten&) = default;
+};
 struct AuditAppended {
   AuditEntry entry;
   friend bool operator==(const AuditAppended&, const AuditAppended&) = default;
@@ -56,8 +66,10 @@ struct VrfDeleted {
   friend bool operator==(const VrfDeleted&, const VrfDeleted&) = default;
 };
 
+
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
-                            OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted>;
+                            OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted,
+                            LastHeldPut, LastHeldForgotten>;
 
 // A VRF or a network is made, changed or deleted.
 inline bool changes_plan(const Change& change) {

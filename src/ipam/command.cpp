@@ -148,7 +148,7 @@ AllocateOptions read_options(base::ByteReader& reader) {
   options.align = reader.varint();
   options.scattered = reader.boolean();
   const std::uint8_t strategy = reader.u8();
-  if (strategy > static_cast<std::uint8_t>(Strategy::sparse)) reader.fail();
+  if (strategy > static_cast<std::uint8_t>(Strategy::sticky)) reader.fail();
   if (strategy != 0 && reader.ok()) options.strategy = static_cast<Strategy>(strategy);
   options.unique_hostname = reader.boolean();
   options.owner = reader.string();

@@ -109,6 +109,14 @@ class Digest {
     add(allocation.extras->metadata);
   }
 
+  void add(const LastHeld& held) {
+    add(held.network_id.value());
+    add(std::string_view(held.owner));
+    add(held.address);
+    add(held.allocation_id.value());
+    add(held.revision.value());
+  }
+
   void add(const AuditEntry& entry) {
     add(entry.id.value());
     add(static_cast<std::uint64_t>(entry.timestamp));
@@ -140,6 +148,11 @@ class Digest {
   }
   void add(const VrfPut& change) { add(change.vrf); }
   void add(const VrfDeleted& change) { add(change.id.value()); }
+  void add(const LastHeldPut& change) { add(change.held); }
+  void add(const LastHeldForgotten& change) {
+    add(change.network_id.value());
+    add(std::string_view(change.owner));
+  }
   void add(const Change& change) {
     add(change.index());
     std::visit([this](const auto& one) { add(one); }, change);

@@ -13,6 +13,20 @@ void put_quarantine(Decision& decision, Quarantine quarantine) {
   decision.plan.add_quarantine(std::move(quarantine));
 }
 
+// For when its owner comes again; a block or an allocation without an owner leaves nothing.
+void remember(Decision& decision, const Allocation& ended) {
+  if (!ended.extras || ended.extras->owner.empty() || ended.first != ended.last) return;
+  AddressPlan& plan = decision.plan;
+  const LastHeld held{ended.network_id, ended.extras->owner, ended.first, ended.id,
+                      decision.revision};
+  plan.put_last_held(held);
+  decision.changes.push_back(LastHeldPut{held});
+  if (plan.last_held().size() <= last_held_max) return;
+  const LastHeld oldest = plan.oldest_last_held();
+  plan.remove_last_held(oldest.network_id, oldest.owner);
+  decision.changes.push_back(LastHeldForgotten{oldest.network_id, oldest.owner});
+}
+
 // Ends an active allocation: memory forgets it, the change tells the history. Its addresses wait
 // for as long as the network says.
 void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
@@ -26,6 +40,7 @@ void end_allocation(Decision& decision, AllocationId id, AllocationStatus status
       TimeMs{1000} * decision.plan.network(ended.network_id)->network.quarantine_seconds;
   const Quarantine quarantine{ended.network_id, ended.first, ended.last,
                               decision.counters.now + wait_ms, id};
+  remember(decision, ended);
   decision.changes.push_back(AllocationPut{std::move(ended)});
   if (wait_ms > 0) put_quarantine(decision, quarantine);
   decision.audit(std::move(action), to_string(id), std::move(details));

@@ -86,6 +86,9 @@ std::optional<Error> check_options(const Allocate& command, const AllocateOption
   if (options.scattered && command.count > scattered_max)
     return invalid(
         fmt::format("count must be at most {} where contiguous is false", scattered_max));
+  if (options.strategy == Strategy::sticky &&
+      (options.owner.empty() || options.scattered || command.count > 1))
+    return invalid("strategy sticky needs an owner, and gives one address");
   if (options.unique_hostname && command.hostname.empty())
     return invalid("unique_hostname needs a hostname");
   if (options.force && !options.ip) return invalid("force needs an ip");

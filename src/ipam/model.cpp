@@ -93,13 +93,14 @@ std::string_view to_string(Strategy strategy) {
     case Strategy::last: return "last";
     case Strategy::random: return "random";
     case Strategy::sparse: return "sparse";
+    case Strategy::sticky: return "sticky";
   }
   UNREACHABLE();
 }
 
 std::optional<Strategy> parse_strategy(std::string_view text) {
   for (const Strategy strategy :
-       {Strategy::first, Strategy::last, Strategy::random, Strategy::sparse})
+       {Strategy::first, Strategy::last, Strategy::random, Strategy::sparse, Strategy::sticky})
     if (to_string(strategy) == text) return strategy;
   return std::nullopt;
 }

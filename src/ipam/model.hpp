@@ -90,6 +90,7 @@ enum class Strategy : std::uint8_t {
   last = 2,    // the highest
   random = 3,  // any, equally likely
   sparse = 4,  // the middle of the longest free run
+  sticky = 5,  // the one that its owner gave back last in this network, or else the lowest
 };
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> parse_strategy(std::string_view text);
@@ -136,6 +137,17 @@ struct Quarantine {
   AllocationId allocation_id;  // that held them
 
   friend bool operator==(const Quarantine&, const Quarantine&) = default;
+};
+
+// The address that an owner gave back last in a network, for Strategy::sticky.
+struct LastHeld {
+  NetworkId network_id;
+  std::string owner;
+  Address address;
+  AllocationId allocation_id;  // that held it
+  Revision revision;           // at which it ended
+
+  friend bool operator==(const LastHeld&, const LastHeld&) = default;
 };
 
 struct AuditEntry {
@@ -230,6 +242,8 @@ inline constexpr std::uint32_t idempotency_seconds_default = 86400;
 // Beyond either, the keys that would be forgotten next are forgotten early.
 inline constexpr std::size_t idempotency_keys_max = 100'000;
 inline constexpr std::size_t idempotency_bytes_max = 64 << 20;  // of keys and outcomes
+// Beyond it the addresses that were given back longest ago are forgotten: some 200 MB.
+inline constexpr std::size_t last_held_max = 1'000'000;
 inline constexpr std::uint32_t quarantine_seconds_max = 365 * 86400;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 

@@ -44,7 +44,8 @@ Placement::Placement(const NetworkState& network, const AllocateOptions& options
 
 std::optional<U128> Placement::find(U128 count) {
   switch (strategy_) {
-    case Strategy::first: return first(count);
+    case Strategy::first:
+    case Strategy::sticky: return first(count);
     case Strategy::last: return last(count);
     case Strategy::random: return random(count);
     case Strategy::sparse: return sparse(count);

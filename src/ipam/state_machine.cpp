@@ -345,6 +345,21 @@ void StateMachine::load_quarantine(Quarantine quarantine) {
   plan.add_quarantine(std::move(quarantine));
 }
 
+void StateMachine::load_last_held(LastHeld held) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("what {:?} held last in {}: {}", held.owner,
+                                         to_string(held.network_id), reason));
+  };
+  const NetworkState* state = plan.network(held.network_id);
+  if (state == nullptr) refuse("the network does not exist");
+  if (held.address.family != state->network.prefix.base.family)
+    refuse("it is not of the network's family");
+  if (held.owner.empty()) refuse("there is no owner");
+  if (plan.last_held(held.network_id, held.owner) != nullptr) refuse("it is there twice");
+  plan.put_last_held(std::move(held));
+}
+
 void StateMachine::load_outcome(StoredOutcome stored) {
   const auto refuse = [&](std::string_view reason) {
     throw std::runtime_error(fmt::format("idempotency key {:?}: {}", stored.key, reason));
@@ -373,6 +388,8 @@ std::uint64_t StateMachine::digest() const {
   const auto& quarantines = implementation_->plan.quarantines();
   digest.add(quarantines.size());
   for (const auto& [key, quarantine] : quarantines) digest.add(quarantine);
+  digest.add(implementation_->plan.last_held().size());
+  for (const auto& [key, held] : implementation_->plan.last_held()) digest.add(held);
   digest.add(implementation_->keys.size());
   implementation_->keys.for_each([&](const StoredOutcome& stored) { digest.add(stored); });
   return digest.value();

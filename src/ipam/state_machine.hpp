@@ -97,6 +97,7 @@ class StateMachine {
   void load_network(Network network);
   void load_allocation(Allocation allocation);
   void load_quarantine(Quarantine quarantine);  // after the allocations; throws like them
+  void load_last_held(LastHeld held);           // after the networks; throws like them
   void load_outcome(StoredOutcome stored);
 
   // A digest of the whole state, equal on all nodes that have applied the same entries. O(n).

@@ -89,6 +89,10 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   put_network_ = connection_.prepare(put_network_sql);
   delete_network_ = connection_.prepare("DELETE FROM networks WHERE id=?");
   put_quarantine_ = connection_.prepare(put_quarantine_sql);
+  put_last_held_ = connection_.prepare(put_last_held_sql);
+  delete_last_held_ =
+      connection_.prepare("DELETE FROM last_held WHERE network_id=? AND owner=?");
+  delete_last_held_of_ = connection_.prepare("DELETE FROM last_held WHERE network_id=?");
   delete_quarantine_ =
       connection_.prepare("DELETE FROM quarantines WHERE network_id=? AND ip=?");
   delete_quarantines_of_ = connection_.prepare("DELETE FROM quarantines WHERE network_id=?");
@@ -150,6 +154,8 @@ base::Result<Loaded, std::string> Database::load() {
     sqlite::Statement quarantines = connection_.prepare("SELECT * FROM quarantines");
     while (quarantines.step())
       loaded.state_machine.load_quarantine(read_quarantine(quarantines));
+    sqlite::Statement owners = connection_.prepare("SELECT * FROM last_held");
+    while (owners.step()) loaded.state_machine.load_last_held(read_last_held(owners));
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
     while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
       loaded.state_machine.load_outcome(read_outcome(outcomes));
@@ -275,6 +281,7 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                    keep(network_versions_, deleted.id, counters_.next_network);
                    delete_network_.run(deleted.id.value());
                    delete_quarantines_of_.run(deleted.id.value());
+                   delete_last_held_of_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) {
                    keep(allocation_versions_, put_.allocation.id, counters_.next_allocation);
@@ -288,6 +295,10 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::QuarantinePut& put_) { put(put_quarantine_, put_.quarantine); },
                  [&](const ipam::QuarantineEnded& ended) {
                    delete_quarantine_.run(ended.network_id.value(), ipam::to_string(ended.first));
+                 },
+                 [&](const ipam::LastHeldPut& put_) { put(put_last_held_, put_.held); },
+                 [&](const ipam::LastHeldForgotten& gone) {
+                   delete_last_held_.run(gone.network_id.value(), gone.owner);
                  },
                  [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
                  [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },

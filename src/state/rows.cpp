@@ -97,6 +97,11 @@ void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
           quarantine.allocation_id.value());
 }
 
+void put(sqlite::Statement& statement, const ipam::LastHeld& held) {
+  put_row(statement, "last_held", held.network_id.value(), held.owner,
+          ipam::to_string(held.address), held.allocation_id.value(), held.revision.value());
+}
+
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
   put_row(statement, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
           entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
@@ -173,6 +178,14 @@ base::Sha256 read_hash(const sqlite::Statement& row, int column) {
   if (bytes.size() != hash.size()) throw Damage("a hash has the wrong length");
   std::copy(bytes.begin(), bytes.end(), hash.begin());
   return hash;
+}
+
+ipam::LastHeld read_last_held(const sqlite::Statement& row) {
+  check_row("last_held", row, 5);
+  const auto address = ipam::parse_address(row.text(2));
+  if (!address) damaged("last_held", row, "ip");
+  return {ipam::NetworkId(row.number(0)), std::string(row.text(1)), *address,
+          ipam::AllocationId(row.number(3)), ipam::Revision(row.number(4))};
 }
 
 ipam::AuditEntry read_audit(const sqlite::Statement& row) {

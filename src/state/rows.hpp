@@ -44,6 +44,9 @@ inline constexpr const char* other_tables = R"(
   CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
                            ends_at INTEGER NOT NULL, allocation_id INTEGER NOT NULL,
                            crc INTEGER NOT NULL, PRIMARY KEY(network_id, ip)) WITHOUT ROWID;
+  CREATE TABLE last_held(network_id INTEGER NOT NULL, owner TEXT NOT NULL, ip TEXT NOT NULL,
+                         allocation_id INTEGER NOT NULL, revision INTEGER NOT NULL,
+                         crc INTEGER NOT NULL, PRIMARY KEY(network_id, owner)) WITHOUT ROWID;
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
                      revision INTEGER NOT NULL, hash BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -71,6 +74,8 @@ inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO a
                                                        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
                                                        "VALUES(?,?,?,?,?,?)";
+inline constexpr std::string_view put_last_held_sql = "INSERT OR REPLACE INTO last_held "
+                                                      "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
@@ -83,6 +88,7 @@ void put(sqlite::Statement& statement, const ipam::Vrf& vrf);
 void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
+void put(sqlite::Statement& statement, const ipam::LastHeld& held);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
@@ -93,6 +99,7 @@ ipam::Vrf read_vrf(const sqlite::Statement& row);
 ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::Quarantine read_quarantine(const sqlite::Statement& row);
+ipam::LastHeld read_last_held(const sqlite::Statement& row);
 ipam::AuditEntry read_audit(const sqlite::Statement& row);
 ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
 

@@ -155,7 +155,9 @@ ipam::AllocateOptions NodeWorkload::draw_options() {
   if (!options.scattered && random.chance(30)) options.align = 1u << random.below(4);
   if (random.chance(70)) options.strategy = static_cast<ipam::Strategy>(random.between(1, 4));
   if (!options.scattered) options.unique_hostname = random.chance(20);
-  if (random.chance(30)) options.owner = "owner";
+  if (random.chance(30)) options.owner = random.chance(50) ? "owner" : "other";
+  if (!options.owner.empty() && !options.scattered && random.chance(50))
+    options.strategy = ipam::Strategy::sticky;
   if (random.chance(30)) options.metadata = {{"key", "value"}};
   return options;
 }

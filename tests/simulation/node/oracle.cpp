@@ -166,7 +166,8 @@ void Oracle::follow_lease(const ipam::Allocation& allocation) {
   }
 }
 
-// The workload never forces an address, so none may be handed out that waits.
+// The workload never forces an address, so none may be handed out that waits, but to whom it was
+// taken from.
 void Oracle::check_waits(const ipam::Allocation& allocation) {
   std::erase_if(waits_, [&](const auto& entry) {
     return entry.second.second <= machine_.counters().now;
@@ -175,6 +176,13 @@ void Oracle::check_waits(const ipam::Allocation& allocation) {
   const auto after = waits_.upper_bound({vrf, allocation.last});
   if (after == waits_.begin() || std::prev(after)->first.first != vrf) return;
   const ipam::Allocation& ended = std::prev(after)->second.first;
+  const bool is_own = ended.extras && allocation.extras && !ended.extras->owner.empty() &&
+                      ended.extras->owner == allocation.extras->owner &&
+                      ended.first == ended.last && ended.first == allocation.first;
+  if (is_own) {
+    waits_.erase(ended.first);
+    return;
+  }
   if (ended.last >= allocation.first && ended.first.family == allocation.first.family)
     throw Violation("no_address_in_quarantine",
                     fmt::format("{} of {} waits, and {} got it", ipam::to_string(ended.first),

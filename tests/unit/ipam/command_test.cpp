@@ -55,7 +55,7 @@ AllocateOptions random_options(base::Random& random) {
     options.exclude.push_back({random_address(random), random_address(random)});
   options.align = random_number(random);
   options.scattered = random.chance(50);
-  if (random.chance(50)) options.strategy = static_cast<Strategy>(random.between(1, 4));
+  if (random.chance(50)) options.strategy = static_cast<Strategy>(random.between(1, 5));
   options.unique_hostname = random.chance(50);
   options.owner = random_text(random);
   options.metadata = random_metadata(random);

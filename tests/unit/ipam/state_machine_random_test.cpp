@@ -29,14 +29,29 @@ class NaivePlan {
   struct Waiting {
     NetworkId network;
     TimeMs until = 0;
+    AllocationId after;
   };
+  // What each owner gave back last in a network.
+  std::map<std::pair<NetworkId, std::string>, Allocation> last_held;
   std::map<NetworkId, TimeMs> wait_ms;
   std::map<std::pair<NetworkId, Address>, Waiting> waiting;
 
   void end(const Allocation& allocation, TimeMs now) {
     const TimeMs wait = wait_ms.at(allocation.network_id);
     for (Address a = allocation.first; wait > 0 && a <= allocation.last; ++a.value)
-      waiting[{allocation.network_id, a}] = {allocation.network_id, now + wait};
+      waiting[{allocation.network_id, a}] = {allocation.network_id, now + wait, allocation.id};
+    if (allocation.extras && allocation.first == allocation.last)
+      last_held[{allocation.network_id, allocation.extras->owner}] = allocation;
+  }
+
+  // Where the owner's last one is free, or waits after the owner alone.
+  std::optional<U128> sticky(NetworkId id, const std::string& owner) const {
+    const auto held = last_held.find({id, owner});
+    if (held == last_held.end()) return std::nullopt;
+    const auto waits = waiting.find({id, held->second.first});
+    const bool is_own = waits != waiting.end() && waits->second.after == held->second.id;
+    if (!is_own && !free_in(id).contains(held->second.first.value)) return std::nullopt;
+    return held->second.first.value;
   }
 
   std::size_t waiting_in(NetworkId id) const {
@@ -128,6 +143,7 @@ struct Stored {
   std::map<NetworkId, Network> networks;
   std::map<AllocationId, Allocation> active;
   std::map<std::pair<NetworkId, Address>, Quarantine> quarantines;
+  std::map<std::pair<NetworkId, std::string>, LastHeld> last_held;
   std::uint64_t audits = 0;
 
   void follow(const std::vector<Change>& changes) {
@@ -136,13 +152,16 @@ struct Stored {
         networks[put->network.id] = put->network;
       } else if (const auto* deleted = std::get_if<NetworkDeleted>(&change)) {
         REQUIRE(networks.erase(deleted->id) == 1);
-        std::erase_if(quarantines,
-                      [&](const auto& entry) { return entry.first.first == deleted->id; });
+        const auto is_of = [&](const auto& entry) { return entry.first.first == deleted->id; };
+        std::erase_if(quarantines, is_of);
+        std::erase_if(last_held, is_of);
       } else if (const auto* waits = std::get_if<QuarantinePut>(&change)) {
         const Quarantine& quarantine = waits->quarantine;
         quarantines[{quarantine.network_id, quarantine.first}] = quarantine;
       } else if (const auto* ended = std::get_if<QuarantineEnded>(&change)) {
         REQUIRE(quarantines.erase({ended->network_id, ended->first}) == 1);
+      } else if (const auto* held = std::get_if<LastHeldPut>(&change)) {
+        last_held[{held->held.network_id, held->held.owner}] = held->held;
       } else if (const auto* vrf = std::get_if<VrfPut>(&change)) {
         vrfs[vrf->vrf.id] = vrf->vrf;
       } else if (const auto* gone = std::get_if<VrfDeleted>(&change)) {
@@ -176,6 +195,7 @@ StateMachine loaded_from(const Stored& stored, const Counters& counters, base::R
   for (auto& network : networks) machine.load_network(std::move(network));
   for (auto& allocation : allocations) machine.load_allocation(std::move(allocation));
   for (const auto& [key, quarantine] : stored.quarantines) machine.load_quarantine(quarantine);
+  for (const auto& [key, held] : stored.last_held) machine.load_last_held(held);
   return machine;
 }
 
@@ -347,7 +367,9 @@ class Comparison {
     } else {
       REQUIRE_FALSE(error_of(outcome));
       naive_.networks.erase(id);
-      std::erase_if(naive_.waiting, [&](const auto& entry) { return entry.second.network == id; });
+      const auto is_of = [&](const auto& entry) { return entry.first.first == id; };
+      std::erase_if(naive_.waiting, is_of);
+      std::erase_if(naive_.last_held, is_of);
     }
   }
 
@@ -362,6 +384,11 @@ class Comparison {
       command.network = naive_.networks.at(id).prefix;
       command.vrf = naive_.networks.at(id).vrf;
     }
+    AllocateOptions options;
+    options.strategy = Strategy::sticky;
+    options.owner = "owner-" + std::to_string(random_.below(3));
+    const bool is_sticky = command.count == 1 && random_.chance(30);
+    if (is_sticky) command.options = options;
     CAPTURE(to_string(id));
     CAPTURE(command.count);
     const Outcome outcome = apply(command);
@@ -369,7 +396,8 @@ class Comparison {
       REQUIRE(error_of(outcome) == ErrorCode::network_not_found);
       return;
     }
-    const auto first = naive_.first_fit(id, command.count);
+    auto first = is_sticky ? naive_.sticky(id, options.owner) : std::nullopt;
+    if (!first) first = naive_.first_fit(id, command.count);
     if (!first) {
       REQUIRE(error_of(outcome) == ErrorCode::network_full);
       return;
@@ -380,6 +408,7 @@ class Comparison {
     REQUIRE((allocation.last.value == *first + (command.count - 1)));
     REQUIRE(allocation.expires_at.has_value() == command.ttl_seconds.has_value());
     REQUIRE(naive_.allocations.emplace(allocation.id, allocation).second);
+    naive_.waiting.erase(std::pair(id, allocation.first));  // where it was the owner's own
   }
 
   // By address, also where it waits.

@@ -45,6 +45,10 @@ std::string dump(const AddressPlan& plan) {
     text += "quarantine " + to_string(quarantine.first) + " " + to_string(quarantine.last) + "\n";
   for (const QuarantineEnd& end : plan.quarantine_ends())
     text += "ends " + to_string(end.first) + " " + std::to_string(end.ends_at) + "\n";
+  for (const auto& [key, held] : plan.last_held())
+    text += "last " + to_string(held.network_id) + held.owner + to_string(held.allocation_id) +
+            "\n";
+  if (!plan.last_held().empty()) text += "oldest " + plan.oldest_last_held().owner + "\n";
   for (const Lease& lease : plan.leases())
     text += "lease " + to_string(lease.id) + " " + std::to_string(lease.expires_at) + "\n";
   return text;
@@ -57,7 +61,7 @@ class RandomPlan {
   AddressPlan plan;
 
   void change() {
-    const std::uint64_t choice = random_.below(14);
+    const std::uint64_t choice = random_.below(16);
     if (random_.chance(5))
       change_vrf();
     else if (choice < 3)
@@ -70,6 +74,8 @@ class RandomPlan {
       replace_allocation();
     else if (choice < 12)
       change_quarantine();
+    else if (choice < 14)
+      change_last_held();
     else
       remove_allocation();
   }
@@ -157,6 +163,18 @@ class RandomPlan {
     plan.add_quarantine({state->network.id, {Family::ipv4, *first},
                          {Family::ipv4, *first + (count - 1)},
                          static_cast<TimeMs>(random_.below(100)), AllocationId(1)});
+  }
+
+  void change_last_held() {
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    const NetworkId id = state->network.id;
+    const std::string owner = "owner-" + std::to_string(random_.below(3));
+    if (plan.last_held(id, owner) != nullptr && random_.chance(60))
+      plan.remove_last_held(id, owner);
+    else
+      plan.put_last_held({id, owner, state->usable.first, AllocationId(++next_id_),
+                          Revision(next_id_)});
   }
 
   void replace_allocation() {

@@ -192,6 +192,8 @@ class Node {
       ipam::AllocateOptions options;
       options.scattered = random_.chance(50);
       options.owner = random_.chance(50) ? "an \"owner\"" : "";
+      if (!options.scattered && !options.owner.empty() && allocate.count == 1)
+        options.strategy = ipam::Strategy::sticky;
       if (random_.chance(50)) options.metadata = {{"key \"1\"", "it's"}, {"two", ""}};
       allocate.options = options;
     }
