@@ -59,8 +59,9 @@ Body search(const Call& call);
 // transactions.cpp
 Body create_transaction(const Call& call);
 
-// import.cpp
+// import.cpp, export.cpp
 Body import_rows(const Call& call);
+Body export_rows(const Call& call);
 
 // audit.cpp
 Body list_audit(const Call& call);

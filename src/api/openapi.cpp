@@ -123,18 +123,22 @@ void write_example(JsonWriter& json, const std::vector<BodyField>& fields) {
   json.end_object();
 }
 
-// "@text/csv application/json": a body that is read as a text.
-void write_text_body(JsonWriter& json, std::string_view media_types) {
-  json.key("requestBody");
-  json.begin_object();
-  json.boolean("required", false);
-  json.key("content");
+// "@text/csv application/json": a body that is read or written as a text.
+void write_texts(JsonWriter& json, std::string_view media_types) {
   json.begin_object();
   for (const std::string_view media_type : words(media_types)) {
     json.key(media_type);
     json.raw(R"({"schema":{"type":"string"},"example":""})");
   }
   json.end_object();
+}
+
+void write_text_body(JsonWriter& json, std::string_view media_types) {
+  json.key("requestBody");
+  json.begin_object();
+  json.boolean("required", false);
+  json.key("content");
+  write_texts(json, media_types);
   json.end_object();
 }
 
@@ -183,7 +187,10 @@ void write_success(JsonWriter& json, const OperationText& text, int status,
   json.begin_object();
   json.text("description", description);
   std::string_view schema = text.answer;
-  if (!schema.empty()) {
+  if (schema.starts_with('@')) {
+    json.key("content");
+    write_texts(json, schema.substr(1));
+  } else if (!schema.empty()) {
     const bool array = schema.starts_with("[]");
     if (array) schema.remove_prefix(2);
     const std::string reference = fmt::format(R"({{"$ref":"#/components/schemas/{}"}})", schema);

@@ -78,6 +78,9 @@ constexpr OperationText operations[] = {
      "@text/plain text/csv application/json application/x-ndjson", 200, "ImportReport",
      "INVALID_PARAMETER INVALID_ARGUMENT BODY_TOO_LARGE NETWORK_EXISTS ADDRESS_IN_USE "
      "CHILD_HOLDS_ALLOCATIONS NETWORK_NOT_FOUND IDEMPOTENCY_KEY_REUSED"},
+    {Method::get, "/export", "All that is there, as a file: its format by format", "", 200,
+     "@text/csv application/x-ndjson text/plain text/dns",
+     "INVALID_PARAMETER INVALID_CIDR VRF_NOT_FOUND NETWORK_NOT_FOUND"},
     {Method::get, "/audit", "The audit log, newest first", "", 200, "[]AuditEntry",
      "INVALID_PARAMETER"},
     {Method::get, "/audit/verify", "Whether what this node has on its disk is what was written", "",
@@ -173,8 +176,15 @@ constexpr FieldText parameters[] = {
     {"dry_run", R"({"type":"boolean","default":false})", "Say what it would do, and do nothing",
      "true"},
     {"format",
-     R"({"type":"string","enum":["prefixes","csv","json","netbox","phpipam"],"default":"json"})",
-     "What the body is", R"("prefixes")"},
+     R"({"type":"string","default":"json",)"
+     R"("enum":["prefixes","csv","json","netbox","phpipam","hosts","zone"]})",
+     "What the file is: prefixes, csv, json, netbox or phpipam is read; csv, json, hosts or zone "
+     "is written",
+     R"("json")"},
+    {"zone", R"({"type":"string","maxLength":253})",
+     "Of format zone: its name, of a forward or a reverse one", R"("2.0.192.in-addr.arpa")"},
+    {"name_server", R"({"type":"string","maxLength":253})",
+     "Of format zone: of its SOA and NS records; without it ns.ZONE", R"("ns1.example.com")"},
     {"on_conflict", R"({"type":"string","enum":["fail","skip"],"default":"fail"})",
      "fail: all or nothing; skip: what is there already stays", R"("skip")"},
     {"at", R"({"type":"string"})",

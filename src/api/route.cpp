@@ -56,6 +56,8 @@ constexpr Route routes[] = {
     {Method::get, "/addresses/{id}", get_address, true, {"limit", "vrf", "at"}},
     {Method::get, "/search", search, true, {"q", "limit", "cursor"}},
     {Method::post, "/import", import_rows, false, {"format", "on_conflict", "dry_run"}},
+    {Method::get, "/export", export_rows, true,
+     {"format", "vrf", "network_id", "within", "zone", "name_server"}},
     {Method::get, "/audit", list_audit, true,
      {"limit", "cursor", "resource", "actor", "action", "since", "until"}},
     {Method::get, "/audit/verify", verify_audit, true},

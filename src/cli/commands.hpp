@@ -31,8 +31,8 @@ struct Command {
 };
 
 // Each in a file of its own: vrf_commands, network_commands, allocation_commands, lease_commands,
-// search_commands, report_commands, transaction_commands, import_commands, cluster_commands,
-// watch_command.
+// search_commands, report_commands, transaction_commands, import_commands, export_command,
+// cluster_commands, watch_command.
 std::vector<Command> vrf_commands();
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
@@ -41,6 +41,7 @@ std::vector<Command> search_commands();
 std::vector<Command> report_commands();
 std::vector<Command> transaction_commands();
 std::vector<Command> import_commands();
+std::vector<Command> export_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> watch_commands();
 

@@ -264,6 +264,15 @@ void StateMachine::visit_allocations(
     if (!visit(it->second)) return;
 }
 
+void StateMachine::visit_allocations_in(
+    NetworkId id, const Address& from, const std::function<bool(const Allocation&)>& visit) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  if (state == nullptr || from.family != state->network.prefix.base.family) return;
+  const auto& allocations = state->allocations;
+  for (auto it = allocations.lower_bound(from.value); it != allocations.end(); ++it)
+    if (!visit(**it)) return;
+}
+
 std::optional<TimeMs> StateMachine::next_expiry() const {
   const auto& leases = implementation_->plan.leases();
   const auto& quarantines = implementation_->plan.quarantine_ends();

@@ -83,6 +83,9 @@ class StateMachine {
                              const std::function<bool(const Network&)>& visit) const;
   void visit_allocations(AllocationId from,
                          const std::function<bool(const Allocation&)>& visit) const;
+  // Active ones of one network that begin at this address or above, by address. O(visited).
+  void visit_allocations_in(NetworkId id, const Address& from,
+                            const std::function<bool(const Allocation&)>& visit) const;
 
   // When the next lease or quarantine ends; the leader proposes ExpireLeases once its clock has
   // passed it.

@@ -50,38 +50,44 @@ class EmbeddedConnection : public cli::Connection {
 
   base::Result<http::Response, cli::ConnectionError> perform(
       const http::Request& request) override {
+    std::string body;
+    auto response = stream(request, [&body](std::string_view bytes) {
+      body += bytes;
+      return true;
+    });
+    if (response && response->stream) response->body = std::move(body);
+    return response;
+  }
+
+  base::Result<http::Response, cli::ConnectionError> stream(const http::Request& request,
+                                                            const TakeBytes& take) override {
     std::optional<http::Response> answer;
     instance_->executor().perform(api::route(request), [&answer](http::Response response) {
       answer = std::move(response);
     });
     while (!answer && failure_.empty() && io_.run_one() > 0) {
     }
-    if (answer && answer->content_type == "text/event-stream") {  // nobody else can change this
-      answer->stream->cancel();
-      return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
-                                             "only a running `ipam server` can be watched"});
+    if (!answer) return base::fail(no_answer("the database failed: " + failure_));
+    if (!answer->stream) return std::move(*answer);
+    if (answer->content_type == "text/event-stream") {
+      answer->stream->cancel();  // nobody else can change what this process has open
+      return base::fail(no_answer("only a running `ipam server` can be watched"));
     }
-    if (answer && answer->stream) read_all(*answer);
-    if (answer) return std::move(*answer);
-    return base::fail(cli::ConnectionError{cli::ConnectionError::Kind::no_answer,
-                                           "the database failed: " + failure_});
+    while (true) {
+      std::optional<http::BodySource::Piece> piece;
+      answer->stream->next([&piece](http::BodySource::Piece next) { piece = std::move(next); });
+      while (!piece && failure_.empty() && io_.run_one() > 0) {
+      }
+      if (!piece || piece->after == http::BodySource::After::broken)
+        return base::fail(no_answer("the answer cannot be finished: " + failure_));
+      const bool wants_more = take(piece->bytes);
+      if (!wants_more || piece->after == http::BodySource::After::end) return std::move(*answer);
+    }
   }
 
  private:
-  // The body of a long list, which comes in pieces.
-  void read_all(http::Response& answer) {
-    bool ended = false;
-    while (!ended && failure_.empty()) {
-      std::optional<http::BodySource::Piece> piece;
-      answer.stream->next([&piece](http::BodySource::Piece next) { piece = std::move(next); });
-      while (!piece && failure_.empty() && io_.run_one() > 0) {
-      }
-      if (piece) answer.body += piece->bytes;
-      ended = !piece || piece->after != http::BodySource::After::more;
-      if (piece && piece->after == http::BodySource::After::broken)
-        answer = api::problem_for_status(500, "the list could not be read to its end");
-    }
-    answer.stream.reset();
+  static cli::ConnectionError no_answer(std::string message) {
+    return {cli::ConnectionError::Kind::no_answer, std::move(message)};
   }
 
   asio::io_context io_{1};

@@ -116,15 +116,18 @@ std::optional<ReadError> CsvReader::take(char c, std::vector<Row>& rows) {
   return std::nullopt;
 }
 
+// What is in quotes is taken as it is; else blanks at the ends are no part of the value.
 void CsvReader::end_value() {
-  record_.push_back(std::exchange(value_, {}));
+  const bool is_quoted = state_ == State::quote_in_quoted;
+  record_.push_back(is_quoted ? value_ : std::string(trimmed(value_)));
+  value_.clear();
   state_ = State::value_start;
 }
 
 std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
   const std::vector<std::string> record = std::exchange(record_, {});
   record_bytes_ = 0;
-  if (record.size() == 1 && trimmed(record[0]).empty()) return std::nullopt;  // an empty line
+  if (record.size() == 1 && record[0].empty()) return std::nullopt;  // an empty line
   if (names_.empty()) {
     std::vector<std::string> header = record;
     if (header[0].starts_with(byte_order_mark)) header[0].erase(0, byte_order_mark.size());
@@ -138,8 +141,7 @@ std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
                              names_.size()));
   std::vector<Field> fields;
   for (std::size_t i = 0; i < record.size(); ++i)
-    if (const auto value = trimmed(record[i]); !names_[i].empty() && !value.empty())
-      fields.push_back({names_[i], std::string(value)});
+    if (!names_[i].empty() && !record[i].empty()) fields.push_back({names_[i], record[i]});
   if (fields.empty() || !adapt(fields)) return std::nullopt;
   if (const std::string metadata = take_field(fields, "metadata"); !metadata.empty()) {
     const auto value = parse_document(metadata);
@@ -154,10 +156,9 @@ std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
 base::Result<std::vector<std::string>, std::string> CsvReader::names_of(
     const std::vector<std::string>& header) {
   std::vector<std::string> names;
-  for (const std::string& column : header) {
-    const std::string_view name = trimmed(column);
+  for (const std::string& name : header) {
     // The keys of metadata are the user's: their case stays.
-    names.push_back(name.starts_with("metadata.") ? std::string(name) : base::lower_case(name));
+    names.push_back(name.starts_with("metadata.") ? name : base::lower_case(name));
     if (std::count(names.begin(), names.end(), names.back()) > 1)
       return base::fail(fmt::format("the column {:?} is there twice", name));
   }

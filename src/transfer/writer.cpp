@@ -22,7 +22,7 @@ constexpr std::string_view reverse_ipv6 = "ip6.arpa";
 constexpr std::size_t name_bytes_max = 253;
 constexpr std::size_t label_bytes_max = 63;
 
-// Quoted where RFC 4180 §2.6 wants it, or where a reader would trim it.
+// Quoted where RFC 4180 §2.6 wants it, or where a reader would take blanks from its ends.
 void append_csv(std::string& out, std::string_view value) {
   const bool is_plain = value.find_first_of(",;\"\r\n\t") == std::string_view::npos &&
                         !value.starts_with(' ') && !value.ends_with(' ');

@@ -7,6 +7,7 @@ import time
 
 from harness import (SHARED, Cluster, check, check_equal, p50_p99, resident_bytes, test,
                      wait_until)
+from standalone import start_server
 
 TABLE = os.path.join(SHARED, 'data', 'bgp-prefixes.txt.gz')
 PREFIXES = 5000          # in CI
@@ -80,3 +81,31 @@ def routing_table_is_imported(env):
                     seconds_max=900)
     env.notes.append(f'{len(prefixes)} prefixes in {seconds:.1f} s; MiB of memory of the nodes: '
                      f'{memory}; p50/p99 in ms: {times}; again: {again.stdout.strip()[:200]}')
+
+
+@test(60)
+def export_is_imported_again(env):
+    """Issue 4: what one server exports another imports, by CSV and by JSON, and exports the same."""
+    server, client = start_server(env)
+    for path, body in (('/vrfs', {'name': 'blue', 'description': 'a, "b"'}),
+                       ('/networks', {'cidr': '10.0.0.0/8', 'tags': ['a;b', ' c ']}),
+                       ('/networks', {'cidr': '10.0.0.0/8', 'vrf': 'blue', 'description': 'x\ny'}),
+                       ('/networks', {'cidr': '2001:db8::/64'}),
+                       ('/allocations', {'network_id': 'net-1', 'count': 1000, 'contiguous': False,
+                                         'owner': 'o', 'metadata': {'rack': '7'}}),
+                       ('/allocations', {'network_id': 'net-1', 'count': 1000, 'contiguous': False}),
+                       ('/allocations', {'network_id': 'net-3', 'count': 9, 'hostname': 'six'})):
+        check_equal(client.post(path, body).status, 201, f'POST {path} {body}')
+    files = {name: env.ipam('export', '--format', name, *more).stdout
+             for name, *more in (['csv'], ['json'], ['hosts'], ['zone', '--zone', 'example.com'])}
+    check_equal(files['json'].count('\n'), 2005, 'lines of the JSON')
+    check('six IN AAAA 2001:db8::1' in files['zone'], files['zone'][-200:])
+    server.stop()
+    for name in ('csv', 'json'):
+        with open(env.path(f'file.{name}'), 'w', encoding='utf-8', newline='') as file:
+            file.write(files[name])
+        other = ['--db', env.path(f'of-{name}')]  # no server there: the embedded database
+        env.ipam('import', *other, '--format', name, env.path(f'file.{name}'))
+        for again in ('csv', 'json', 'hosts'):
+            check_equal(env.ipam('export', *other, '--format', again).stdout, files[again],
+                        f'the {again} of what was imported from {name}')

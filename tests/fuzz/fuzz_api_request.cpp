@@ -101,6 +101,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const api::Action action = api::route(request);
   const http::Response response = std::visit(Perform{state}, action.body);
   ASSERT(response.status >= 200 && response.status < 600 && response.status != 500);
+  if (response.stream) {
+    bool is_more = response.body.empty();
+    const auto take = [&](const http::BodySource::Piece& piece) {
+      is_more = piece.after == http::BodySource::After::more;
+    };
+    while (is_more && response.content_type != "text/event-stream") response.stream->next(take);
+    return 0;
+  }
   ASSERT(response.body.empty() == (response.status == 204 || response.status == 304));
   if (!response.body.empty()) {
     boost::system::error_code ec;

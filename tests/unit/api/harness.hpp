@@ -49,6 +49,19 @@ inline std::string header_of(const http::Response& response, std::string_view na
   return {};
 }
 
+// The whole of a body that is made in pieces.
+inline std::string streamed(const http::Response& response) {
+  std::string text;
+  bool is_more = true;
+  const auto take = [&](const http::BodySource::Piece& piece) {
+    if (piece.after == http::BodySource::After::broken) throw std::runtime_error("broken body");
+    text += piece.bytes;
+    is_more = piece.after == http::BodySource::After::more;
+  };
+  while (is_more) response.stream->next(take);
+  return text;
+}
+
 // Throws where the text is not valid JSON, which fails the test.
 inline boost::json::value parsed(const http::Response& response) {
   return boost::json::parse(response.body);

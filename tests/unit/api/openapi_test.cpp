@@ -121,7 +121,8 @@ TEST_CASE("every route is described, and nothing else") {
     }
     std::string_view schema = text->answer;
     if (schema.starts_with("[]")) schema.remove_prefix(2);
-    CHECK_MESSAGE((schema.empty() || knows_schema(schema)), std::string(schema));
+    CHECK_MESSAGE((schema.empty() || schema.starts_with('@') || knows_schema(schema)),
+                  std::string(schema));
   }
   CHECK(api::operation_texts().size() == api::route_table().size());
 }
@@ -171,6 +172,10 @@ TEST_CASE("every example is answered as described") {
     }
     if (text.answer == "EventStream") {  // watch_hub_test.cpp reads it
       CHECK(answer.content_type == "text/event-stream");
+      continue;
+    }
+    if (text.answer.starts_with('@')) {
+      CHECK(text.answer.find(answer.content_type) != std::string_view::npos);
       continue;
     }
     const json::value value = api_test::parsed(answer);

@@ -110,3 +110,22 @@ TEST_CASE("import refuses options that it does not know") {
   CHECK(world.run({"import", "-f", "csv", "--on-conflict", "ask", "-"}) == 2);
   CHECK(world.requests.empty());
 }
+
+TEST_CASE("export prints what the server writes, of what was asked for") {
+  World world;
+  world.answer(200, "type,name\nnetwork,\n", "text/csv; charset=utf-8");
+  CHECK(world.run({"export", "--format", "csv", "--vrf", "blue"}) == 0);
+  CHECK(world.out == "type,name\nnetwork,\n");
+  CHECK(world.requests.back() == "GET /api/v1/export?format=csv&vrf=blue");
+  world.answer(200, "; by ipam\n", "text/dns");
+  CHECK(world.run({"export", "-f", "zone", "--zone", "a.org", "--within", "10.0.0.0/8"}) == 0);
+  CHECK(world.requests.back() ==
+        "GET /api/v1/export?format=zone&within=10.0.0.0%2F8&zone=a.org");
+  world.answer_problem(404, "network not found: net-9");
+  CHECK(world.run({"export", "--network", "net-9"}) == 1);
+  CHECK(world.out.empty());
+  CHECK(world.run({"export", "--format", "xml"}) == 2);
+  CHECK(world.run({"export", "--format", "zone"}) == 2);
+  CHECK(world.run({"export", "--zone", "a.org"}) == 2);
+  CHECK(world.run({"export", "--name-server", "a.org"}) == 2);
+}

@@ -27,12 +27,12 @@ AllocationRow host(std::string_view address, std::string hostname) {
 // Of the bytes that a format could stumble over.
 std::string random_text(base::Random& random) {
   constexpr std::string_view bytes = "ab ,;\"\n\t'#\\{}\xc3\xa4";
-  std::string text = "x";
+  std::string text = random.below(2) == 0 ? " x" : "x";
   for (std::uint64_t left = random.below(6); left > 0; --left) {
     const std::uint64_t at = random.below(bytes.size() - 1);
     text += at == bytes.size() - 2 ? std::string("\xc3\xa4") : std::string(1, bytes[at]);
   }
-  return text + "x";
+  return text + (random.below(2) == 0 ? "\t" : "x");
 }
 
 std::vector<std::string> random_tags(base::Random& random) {
