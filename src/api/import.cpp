@@ -82,6 +82,8 @@ void write_report(JsonWriter& json, const ipam::ImportReport& report, const Piec
   };
   json.begin_object();
   json.count("created", report.created);
+  json.count("updated", report.updated);
+  json.count("unchanged", report.unchanged);
   json.count("skipped", report.skipped);
   json.key("refused");
   json.begin_array();
@@ -134,9 +136,10 @@ base::Result<ipam::OnConflict, http::Response> on_conflict_of(const Query& query
   const std::string* text = query.find("on_conflict");
   if (!text || *text == "fail") return ipam::OnConflict::fail;
   if (*text == "skip") return ipam::OnConflict::skip;
+  if (*text == "update") return ipam::OnConflict::update;
   return base::fail(
       problem(Problem::invalid_parameter,
-              fmt::format("on_conflict must be fail or skip, not {}", quoted(*text))));
+              fmt::format("on_conflict must be fail, skip or update, not {}", quoted(*text))));
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ constexpr std::uint64_t progress_rows = 100'000;
 struct Totals {
   std::uint64_t rows = 0;
   std::uint64_t created = 0;
+  std::uint64_t updated = 0;
+  std::uint64_t unchanged = 0;
   std::uint64_t skipped = 0;
   boost::json::array refused;
   boost::json::array ignored;
@@ -100,6 +102,8 @@ class Importer {
     if (answer->status != 200) return base::fail(refusal(*answer, report, first));
     if (!report) return base::fail(failed("the answer is not ipam's" + so_far()));
     totals_.created += number_of(*report, "created");
+    totals_.updated += number_of(*report, "updated");
+    totals_.unchanged += number_of(*report, "unchanged");
     totals_.skipped += number_of(*report, "skipped");
     const boost::json::value* refused = report->if_contains("refused");
     if (refused && refused->is_array())
@@ -153,14 +157,17 @@ CommandResult check_import(const Arguments& arguments) {
     return base::fail(
         usage("--format must be prefixes, csv, json, netbox or phpipam, not '" + format + "'"));
   const std::string on_conflict = arguments.get("on-conflict").value_or("fail");
-  if (on_conflict != "fail" && on_conflict != "skip")
-    return base::fail(usage("--on-conflict must be fail or skip, not '" + on_conflict + "'"));
+  if (on_conflict != "fail" && on_conflict != "skip" && on_conflict != "update")
+    return base::fail(
+        usage("--on-conflict must be fail, skip or update, not '" + on_conflict + "'"));
   return base::Ok{};
 }
 
 void print_totals(Context& context, const Totals& totals) {
   if (context.format == OutputFormat::json) {
     const boost::json::object report = {{"created", totals.created},
+                                        {"updated", totals.updated},
+                                        {"unchanged", totals.unchanged},
                                         {"skipped", totals.skipped},
                                         {"refused", totals.refused},
                                         {"ignored", totals.ignored}};
@@ -172,8 +179,12 @@ void print_totals(Context& context, const Totals& totals) {
                   {"Detail", field("detail")}},
         totals.refused);
   const bool dry_run = context.arguments.has("dry-run");
-  context.io.out << fmt::format("{} {}, {} skipped, {} refused\n", totals.created,
-                                dry_run ? "would be created" : "created", totals.skipped,
+  const bool updates = context.arguments.get("on-conflict").value_or("fail") == "update";
+  context.io.out << fmt::format("{} {}, {}, {} refused\n", totals.created,
+                                dry_run ? "would be created" : "created",
+                                updates ? fmt::format("{} updated, {} unchanged", totals.updated,
+                                                      totals.unchanged)
+                                        : fmt::format("{} skipped", totals.skipped),
                                 totals.refused.size());
   for (const boost::json::value& row : totals.refused)
     context.io.out << fmt::format("at {}: {}\n", text_of(row.as_object(), "position"),
@@ -204,7 +215,8 @@ std::vector<Command> import_commands() {
         {{"FILE", "the file; - is standard input"}},
         {{"format", 'f', "FORMAT", "prefixes, csv, json, netbox or phpipam"},
          {"on-conflict", 0, "WHAT",
-          "fail: stop at what is there already (default); skip: leave it as it is"},
+          "fail: stop at what is there already (default); skip: leave it as it is; update: change "
+          "it to what the file says"},
          {"dry-run", 0, "", "say what it would do, and do nothing"}},
         {"ipam import --format prefixes prefixes.txt",
          "gunzip -c prefixes.txt.gz | ipam import -f prefixes --on-conflict skip -"}},

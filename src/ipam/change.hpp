@@ -87,6 +87,9 @@ struct ImportReport {
   std::uint64_t created = 0;
   std::uint64_t skipped = 0;   // was there already
   std::vector<Error> refused;  // Error::operation is the row, counted from 0
+  // With OnConflict::update: was there already, and has another value now, or just the same.
+  std::uint64_t updated = 0;
+  std::uint64_t unchanged = 0;
 
   friend bool operator==(const ImportReport&, const ImportReport&) = default;
 };

@@ -410,7 +410,7 @@ std::vector<Operation> read_operations(base::ByteReader& reader) {
 Import read_import(base::ByteReader& reader) {
   Import command;
   command.on_conflict = static_cast<OnConflict>(reader.u8());
-  if (command.on_conflict != OnConflict::fail && command.on_conflict != OnConflict::skip)
+  if (command.on_conflict < OnConflict::fail || command.on_conflict > OnConflict::update)
     reader.fail();
   command.rows = read_operations(reader);
   return command;

@@ -188,6 +188,7 @@ struct Transaction {
 enum class OnConflict : std::uint8_t {
   fail = 1,  // all rows or none
   skip = 2,  // what is there already stays; what is refused for another reason is reported
+  update = 3,  // what is there already takes what the row says; as with skip for the rest
 };
 
 // Objects that shall exist: CreateVrf, CreateNetwork and Allocate, without references. An Allocate

@@ -1,4 +1,5 @@
-// Rows of a file that shall exist: each is decided as its command alone would be.
+// Rows of a file that shall exist: each is decided as its command alone would be, or changes what
+// is there already.
 #include <fmt/format.h>
 
 #include "ipam/decision.hpp"
@@ -32,6 +33,68 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
   return decision.decide(in_network);
 }
 
+// ---- a row as a change of what is there already: what it leaves empty stays as it is ----
+
+template <typename Value>
+std::optional<Value> if_given(const Value& value) {
+  return value.empty() ? std::nullopt : std::optional(value);
+}
+
+struct UpdateOf {
+  const AddressPlan& plan;
+
+  std::optional<CommandBody> operator()(const CreateVrf& row) const {
+    return UpdateVrf{VrfReference(row.name), std::nullopt, if_given(row.description)};
+  }
+  std::optional<CommandBody> operator()(const CreateNetwork& row) const {
+    const VrfState* const vrf = plan.vrf(row.vrf);
+    const NetworkState* const state =
+        vrf == nullptr ? nullptr : plan.network(vrf->vrf.id, row.prefix);
+    if (state == nullptr) return std::nullopt;
+    UpdateNetwork update{.id = state->network.id};
+    update.description = if_given(row.description);
+    update.tags = if_given(row.tags);
+    return update;
+  }
+  // Where just these addresses are an allocation; one that has others too is another one.
+  std::optional<CommandBody> operator()(const Allocate& row) const {
+    const VrfState* const vrf = plan.vrf(row.vrf);
+    const Address& first = *row.options->ip;
+    const NetworkState* const state =
+        vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
+    if (state == nullptr) return std::nullopt;
+    const Allocation* const held = state->first_allocation_in(first.value, first.value);
+    const bool is_same = held != nullptr && held->first == first &&
+                         held->last.value - held->first.value == row.count - 1;
+    if (!is_same) return std::nullopt;
+    UpdateAllocation update{.id = held->id};
+    update.hostname = if_given(row.hostname);
+    update.description = if_given(row.description);
+    update.tags = if_given(row.tags);
+    update.owner = if_given(row.options->owner);
+    MetadataPatch metadata;
+    for (const auto& [key, value] : row.options->metadata) metadata.entries[key] = value;
+    if (!metadata.entries.empty()) update.metadata = std::move(metadata);
+    return update;
+  }
+  template <typename Other>
+  std::optional<CommandBody> operator()(const Other&) const {
+    return std::nullopt;
+  }
+};
+
+// nullopt where what is there is not what the row asks for.
+std::optional<Outcome> update_row(Decision& decision, const CommandBody& row,
+                                  ImportReport& report) {
+  const auto update = std::visit(UpdateOf{decision.plan}, row);
+  if (!update) return std::nullopt;
+  const std::size_t changes_before = decision.changes.size();
+  Outcome outcome = std::visit([&](const auto& body) { return decision.decide(body); }, *update);
+  if (!std::holds_alternative<Error>(outcome))
+    ++(decision.changes.size() > changes_before ? report.updated : report.unchanged);
+  return outcome;
+}
+
 }  // namespace
 
 Outcome Decision::decide(const Import& command) {
@@ -44,12 +107,18 @@ Outcome Decision::decide(const Import& command) {
       ++report.created;
       continue;
     }
+    if (command.on_conflict == OnConflict::update && is_conflict(*error)) {
+      if (auto updated = update_row(*this, command.rows[row].body, report))
+        outcome = *std::move(updated);
+      error = std::get_if<Error>(&outcome);
+      if (error == nullptr) continue;
+    }
     error->operation = static_cast<std::uint32_t>(row);
     if (command.on_conflict == OnConflict::fail) {
       attempt.undo();
       return outcome;
     }
-    if (is_conflict(*error))
+    if (is_conflict(*error) && command.on_conflict == OnConflict::skip)
       ++report.skipped;
     else
       report.refused.push_back(std::move(*error));

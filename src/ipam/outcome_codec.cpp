@@ -18,6 +18,7 @@ enum class Kind : std::uint8_t {
   import_report = 8,
   vrf = 9,
   networks = 10,
+  import_update_report = 11,
 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
@@ -104,7 +105,12 @@ struct Writer {
   }
   void operator()(std::monostate) { kind(Kind::nothing); }
   void operator()(const ImportReport& report) {
-    kind(Kind::import_report);
+    const bool has_updates = report.updated > 0 || report.unchanged > 0;
+    kind(has_updates ? Kind::import_update_report : Kind::import_report);
+    if (has_updates) {
+      writer.varint(report.updated);
+      writer.varint(report.unchanged);
+    }
     writer.varint(report.created);
     writer.varint(report.skipped);
     writer.varint(report.refused.size());
@@ -215,6 +221,15 @@ ImportReport read_import_report(base::ByteReader& reader) {
   return report;
 }
 
+ImportReport read_import_update_report(base::ByteReader& reader) {
+  const std::uint64_t updated = reader.varint();
+  const std::uint64_t unchanged = reader.varint();
+  ImportReport report = read_import_report(reader);
+  report.updated = updated;
+  report.unchanged = unchanged;
+  return report;
+}
+
 Outcomes read_outcomes(base::ByteReader& reader) {
   Outcomes outcomes;
   for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
@@ -226,12 +241,13 @@ Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
   const auto kind = static_cast<Kind>(reader.u8());
   const bool is_whole =
       kind == Kind::outcomes || kind == Kind::error || kind == Kind::operation_error ||
-      kind == Kind::import_report;
+      kind == Kind::import_report || kind == Kind::import_update_report;
   if (in_transaction && is_whole) reader.fail();
   if (!reader.ok()) return std::monostate();
   switch (kind) {
     case Kind::outcomes: return read_outcomes(reader);
     case Kind::import_report: return read_import_report(reader);
+    case Kind::import_update_report: return read_import_update_report(reader);
     case Kind::operation_error: return read_operation_error(reader);
     case Kind::error: return read_error(reader);
     case Kind::network: return read_network(reader);

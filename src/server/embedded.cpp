@@ -55,7 +55,7 @@ class EmbeddedConnection : public cli::Connection {
       body += bytes;
       return true;
     });
-    if (response && response->stream) response->body = std::move(body);
+    if (response && std::exchange(response->stream, nullptr)) response->body = std::move(body);
     return response;
   }
 

@@ -129,3 +129,13 @@ TEST_CASE("export prints what the server writes, of what was asked for") {
   CHECK(world.run({"export", "--zone", "a.org"}) == 2);
   CHECK(world.run({"export", "--name-server", "a.org"}) == 2);
 }
+
+TEST_CASE("import --on-conflict update says what it changed") {
+  World world;
+  world.in = "10.0.0.0/8\n";
+  world.answer(200, R"({"created":1,"updated":2,"unchanged":3,"skipped":0,"refused":[]})");
+  CHECK(world.run({"import", "-f", "prefixes", "--on-conflict", "update", "-"}) == 0);
+  CHECK(world.out == "1 created, 2 updated, 3 unchanged, 0 refused\n");
+  CHECK(world.raw_requests.back().query == "format=json&on_conflict=update");
+  CHECK(world.run({"import", "-f", "prefixes", "--on-conflict", "ask", "-"}) == 2);
+}

@@ -97,7 +97,7 @@ Transaction random_transaction(base::Random& random) {
 
 Import random_import(base::Random& random) {
   return {random_transaction(random).operations,
-          random.chance(50) ? OnConflict::fail : OnConflict::skip};
+          static_cast<OnConflict>(random.between(1, 3))};
 }
 
 Command random_command(base::Random& random) {

@@ -172,7 +172,8 @@ TEST_CASE("outcomes decode to what was encoded, and nothing shorter does") {
                               Outcomes{{network, std::monostate(), allocation}},
                               Error{ErrorCode::network_full, "no", 9'999},
                               Error{ErrorCode::precondition_failed, "no", {}, Revision(300)},
-                              ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}}};
+                              ImportReport{7, 300, {{ErrorCode::network_full, "no", 12}}},
+                              ImportReport{7, 0, {{ErrorCode::network_full, "no", 12}}, 300, 9}};
   for (const Outcome& outcome : outcomes) {
     const base::Bytes bytes = encode_outcome(outcome);
     CHECK(decode_outcome(bytes) == outcome);
