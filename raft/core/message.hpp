@@ -117,10 +117,17 @@ struct SnapshotChunkResponse {
   bool rejected = false;  // does not want it (any more): the sender gives up
 };
 
+// Values are sent: never reuse one.
+enum class MemberAction : std::uint8_t {
+  remove = 0,
+  add = 1,
+  lead = 2,  // the leader is to hand over to it; node 0: to the voter that has most of the log
+};
+
 // A change of the members asked for at a follower.
 struct ChangeMembersRequest {
   std::uint64_t context = 0;  // the asker's
-  bool add = true;
+  MemberAction action = MemberAction::add;
   NodeId node_id;
   std::string address;  // of an added one
 };

@@ -20,7 +20,7 @@ Driver::Driver(const DriverOptions& options, DurableState durable)
       clock_(durable.clock_offset_ms),
       core_(options.core, std::move(durable)),
       proposals_(options.origin, options.proposal_timeout_ticks, options.proposals_queue_max),
-      member_changes_(options.member_change_timeout_ticks),
+      member_changes_(options.member_change_timeout_ticks, options.core.election_timeout_ticks),
       sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks,
               options.snapshot_chunk_bytes),
       receiver_(options.core.id),
@@ -49,22 +49,11 @@ void Driver::change_members(std::uint64_t change_id, const MemberChange& change)
   member_changes_.add(change_id, change);
 }
 
-base::Result<base::Ok, Refusal> Driver::transfer_leader(NodeId target) {
-  return core_.transfer_leader(target);
-}
-
 NodeId Driver::hand_over() {
   if (!core_.is_leader()) return NodeId();
-  NodeId successor;
-  Index best;
-  for (const ProgressStatus& peer : core_.status().progress) {
-    if (!core_.configuration().is_voter(peer.id) || peer.match < best) continue;
-    if (peer.ticks_since_heard.value_or(~0ull) > options_.core.election_timeout_ticks) continue;
-    best = peer.match;
-    successor = peer.id;
-  }
-  if (successor && !core_.transfer_leader(successor).ok()) return NodeId();
-  return successor;
+  const NodeId target = successor(core_, options_.core.election_timeout_ticks);
+  if (target && !core_.transfer_leader(target).ok()) return NodeId();
+  return target;
 }
 
 void Driver::on_disk_low(bool low) {
@@ -127,7 +116,8 @@ void Driver::handle_driver_message(Message& message) {
     sender_.on_response(message.from, *response);
   } else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body)) {
     output_.messages.push_back(
-        {core_.id(), message.from, Term(), raft::change_members(core_, *request)});
+        {core_.id(), message.from, Term(),
+         raft::change_members(core_, options_.core.election_timeout_ticks, *request)});
   } else if (const auto* changed = std::get_if<ChangeMembersResponse>(&message.body)) {
     member_changes_.on_response(*changed);
   } else if (const auto* appended = std::get_if<AppendEntriesResponse>(&message.body)) {

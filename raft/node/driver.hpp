@@ -99,7 +99,6 @@ class Driver {
   bool propose(const ProposalId& id, base::SharedBytes command);
   void read(std::uint64_t read_id);
   void change_members(std::uint64_t change_id, const MemberChange& change);
-  base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
   // Transfers leadership to the voter that has most of the log; 0: there is none, or no need.
   NodeId hand_over();
   void on_peer_disconnected(NodeId peer);

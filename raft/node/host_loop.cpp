@@ -54,12 +54,6 @@ void HostLoop::change_members(const MemberChange& change,
   shell_.schedule_turn();
 }
 
-base::Result<base::Ok, Refusal> HostLoop::transfer_leader(NodeId target) {
-  auto result = driver_.transfer_leader(target);
-  shell_.schedule_turn();
-  return result;
-}
-
 void HostLoop::fail_pending() {
   driver_.fail_pending();
   shell_.schedule_turn();

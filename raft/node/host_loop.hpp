@@ -40,7 +40,6 @@ class HostLoop {
   // `done(true)`: the host's state is at least as new as everything acknowledged before this call.
   void read(std::function<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
-  base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
   // See Driver. True where a successor was asked.
   bool hand_over();
   void on_disk_low(bool low) { driver_.on_disk_low(low); }

@@ -1,4 +1,4 @@
-// Changes of the members asked for at this node, until they are committed: retried while there is
+// Changes of the members, and of who leads them, asked for at this node, until they are done: retried while there is
 // no leader or it is not ready, forwarded where this node follows. Pure; owned by the driver.
 #pragma once
 
@@ -13,13 +13,13 @@
 namespace raft {
 
 struct MemberChange {
-  bool add = true;
+  MemberAction action = MemberAction::add;
   NodeId node_id;
   std::string address;  // of an added one
 };
 
 enum class MemberChangeOutcome : std::uint8_t {
-  committed,
+  committed,  // or, of a hand-over: another node leads
   refused,    // for the reason in `refusal`; certainly not appended
   no_leader,  // certainly not appended
   unknown,
@@ -33,7 +33,8 @@ struct MemberChangeReply {
 
 class MemberChanges {
  public:
-  explicit MemberChanges(std::uint64_t timeout_ticks) : timeout_ticks_(timeout_ticks) {}
+  MemberChanges(std::uint64_t timeout_ticks, unsigned election_timeout_ticks)
+      : timeout_ticks_(timeout_ticks), election_timeout_ticks_(election_timeout_ticks) {}
 
   void add(std::uint64_t id, const MemberChange& change);
   void tick();
@@ -51,6 +52,7 @@ class MemberChanges {
     std::uint64_t deadline_tick = 0;
     std::uint64_t retry_tick = 0;
     Refusal last_refusal = Refusal::not_leader;
+    NodeId leader_before;  // of a hand-over, once there is one
   };
   using Item = std::map<std::uint64_t, Pending>::iterator;
   void answer(Item item, MemberChangeOutcome outcome, Refusal refusal = Refusal::not_leader);
@@ -58,12 +60,17 @@ class MemberChanges {
   void attempt(Item item, RaftCore& core, std::vector<Message>& out);
 
   const std::uint64_t timeout_ticks_;
+  const unsigned election_timeout_ticks_;
   std::uint64_t now_ticks_ = 0;
   std::map<std::uint64_t, Pending> pending_;
   std::vector<MemberChangeReply> replies_;
 };
 
 // What a leader does with a request from another node.
-ChangeMembersResponse change_members(RaftCore& core, const ChangeMembersRequest& request);
+ChangeMembersResponse change_members(RaftCore& core, unsigned election_timeout_ticks,
+                                     const ChangeMembersRequest& request);
+
+// The voter that has most of the log, of those that this leader hears; 0: none.
+NodeId successor(const RaftCore& core, unsigned election_timeout_ticks);
 
 }  // namespace raft

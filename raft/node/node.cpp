@@ -65,10 +65,6 @@ void Node::change_members(const MemberChange& change,
   loop_.change_members(change, std::move(done));
 }
 
-base::Result<base::Ok, Refusal> Node::transfer_leader(NodeId target) {
-  return loop_.transfer_leader(target);
-}
-
 // ---- the shell ----
 
 bool Node::send(const Message& message) { return transport_ && transport_->send(message); }

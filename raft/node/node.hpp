@@ -41,7 +41,6 @@ class Node : public Proposer, private HostLoop::Shell {
   // `done(true)`: the host's state is at least as new as everything acknowledged before this call.
   void read(std::function<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
-  base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
   void on_state_durable(Index index) override { loop_.on_state_durable(index); }
 
   // Hands leadership over, fails what is pending, closes the connections and the log. `done` is

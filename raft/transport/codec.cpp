@@ -300,17 +300,20 @@ void read(ByteReader& in, SnapshotChunkResponse& body) {
 bool write(ByteWriter& out, const ChangeMembersRequest& body) {
   if (body.address.size() > address_bytes_max) return false;
   out.u64(body.context);
-  out.boolean(body.add);
+  out.u8(static_cast<std::uint8_t>(body.action));
   out.varint(body.node_id.value());
   out.string(body.address);
   return true;
 }
 void read(ByteReader& in, ChangeMembersRequest& body) {
   body.context = in.u64();
-  body.add = in.boolean();
+  const std::uint8_t action = in.u8();
+  body.action = static_cast<MemberAction>(action);
   body.node_id = NodeId(in.varint());
   body.address = in.string();
-  if (!body.node_id || body.address.size() > address_bytes_max) in.fail();
+  if (action > static_cast<std::uint8_t>(MemberAction::lead)) in.fail();
+  if (!body.node_id && body.action != MemberAction::lead) in.fail();
+  if (body.address.size() > address_bytes_max) in.fail();
 }
 
 bool write(ByteWriter& out, const ChangeMembersResponse& body) {

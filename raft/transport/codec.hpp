@@ -20,7 +20,7 @@
 //   13 ForwardRefused         v count, then each: u64 origin, u64 sequence
 //   14 SnapshotChunk          meta, u64 progress_id, v offset, v total_bytes, u32 crc, str data
 //   15 SnapshotChunkResponse  pos last, v next_offset, bool rejected
-//   16 ChangeMembersRequest   u64 context, bool add, v node_id, str address
+//   16 ChangeMembersRequest   u64 context, u8 action, v node_id, str address
 //   17 ChangeMembersResponse  u64 context, bool appended, u8 refusal
 //   18 StateDigest            v index, u64 digest
 //   19 StateDiverged          v index, u64 expected

@@ -60,7 +60,13 @@ enum class MemberChangeResult : std::uint8_t {
   not_a_member,
   would_lose_quorum,
   change_in_progress,    // another one is not finished yet
+  no_successor,          // nobody else can lead
   not_a_cluster,         // standalone mode
+};
+enum class MemberAction : std::uint8_t {
+  add,
+  remove,
+  lead,  // the leader hands over to it; node 0: to whichever has most of the log
 };
 
 // ---- the actions ----
@@ -104,7 +110,7 @@ struct ReadStatus {
   std::function<http::Response(const NodeStatus&)> render;
 };
 struct ChangeMembers {
-  bool add = true;
+  MemberAction action = MemberAction::add;
   std::uint64_t node_id = 0;
   std::string address;  // add only; host:port
   std::function<http::Response(MemberChangeResult)> render;

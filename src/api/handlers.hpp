@@ -75,6 +75,7 @@ Body get_health(const Call& call);
 Body get_cluster_status(const Call& call);
 Body add_node(const Call& call);
 Body remove_node(const Call& call);
+Body transfer_leader(const Call& call);
 
 // openapi.cpp
 Body get_openapi(const Call& call);

@@ -94,6 +94,8 @@ constexpr OperationText operations[] = {
      "ALREADY_MEMBER CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
     {Method::delete_, "/cluster/nodes/{id}", "Remove a node from the cluster", "", 204, "",
      "NOT_A_MEMBER WOULD_LOSE_QUORUM CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
+    {Method::post, "/cluster/transfer-leader", "Let another node lead", "node_id", 204, "",
+     "NOT_A_MEMBER NO_SUCCESSOR CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
 };
 
 constexpr std::string_view text_schema = R"({"type":["string","null"],"maxLength":1024})";

@@ -51,6 +51,7 @@ constexpr std::array table{
     ProblemRow{P::already_member, 409, "ALREADY_MEMBER", "Node is a member already"},
     ProblemRow{P::not_a_member, 404, "NOT_A_MEMBER", "Node is not a member"},
     ProblemRow{P::would_lose_quorum, 409, "WOULD_LOSE_QUORUM", "Change would lose the quorum"},
+    ProblemRow{P::no_successor, 409, "NO_SUCCESSOR", "Nobody else can lead"},
     ProblemRow{P::change_in_progress, 409, "CHANGE_IN_PROGRESS",
                "Another membership change is in progress"},
     ProblemRow{P::not_a_cluster, 404, "NOT_A_CLUSTER", "Not a cluster"},
@@ -206,6 +207,8 @@ http::Response member_change_response(MemberChangeResult result, std::uint64_t n
     case MemberChangeResult::change_in_progress:
       return problem(P::change_in_progress,
                      "another membership change is not finished yet; try again once it is");
+    case MemberChangeResult::no_successor:
+      return problem(P::no_successor, "the leader hears of no other voting member that could lead");
     case MemberChangeResult::not_a_cluster:
       return problem(P::not_a_cluster, "not a cluster: this server runs in standalone mode");
   }

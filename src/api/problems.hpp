@@ -48,6 +48,7 @@ enum class Problem : std::uint8_t {
   already_member,
   not_a_member,
   would_lose_quorum,
+  no_successor,
   change_in_progress,
   not_a_cluster,
   // What was is no longer known.

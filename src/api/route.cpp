@@ -66,6 +66,7 @@ constexpr Route routes[] = {
     {Method::get, "/cluster/status", get_cluster_status},
     {Method::post, "/cluster/nodes", add_node},
     {Method::delete_, "/cluster/nodes/{id}", remove_node},
+    {Method::post, "/cluster/transfer-leader", transfer_leader},
 };
 
 Body get_index(const Call&) {

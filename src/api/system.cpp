@@ -22,8 +22,8 @@ http::Response render_cluster_status(const NodeStatus& status) {
   return json_response(200, std::move(body));
 }
 
-ChangeMembers change_members(bool add, std::uint64_t node_id, std::string address) {
-  return {add, node_id, std::move(address),
+ChangeMembers change_members(MemberAction action, std::uint64_t node_id, std::string address) {
+  return {action, node_id, std::move(address),
           [node_id](MemberChangeResult result) { return member_change_response(result, node_id); }};
 }
 
@@ -44,7 +44,7 @@ Body add_node(const Call& call) {
     if (const auto complaint = check_host_and_port("addr", *address))
       fields->complain(Problem::invalid_field, *complaint);
   if (fields->problem()) return Answer{*fields->problem()};
-  return change_members(true, *node_id, *address);
+  return change_members(MemberAction::add, *node_id, *address);
 }
 
 Body remove_node(const Call& call) {
@@ -52,7 +52,15 @@ Body remove_node(const Call& call) {
   if (!node_id || *node_id == 0)
     return Answer{problem(Problem::not_a_member,
                           fmt::format("node not found: {}", call.id.substr(0, quoted_bytes_max)))};
-  return change_members(false, *node_id, {});
+  return change_members(MemberAction::remove, *node_id, {});
+}
+
+Body transfer_leader(const Call& call) {
+  auto fields = Fields::read_or_empty(call.request, {"node_id"});
+  if (!fields) return Answer{std::move(fields.error())};
+  const auto node_id = fields->whole_number("node_id", node_id_max);
+  if (fields->problem()) return Answer{*fields->problem()};
+  return change_members(MemberAction::lead, node_id.value_or(0), {});
 }
 
 }  // namespace api

@@ -126,6 +126,30 @@ CommandResult remove_node(Context& context) {
   return base::Ok{};
 }
 
+CommandResult check_transfer_leader(const Arguments& arguments) {
+  const auto text = arguments.get("node-id");
+  if (!text) return base::Ok{};
+  const auto id = parse_number("--node-id", *text, 1, std::numeric_limits<std::int64_t>::max());
+  if (!id) return base::fail(usage(id.error()));
+  return base::Ok{};
+}
+
+CommandResult transfer_leader(Context& context) {
+  boost::json::object body;
+  if (const auto text = context.arguments.get("node-id"))
+    body["node_id"] = *parse_number("--node-id", *text, 1,
+                                    std::numeric_limits<std::int64_t>::max());
+  auto answer = context.client.post("/cluster/transfer-leader", body);
+  if (!answer) return base::fail(answer.error());
+  if (context.format != OutputFormat::table) return base::Ok{};
+  auto text = context.client.get("/cluster/status");
+  if (!text) return base::fail(text.error());
+  auto status = context.client.object(*text);
+  if (!status) return base::fail(status.error());
+  context.io.out << fmt::format("Node {} leads now\n", printable(text_of(*status, "leader_id")));
+  return base::Ok{};
+}
+
 }  // namespace
 
 std::vector<Command> cluster_commands() {
@@ -154,6 +178,16 @@ std::vector<Command> cluster_commands() {
         {"ipam cluster remove-node 4 --config node1-data/cluster.json"}},
        check_node_id,
        remove_node,
+       true},
+      {{"cluster transfer-leader",
+        "Let another node lead.",
+        {},
+        {{"node-id", 0, "ID", "the node that shall lead (default: the one with most of the log)"},
+         config_option},
+        {"ipam cluster transfer-leader --node-id 2 --server http://localhost:8081",
+         "ipam cluster transfer-leader --config node1-data/cluster.json"}},
+       check_transfer_leader,
+       transfer_leader,
        true},
   };
 }

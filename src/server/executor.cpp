@@ -33,7 +33,17 @@ std::string_view raft_state_name(raft::Role role) {
   return "StateFollower";
 }
 
-api::MemberChangeResult result_of(const raft::MemberChangeReply& reply) {
+raft::MemberAction action_of(api::MemberAction action) {
+  switch (action) {
+    case api::MemberAction::add: return raft::MemberAction::add;
+    case api::MemberAction::remove: return raft::MemberAction::remove;
+    case api::MemberAction::lead: break;
+  }
+  return raft::MemberAction::lead;
+}
+
+// `named`: the change is of a member that the client named.
+api::MemberChangeResult result_of(const raft::MemberChangeReply& reply, bool named) {
   using Result = api::MemberChangeResult;
   switch (reply.outcome) {
     case raft::MemberChangeOutcome::committed: return Result::done;
@@ -43,7 +53,8 @@ api::MemberChangeResult result_of(const raft::MemberChangeReply& reply) {
   }
   switch (reply.refusal) {
     case raft::Refusal::already_member: return Result::already_member;
-    case raft::Refusal::not_a_member: return Result::not_a_member;
+    case raft::Refusal::not_a_member:
+      return named ? Result::not_a_member : Result::no_successor;
     case raft::Refusal::would_lose_quorum: return Result::would_lose_quorum;
     case raft::Refusal::change_in_progress:
     case raft::Refusal::too_many_members: return Result::change_in_progress;
@@ -183,11 +194,11 @@ void Executor::perform(api::Watch watch, Done done) {
 
 void Executor::perform(api::ChangeMembers change, Done done) {
   if (!spec_.cluster_mode) return done(change.render(api::MemberChangeResult::not_a_cluster));
-  auto finished = [render = std::move(change.render),
-                   done = std::move(done)](const raft::MemberChangeReply& reply) {
-    done(render(result_of(reply)));
+  auto finished = [render = std::move(change.render), done = std::move(done),
+                   named = change.node_id != 0](const raft::MemberChangeReply& reply) {
+    done(render(result_of(reply, named)));
   };
-  node_.change_members({change.add, raft::NodeId(change.node_id), std::move(change.address)},
+  node_.change_members({action_of(change.action), raft::NodeId(change.node_id), std::move(change.address)},
                        std::move(finished));
 }
 

@@ -65,7 +65,8 @@ void NodeCluster::change_members(bool add, NodeId id) {
     if (node(one).paused_until <= world_.now) askable.push_back(one);
   if (askable.empty()) return;
   SimulatedNode& asked = node(askable[world_.random.below(askable.size())]);
-  asked.change_members({add, id, add ? address_of(id) : ""}, [](raft::MemberChangeReply) {});
+  const auto action = add ? raft::MemberAction::add : raft::MemberAction::remove;
+  asked.change_members({action, id, add ? address_of(id) : ""}, [](raft::MemberChangeReply) {});
 }
 
 void NodeCluster::operate() {

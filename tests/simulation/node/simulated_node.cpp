@@ -337,7 +337,7 @@ void SimulatedNode::change_members(const raft::MemberChange& change,
 }
 
 void SimulatedNode::transfer_leader(NodeId target) {
-  (void)process_->loop->transfer_leader(target);
+  change_members({raft::MemberAction::lead, target, ""}, [](raft::MemberChangeReply) {});
 }
 
 void SimulatedNode::check_history() {

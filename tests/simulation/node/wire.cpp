@@ -45,7 +45,7 @@ auto fields(const SnapshotChunkResponse& m) {
   return std::tuple(m.last, m.next_offset, m.rejected);
 }
 auto fields(const ChangeMembersRequest& m) {
-  return std::tuple(m.context, m.add, m.node_id, m.address);
+  return std::tuple(m.context, m.action, m.node_id, m.address);
 }
 auto fields(const ChangeMembersResponse& m) {
   return std::tuple(m.context, m.appended, m.refusal);

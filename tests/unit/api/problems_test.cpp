@@ -90,12 +90,14 @@ TEST_CASE("every result of a membership change has its answer") {
         Case{MemberChangeResult::not_a_member, 404, "NOT_A_MEMBER"},
         Case{MemberChangeResult::would_lose_quorum, 409, "WOULD_LOSE_QUORUM"},
         Case{MemberChangeResult::change_in_progress, 409, "CHANGE_IN_PROGRESS"},
+        Case{MemberChangeResult::no_successor, 409, "NO_SUCCESSOR"},
         Case{MemberChangeResult::not_a_cluster, 404, "NOT_A_CLUSTER"}}) {
     World world;
     world.member_change_result = c.result;
     const auto added = world.perform(post("cluster/nodes", R"({"node_id":4,"addr":"node4:5004"})"));
     const auto removed = world.perform(del("cluster/nodes/4"));
-    for (const auto& response : {added, removed}) {
+    const auto led = world.perform(post("cluster/transfer-leader", "{}"));
+    for (const auto& response : {added, removed, led}) {
       CHECK(response.status == c.status);
       CHECK(text_at(response, "reason") == c.reason);
     }

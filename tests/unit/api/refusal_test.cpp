@@ -282,8 +282,11 @@ TEST_CASE("query parameters and headers that are wrong are refused") {
   });
 }
 
-TEST_CASE("nodes that cannot be added or removed are refused") {
+TEST_CASE("nodes that cannot be added or removed, or lead, are refused") {
   check({
+      {post("cluster/transfer-leader", R"({"node_id":0})"), 400, "INVALID_FIELD",
+       "node_id must be at least 1"},
+      {post("cluster/transfer-leader", R"({"node":2})"), 400, "UNKNOWN_FIELD", "node_id"},
       {post("cluster/nodes", "{}"), 400, "INVALID_FIELD", "node_id is required"},
       {post("cluster/nodes", R"({"node_id":4})"), 400, "INVALID_FIELD", "addr is required"},
       {post("cluster/nodes", R"({"node_id":0,"addr":"a:1"})"), 400, "INVALID_FIELD",

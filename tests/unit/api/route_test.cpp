@@ -251,10 +251,10 @@ TEST_CASE("nodes are added and removed") {
             .status == 204);
   CHECK(world.perform(del("cluster/nodes/4")).status == 204);
   REQUIRE(world.member_changes.size() == 2);
-  CHECK(world.member_changes[0].add);
+  CHECK(world.member_changes[0].action == api::MemberAction::add);
   CHECK(world.member_changes[0].node_id == 4);
   CHECK(world.member_changes[0].address == "node4.example.com:5004");
-  CHECK_FALSE(world.member_changes[1].add);
+  CHECK(world.member_changes[1].action == api::MemberAction::remove);
   CHECK(world.member_changes[1].node_id == 4);
 }
 

@@ -570,7 +570,7 @@ TEST_CASE("cluster status") {
   CHECK(world.out.find("Leader:         none\n") != std::string::npos);
 }
 
-TEST_CASE("cluster add-node and remove-node") {
+TEST_CASE("cluster add-node, remove-node and transfer-leader") {
   const std::string add = R"(POST /api/v1/cluster/nodes {"node_id":4,"addr":"n4:5004"})";
   check({{"cluster", "add-node", "4", "n4:5004", "--server", "h:1"}, {{204, ""}}, {add},
          "Node 4 added successfully\n"});
@@ -583,6 +583,15 @@ TEST_CASE("cluster add-node and remove-node") {
   check_failure({{"cluster", "remove-node", "4", "--server", "h:1"},
                  {{409, R"({"error":"would lose the quorum"})"}},
                  {"DELETE /api/v1/cluster/nodes/4"}, "would lose the quorum"}, 1);
+  check({{"cluster", "transfer-leader", "--node-id", "2", "--server", "h:1"},
+         {{204, ""}, {200, R"({"leader_id":2})"}},
+         {R"(POST /api/v1/cluster/transfer-leader {"node_id":2})", "GET /api/v1/cluster/status"},
+         "Node 2 leads now\n"});
+  check_failure({{"cluster", "transfer-leader", "--server", "h:1"},
+                 {{409, R"({"error":"the leader hears of no other"})"}},
+                 {"POST /api/v1/cluster/transfer-leader"}, "the leader hears of no other"}, 1);
+  check_failure({{"cluster", "transfer-leader", "--node-id", "x"}, {}, {},
+                 "--node-id must be a whole number from 1 to 9223372036854775807, not 'x'"}, 2);
   const std::string range = "ID must be a whole number from 1 to 9223372036854775807, not ";
   for (const std::string id : {"0", "x", "9223372036854775808"}) {
     check_failure({{"cluster", "add-node", id, "n:1"}, {}, {}, range + "'" + id + "'"}, 2);

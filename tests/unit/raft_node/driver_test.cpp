@@ -276,7 +276,7 @@ TEST_CASE("a node that is added at a follower catches up and votes; the leader c
   cluster.propose(1, "a");
   cluster.run();
   cluster.add(4, {});
-  cluster.nodes[2].driver->change_members(7, {true, NodeId(4), "node4:5000"});
+  cluster.nodes[2].driver->change_members(7, {MemberAction::add, NodeId(4), "node4:5000"});
   cluster.tick(20);
   REQUIRE(cluster.nodes[2].changes.size() == 1);
   CHECK(cluster.nodes[2].changes[0].outcome == MemberChangeOutcome::committed);
@@ -284,7 +284,7 @@ TEST_CASE("a node that is added at a follower catches up and votes; the leader c
   CHECK(cluster.nodes[1].driver->core().configuration().is_voter(NodeId(4)));
   CHECK_FALSE(cluster.nodes[1].driver->core().configuration().joint);
 
-  cluster.nodes[3].driver->change_members(8, {false, NodeId(1), ""});
+  cluster.nodes[3].driver->change_members(8, {MemberAction::remove, NodeId(1), ""});
   cluster.tick(60);
   REQUIRE(cluster.nodes[3].changes.size() == 1);
   CHECK(cluster.nodes[3].changes[0].outcome == MemberChangeOutcome::committed);
@@ -296,19 +296,68 @@ TEST_CASE("a node that is added at a follower catches up and votes; the leader c
     CHECK(cluster.nodes[id].state == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("leadership is handed over from any node, to the one named or to any") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  auto& node = cluster.nodes[2];
+  node.driver->change_members(1, {MemberAction::lead, NodeId(3), ""});
+  cluster.tick(5);
+  REQUIRE(node.changes.size() == 1);
+  CHECK(node.changes[0].outcome == MemberChangeOutcome::committed);
+  CHECK(cluster.nodes[3].driver->core().is_leader());
+
+  cluster.nodes[3].driver->change_members(2, {MemberAction::lead, NodeId(3), ""});
+  cluster.run();
+  REQUIRE(cluster.nodes[3].changes.size() == 1);  // it leads already
+  CHECK(cluster.nodes[3].changes[0].outcome == MemberChangeOutcome::committed);
+
+  node.driver->change_members(3, {MemberAction::lead, NodeId(), ""});
+  cluster.tick(5);
+  REQUIRE(node.changes.size() == 2);
+  CHECK(node.changes[1].outcome == MemberChangeOutcome::committed);
+  CHECK_FALSE(cluster.nodes[3].driver->core().is_leader());
+
+  node.driver->change_members(4, {MemberAction::lead, NodeId(9), ""});
+  cluster.run();
+  REQUIRE(node.changes.size() == 3);
+  CHECK(node.changes[2].refusal == Refusal::not_a_member);
+}
+
+TEST_CASE("a hand-over to a node that is away is not known to have happened") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[3].down = true;
+  cluster.propose(1, "a");  // so that node 3 lacks something
+  cluster.run();
+  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(3), ""});
+  cluster.tick(300);
+  REQUIRE(cluster.nodes[1].changes.size() == 1);
+  CHECK(cluster.nodes[1].changes[0].outcome == MemberChangeOutcome::unknown);
+  CHECK(cluster.nodes[1].driver->core().is_leader());
+}
+
+TEST_CASE("a leader without anybody who could follow it does not hand over") {
+  TestCluster cluster({1});
+  cluster.elect(1);
+  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(), ""});
+  cluster.run();
+  REQUIRE(cluster.nodes[1].changes.size() == 1);
+  CHECK(cluster.nodes[1].changes[0].refusal == Refusal::not_a_member);
+}
+
 TEST_CASE("changes of members that make no sense are refused with their reason") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
   auto& node = cluster.nodes[2];
-  node.driver->change_members(1, {true, NodeId(3), "other:1"});
-  node.driver->change_members(2, {false, NodeId(9), ""});
+  node.driver->change_members(1, {MemberAction::add, NodeId(3), "other:1"});
+  node.driver->change_members(2, {MemberAction::remove, NodeId(9), ""});
   cluster.run();
   REQUIRE(node.changes.size() == 2);
   CHECK(node.changes[0].refusal == Refusal::already_member);
   CHECK(node.changes[1].refusal == Refusal::not_a_member);
   cluster.nodes[3].down = true;
   cluster.tick(40);
-  cluster.nodes[1].driver->change_members(3, {false, NodeId(2), ""});
+  cluster.nodes[1].driver->change_members(3, {MemberAction::remove, NodeId(2), ""});
   cluster.run();
   REQUIRE(cluster.nodes[1].changes.size() == 1);
   CHECK(cluster.nodes[1].changes[0].refusal == Refusal::would_lose_quorum);
@@ -318,8 +367,8 @@ TEST_CASE("a change waits for one that is under way") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
   cluster.add(4, {});
-  cluster.nodes[2].driver->change_members(1, {true, NodeId(4), "node4:5000"});
-  cluster.nodes[3].driver->change_members(2, {false, NodeId(2), ""});
+  cluster.nodes[2].driver->change_members(1, {MemberAction::add, NodeId(4), "node4:5000"});
+  cluster.nodes[3].driver->change_members(2, {MemberAction::remove, NodeId(2), ""});
   cluster.tick(40);
   REQUIRE(cluster.nodes[2].changes.size() == 1);
   REQUIRE(cluster.nodes[3].changes.size() == 1);

@@ -100,8 +100,12 @@ class TestCluster {
       for (auto& [other, node] : nodes)
         if (!node.down && node.driver->core().is_leader() &&
             node.driver->core().log().last_index() == node.driver->core().commit()) {
-          if (other == id) return;
-          (void)node.driver->transfer_leader(NodeId(id));
+          if (other == id) {
+            run();
+            for (auto& [asked, its] : nodes) its.changes.clear();
+            return;
+          }
+          node.driver->change_members(0, {MemberAction::lead, NodeId(id), ""});
           run();
         }
       tick();
