@@ -63,17 +63,6 @@ void read_network(Fields& fields, ipam::Allocate& command) {
   command.network = *id;
 }
 
-std::optional<ipam::Address> read_address(Fields& fields, std::string_view name) {
-  const auto text = fields.unchecked_text(name);
-  if (!text) return std::nullopt;
-  const auto address = ipam::parse_address(*text);
-  if (!address)
-    fields.complain(Problem::invalid_field,
-                    fmt::format("\"{}\" must be an IPv4 or IPv6 address, not {}", name,
-                                quoted(*text)));
-  return address;
-}
-
 // "10.0.0.5", "10.0.0.5-10.0.0.9" or "10.0.0.0/28".
 std::optional<ipam::AddressRange> parse_range(std::string_view text) {
   if (text.find('/') != std::string_view::npos) {
@@ -104,18 +93,6 @@ std::vector<ipam::AddressRange> read_exclude(Fields& fields) {
   return ranges;
 }
 
-std::optional<ipam::Strategy> read_strategy(Fields& fields) {
-  const auto text = fields.unchecked_text("strategy");
-  if (!text) return std::nullopt;
-  const auto strategy = ipam::parse_strategy(*text);
-  if (!strategy)
-    fields.complain(Problem::invalid_field,
-                    fmt::format("\"strategy\" must be first, last, random, sparse or sticky, not "
-                                "{}",
-                                quoted(*text)));
-  return strategy;
-}
-
 ipam::AllocateOptions read_options(Fields& fields) {
   ipam::AllocateOptions options;
   options.ip = read_address(fields, "ip");
@@ -133,6 +110,29 @@ ipam::AllocateOptions read_options(Fields& fields) {
 }
 
 }  // namespace
+
+std::optional<ipam::Address> read_address(Fields& fields, std::string_view name) {
+  const auto text = fields.unchecked_text(name);
+  if (!text) return std::nullopt;
+  const auto address = ipam::parse_address(*text);
+  if (!address)
+    fields.complain(Problem::invalid_field,
+                    fmt::format("\"{}\" must be an IPv4 or IPv6 address, not {}", name,
+                                quoted(*text)));
+  return address;
+}
+
+std::optional<ipam::Strategy> read_strategy(Fields& fields) {
+  const auto text = fields.unchecked_text("strategy");
+  if (!text) return std::nullopt;
+  const auto strategy = ipam::parse_strategy(*text);
+  if (!strategy)
+    fields.complain(Problem::invalid_field,
+                    fmt::format("\"strategy\" must be first, last, random, sparse or sticky, not "
+                                "{}",
+                                quoted(*text)));
+  return strategy;
+}
 
 std::optional<std::uint64_t> read_ttl(Fields& fields) {
   if (fields.has("ttl") && fields.has("ttl_hours")) {

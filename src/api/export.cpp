@@ -114,6 +114,14 @@ class ExportSource final : public http::BodySource {
     row.prefix = network.prefix;
     row.description = network.description;
     row.tags = network.tags;
+    row.quarantine_seconds = network.quarantine_seconds;
+    if (!network.extras) return row;
+    const ipam::NetworkExtras& extras = *network.extras;
+    if (extras.status != ipam::NetworkStatus::active) row.status = to_string(extras.status);
+    if (extras.strategy != ipam::Strategy::first) row.strategy = to_string(extras.strategy);
+    row.gateway = extras.gateway;
+    row.threshold_percent = extras.threshold_percent;
+    row.metadata = extras.metadata;
     return row;
   }
 

@@ -92,6 +92,10 @@ http::Response invalid_cidr(std::string_view detail);      // 400
 // The seconds of "ttl" or "ttl_hours"; create_allocation.cpp.
 std::optional<std::uint64_t> read_ttl(Fields& fields);
 
+// An address, or how one is chosen; create_allocation.cpp.
+std::optional<ipam::Address> read_address(Fields& fields, std::string_view name);
+std::optional<ipam::Strategy> read_strategy(Fields& fields);
+
 // A VRF that a client named, by its id or by its name.
 ipam::VrfReference parse_vrf(std::string_view text);
 // A CIDR that a client sent; the error is the sentence of ipam::parse_prefix.

@@ -31,14 +31,31 @@ struct CommandOf {
   using Result = base::Result<ipam::CommandBody, std::string>;
 
   Result operator()(const transfer::NetworkRow& row) const {
-    if (!row.status.empty() && row.status != "active")
-      return base::fail(std::string("networks have no status yet, such as ") + row.status);
-    if (!row.metadata.empty()) return base::fail(std::string("networks have no metadata yet"));
+    ipam::NetworkExtras extras;
+    if (!row.status.empty()) {
+      const auto status = ipam::parse_network_status(row.status);
+      if (!status)
+        return base::fail(fmt::format("the status of a network must be active, container, reserved "
+                                      "or deprecated, not {}",
+                                      quoted(row.status)));
+      extras.status = *status;
+    }
+    if (!row.strategy.empty()) {
+      const auto strategy = ipam::parse_strategy(row.strategy);
+      if (!strategy)
+        return base::fail(fmt::format("{} is no strategy of allocations", quoted(row.strategy)));
+      extras.strategy = *strategy;
+    }
+    extras.gateway = row.gateway;
+    extras.threshold_percent = row.threshold_percent;
+    extras.metadata = row.metadata;
     ipam::CreateNetwork command;
     command.prefix = row.prefix;
     command.description = row.description;
     command.tags = row.tags;
     command.vrf = vrf_of(row.vrf);
+    command.quarantine_seconds = row.quarantine_seconds;
+    command.extras.set(std::move(extras));
     return ipam::CommandBody(std::move(command));
   }
   Result operator()(const transfer::AllocationRow& row) const {

@@ -15,6 +15,9 @@ bool TextMatch::in(std::string_view text) const {
 }
 
 bool TextMatch::in(const ipam::Network& network) const {
+  if (network.extras)
+    for (const auto& [key, value] : network.extras->metadata)
+      if (in(value)) return true;
   return in(network.description) || in(ipam::to_string(network.prefix)) ||
          std::any_of(network.tags.begin(), network.tags.end(),
                      [&](const std::string& tag) { return in(tag); });

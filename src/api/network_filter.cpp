@@ -42,6 +42,14 @@ base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& que
     filter.family = *family == "4" ? ipam::Family::ipv4 : ipam::Family::ipv6;
   }
   filter.tag = query.text("tag");
+  if (const std::string* status = query.find("status")) {
+    filter.status = ipam::parse_network_status(*status);
+    if (!filter.status)
+      return base::fail(problem(Problem::invalid_parameter,
+                                fmt::format("status must be active, container, reserved or "
+                                            "deprecated, not {}",
+                                            quoted(*status))));
+  }
   if (const std::string* q = query.find("q")) filter.text = TextMatch(*q);
   return filter;
 }
@@ -50,6 +58,7 @@ bool NetworkFilter::matches(const ipam::Network& network) const {
   return (!cidr || network.prefix == *cidr) && (!within || within->contains(network.prefix)) &&
          (!contains || network.prefix.contains(*contains)) &&
          (!family || network.prefix.base.family == *family) &&
+         (!status || network.status() == *status) &&
          (!tag || std::count(network.tags.begin(), network.tags.end(), *tag) > 0) &&
          (!text || text->in(network));
 }

@@ -20,6 +20,7 @@ struct NetworkFilter {
   std::optional<ipam::Prefix> contains;  // around this one, itself included
   std::optional<ipam::Family> family;
   std::optional<std::string> tag;
+  std::optional<ipam::NetworkStatus> status;
   std::optional<TextMatch> text;
 
   // The error is the answer.

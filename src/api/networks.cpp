@@ -1,4 +1,6 @@
 // Networks and their stats: requests into commands and queries.
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "api/handlers.hpp"
@@ -29,6 +31,31 @@ http::Response render_all_stats(const ipam::StateMachine& state) {
   });
   json.end_array();
   return json_response(200, std::move(body));
+}
+
+std::optional<ipam::NetworkStatus> read_status(Fields& fields) {
+  const auto text = fields.unchecked_text("status");
+  const auto status = text ? ipam::parse_network_status(*text) : std::nullopt;
+  if (text && !status)
+    fields.complain(Problem::invalid_field,
+                    fmt::format("\"status\" must be active, container, reserved or deprecated, "
+                                "not {}",
+                                quoted(*text)));
+  return status;
+}
+
+std::uint32_t read_small(Fields& fields, std::string_view name, std::uint32_t max) {
+  return static_cast<std::uint32_t>(fields.whole_number(name, max).value_or(0));
+}
+
+ipam::NetworkExtras read_extras(Fields& fields) {
+  ipam::NetworkExtras extras;
+  extras.status = read_status(fields).value_or(ipam::NetworkStatus::active);
+  extras.strategy = read_strategy(fields).value_or(ipam::Strategy::first);
+  extras.gateway = read_address(fields, "gateway");
+  extras.threshold_percent = read_small(fields, "threshold_percent", 100);
+  extras.metadata = fields.metadata("metadata");
+  return extras;
 }
 
 http::Response render_created_network(const ipam::Outcome& outcome) {
@@ -81,15 +108,17 @@ Body list_networks(const Call& call) {
 }
 
 Body create_network(const Call& call) {
-  auto fields = Fields::read(call.request, {"cidr", "description", "tags", "vrf",
-                                            "quarantine_seconds", "dry_run"});
+  auto fields = Fields::read(
+      call.request, {"cidr", "description", "tags", "vrf", "status", "strategy", "gateway",
+                     "quarantine_seconds", "threshold_percent", "metadata", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
   const std::string cidr = fields->unchecked_text("cidr").value_or("");
   command.description = fields->text("description", ipam::description_bytes_max);
   command.tags = fields->tags("tags");
-  command.quarantine_seconds = static_cast<std::uint32_t>(
-      fields->whole_number("quarantine_seconds", ipam::quarantine_seconds_max).value_or(0));
+  command.quarantine_seconds =
+      read_small(*fields, "quarantine_seconds", ipam::quarantine_seconds_max);
+  command.extras = read_extras(*fields);
   const bool dry_run = fields->boolean("dry_run").value_or(false);
   if (const auto vrf = fields->unchecked_text("vrf")) command.vrf = parse_vrf(*vrf);
   if (cidr.empty()) fields->complain(Problem::invalid_field, "cidr is required");
@@ -118,12 +147,25 @@ Body get_network(const Call& call) {
 Body update_network(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  auto fields = Fields::read(call.request, {"description", "tags"});
+  auto fields =
+      Fields::read(call.request, {"description", "tags", "status", "strategy", "gateway",
+                                  "quarantine_seconds", "threshold_percent", "metadata"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateNetwork command{.id = *id};
   if (fields->given("description"))
     command.description = fields->text("description", ipam::description_bytes_max);
   if (fields->given("tags")) command.tags = fields->tags("tags");
+  if (fields->given("status"))
+    command.status = read_status(*fields).value_or(ipam::NetworkStatus::active);
+  if (fields->given("strategy"))
+    command.strategy = read_strategy(*fields).value_or(ipam::Strategy::first);
+  if (fields->given("gateway")) command.gateway = read_address(*fields, "gateway");
+  if (fields->given("quarantine_seconds"))
+    command.quarantine_seconds =
+        read_small(*fields, "quarantine_seconds", ipam::quarantine_seconds_max);
+  if (fields->given("threshold_percent"))
+    command.threshold_percent = read_small(*fields, "threshold_percent", 100);
+  if (fields->given("metadata")) command.metadata = fields->metadata_patch("metadata");
   if (fields->problem()) return Answer{*fields->problem()};
   return Write{{.body = std::move(command)}, render_updated_network};
 }

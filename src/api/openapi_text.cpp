@@ -24,24 +24,29 @@ constexpr OperationText operations[] = {
     {Method::get, "/networks", "Networks, by id", "", 200, "[]Network",
      "INVALID_CIDR INVALID_PARAMETER VRF_NOT_FOUND REVISION_COMPACTED"},
     {Method::post, "/networks", "Create a network",
-     "cidr! description tags vrf quarantine_seconds dry_run", 201, "Network",
-     "INVALID_CIDR INVALID_FIELD VRF_NOT_FOUND NETWORK_EXISTS CHILD_HOLDS_ALLOCATIONS "
+     "cidr! description tags vrf status strategy gateway quarantine_seconds threshold_percent "
+     "metadata dry_run", 201, "Network",
+     "INVALID_CIDR INVALID_FIELD INVALID_ARGUMENT VRF_NOT_FOUND NETWORK_EXISTS "
+     "CHILD_HOLDS_ALLOCATIONS "
      "ADDRESS_IN_QUARANTINE "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}", "One network", "", 200, "Network",
      "NETWORK_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
      "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
-    {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)", "description+ tags",
+    {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)",
+     "description+ tags status strategy gateway quarantine_seconds threshold_percent metadata",
      200, "Network",
-     "INVALID_FIELD NETWORK_NOT_FOUND PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/children", "The networks whose parent it is, by address", "",
      200, "[]Network", "NETWORK_NOT_FOUND"},
     {Method::get, "/networks/{id}/free", "Free blocks of a network, by address", "", 200,
      "[]FreeBlock", "NETWORK_NOT_FOUND INVALID_PARAMETER"},
     {Method::post, "/networks/{id}/subnets", "Make networks in the free blocks of this one",
      "prefix_length! count strategy description tags", 201, "[]Network",
-     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND NETWORK_FULL IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND NETWORK_NOT_ACTIVE NETWORK_FULL "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/stats", "How full a network is", "", 200, "Stats",
      "NETWORK_NOT_FOUND"},
     {Method::get, "/stats", "How full all networks are", "", 200, "[]Stats", ""},
@@ -51,7 +56,8 @@ constexpr OperationText operations[] = {
      "network_id+ cidr count hostname description tags ttl ttl_hours ip force range_start "
      "range_end exclude align contiguous strategy unique_hostname owner metadata vrf dry_run",
      201, "Allocations",
-     "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_FULL ADDRESS_IN_USE "
+     "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_NOT_ACTIVE NETWORK_FULL "
+     "ADDRESS_IN_USE "
      "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
      "ALLOCATION_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
@@ -115,6 +121,8 @@ constexpr FieldText fields[] = {
     {"fence", count_schema, "The fence of the allocation: another is refused", "1"},
     {"force", flag_schema, "With ip: also an address that is kept from being handed out by itself",
      "false"},
+    {"gateway", address_schema, "An address of the network that is never handed out by itself",
+     R"("192.168.7.1")"},
     {"ip", address_schema, "This address, or the start of the block", R"("192.168.1.20")"},
     {"metadata",
      R"({"type":["object","null"],"maxProperties":64,)"
@@ -154,6 +162,11 @@ constexpr FieldText fields[] = {
     {"node_id", count_schema, "The number of the node", "4"},
     {"prefix_length", R"({"type":"integer","minimum":1,"maximum":128})",
      "Of the networks that are made", "28"},
+    {"status",
+     R"({"type":["string","null"],"enum":["active","container","reserved","deprecated",null]})",
+     "What the network is for: only an active one hands out addresses by itself", R"("active")"},
+    {"threshold_percent", R"({"type":["integer","null"],"minimum":1,"maximum":100})",
+     "So much of it in use is told in the audit log and to those who watch", "80"},
     {"tags",
      R"({"type":["array","null"],"maxItems":64,)"
      R"("items":{"type":"string","minLength":1,"maxLength":128}})",
@@ -223,8 +236,10 @@ constexpr FieldText parameters[] = {
      R"("2024-01-15T10:30:00Z")"},
     {"sort", R"({"type":"string"})",
      "id; ip for the allocations of one network; with - before it the other way round", R"("-id")"},
-    {"status", R"({"type":"string","enum":["allocated","released","expired"]})",
-     "With this status", R"("allocated")"},
+    {"status",
+     R"({"type":"string","enum":["allocated","released","expired",)"
+     R"("active","container","reserved","deprecated"]})",
+     "With this status: the first three of allocations, the others of networks", ""},
     {"tag", R"({"type":"string"})", "With this tag", R"("production")"},
     {"until", R"({"type":"string","format":"date-time"})", "Before this time",
      R"("2999-12-31T00:00:00Z")"},
@@ -250,14 +265,18 @@ constexpr SchemaText schemas[] = {
 "created_at":{"$ref":"#/components/schemas/Time"},
 "updated_at":{"$ref":"#/components/schemas/Time"}}})"},
     {"Network", R"({"type":"object",
-"required":["id","cidr","description","tags","created_at","updated_at","vrf","parent_id",
+"required":["id","cidr","description","tags","status","created_at","updated_at","vrf","parent_id",
 "children_count"],"properties":{"vrf":{"type":"string"},"parent_id":{"type":["string","null"]},
 "children_count":{"type":"integer","minimum":0},
 "id":{"type":"string","pattern":"^net-[1-9][0-9]*$"},"cidr":{"type":"string"},
 "description":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
 "created_at":{"$ref":"#/components/schemas/Time"},
 "updated_at":{"$ref":"#/components/schemas/Time"},
-"quarantine_seconds":{"type":"integer"}}})"},
+"status":{"type":"string","enum":["active","container","reserved","deprecated"]},
+"strategy":{"type":"string"},"gateway":{"type":"string"},
+"quarantine_seconds":{"type":"integer"},
+"threshold_percent":{"type":"integer","minimum":1,"maximum":100},
+"metadata":{"type":"object","additionalProperties":{"type":"string"}}}})"},
     {"FreeBlock", R"({"type":"object","required":["cidr","prefix_length"],"properties":{
 "cidr":{"type":"string"},"prefix_length":{"type":"integer"}}})"},
     {"Stats", R"({"type":"object","required":["network_id","total_ips","allocated_ips",
@@ -270,6 +289,7 @@ constexpr SchemaText schemas[] = {
 "reserved_ips":{"$ref":"#/components/schemas/Count"},
 "quarantined_ips":{"$ref":"#/components/schemas/Count"},
 "utilization_percent":{"type":"number","minimum":0,"maximum":100},
+"threshold_percent":{"type":"integer"},"threshold_reached":{"type":"boolean"},
 "first_available":{"type":["string","null"]},"last_allocated":{"type":["string","null"]}}})"},
     {"Allocation", R"({"type":"object","required":["id","network_id","ip","end_ip","hostname",
 "description","tags","status","allocated_at","expires_at","released_at","fence"],"properties":{
@@ -322,8 +342,11 @@ constexpr SchemaText schemas[] = {
     {"Event", R"({"type":"object","required":["revision","changes"],"properties":{
 "revision":{"$ref":"#/components/schemas/Count"},
 "changes":{"type":"array","items":{"type":"object","required":["type"],"properties":{
-"type":{"type":"string","enum":["network_put","network_deleted","allocation_put","audit"]},
+"type":{"type":"string","enum":["network_put","network_deleted","vrf_put","vrf_deleted",
+"allocation_put","threshold","audit"]},
 "network":{"$ref":"#/components/schemas/Network"},"id":{"type":"string"},
+"network_id":{"type":"string"},"threshold_percent":{"type":"integer"},
+"reached":{"type":"boolean"},
 "allocation":{"$ref":"#/components/schemas/Allocation"},
 "entry":{"$ref":"#/components/schemas/AuditEntry"}}}}}})"},
     {"Hash", R"({"type":"string","pattern":"^[0-9a-f]{64}$"})"},

@@ -39,6 +39,8 @@ constexpr std::array table{
     ProblemRow{P::vrf_has_networks, 409, "VRF_HAS_NETWORKS", "VRF has networks"},
     ProblemRow{P::vrf_is_default, 409, "VRF_IS_DEFAULT", "The default VRF stays as it is"},
     ProblemRow{P::precondition_failed, 412, "PRECONDITION_FAILED", "Object has changed"},
+    ProblemRow{P::network_not_active, 409, "NETWORK_NOT_ACTIVE",
+               "Network hands out nothing by itself"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -175,6 +177,7 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::vrf_has_networks: return P::vrf_has_networks;
     case ipam::ErrorCode::vrf_is_default: return P::vrf_is_default;
     case ipam::ErrorCode::precondition_failed: return P::precondition_failed;
+    case ipam::ErrorCode::network_not_active: return P::network_not_active;
   }
   UNREACHABLE();
 }

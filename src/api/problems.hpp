@@ -36,6 +36,7 @@ enum class Problem : std::uint8_t {
   vrf_has_networks,
   vrf_is_default,
   precondition_failed,
+  network_not_active,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,

@@ -67,16 +67,30 @@ void write_service(JsonWriter& json, const NodeStatus& status) {
   json.text("uptime", duration_text(status.uptime_seconds));
 }
 
-void write_extras(JsonWriter& json, const ipam::AllocationExtras& extras) {
-  if (!extras.owner.empty()) json.text("owner", extras.owner);
-  if (extras.metadata.empty()) return;
+// Nothing where it is empty.
+void write_metadata(JsonWriter& json, const ipam::Metadata& metadata) {
+  if (metadata.empty()) return;
   json.key("metadata");
   json.begin_object();
-  for (const auto& [key, value] : extras.metadata) {
+  for (const auto& [key, value] : metadata) {
     json.text_key(key);
     json.text(value);
   }
   json.end_object();
+}
+
+void write_extras(JsonWriter& json, const ipam::AllocationExtras& extras) {
+  if (!extras.owner.empty()) json.text("owner", extras.owner);
+  write_metadata(json, extras.metadata);
+}
+
+// What is not the default.
+void write_extras(JsonWriter& json, const ipam::NetworkExtras& extras) {
+  if (extras.strategy != ipam::Strategy::first)
+    json.text("strategy", to_string(extras.strategy));
+  if (extras.gateway) json.text("gateway", ipam::to_string(*extras.gateway));
+  if (extras.threshold_percent > 0) json.count("threshold_percent", extras.threshold_percent);
+  write_metadata(json, extras.metadata);
 }
 
 }  // namespace
@@ -99,10 +113,12 @@ void write_fields(JsonWriter& json, const ipam::Network& network) {
   json.text("cidr", ipam::to_string(network.prefix));
   json.text("description", network.description);
   write_tags(json, network.tags);
+  json.text("status", to_string(network.status()));
   json.text("created_at", ipam::to_rfc3339(network.created_at));
   json.text("updated_at", ipam::to_rfc3339(network.updated_at));
   if (network.quarantine_seconds > 0)
     json.count("quarantine_seconds", network.quarantine_seconds);
+  if (network.extras) write_extras(json, *network.extras);
 }
 
 }  // namespace
@@ -180,6 +196,10 @@ void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_
   json.count("quarantined_ips", stats.quarantined);
   json.key("utilization_percent");
   json.raw(utilization_percent(stats.allocated, stats.total));
+  if (stats.threshold_percent > 0) {
+    json.count("threshold_percent", stats.threshold_percent);
+    json.boolean("threshold_reached", stats.threshold_reached);
+  }
   write_address_or_null(json, "first_available", stats.first_available);
   write_address_or_null(json, "last_allocated", stats.last_allocated);
   json.end_object();

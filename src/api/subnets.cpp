@@ -62,7 +62,7 @@ http::Response render_carved(const ipam::Outcome& outcome) {
   return json_response(201, std::move(body));
 }
 
-ipam::CarveStrategy read_strategy(Fields& fields) {
+ipam::CarveStrategy read_carve_strategy(Fields& fields) {
   const std::string text = fields.unchecked_text("strategy").value_or("first");
   if (text == "best") return ipam::CarveStrategy::best;
   if (text != "first")
@@ -109,7 +109,7 @@ Body carve_networks(const Call& call) {
   const auto length = fields->whole_number("prefix_length", prefix_length_max);
   if (!length) fields->complain(Problem::invalid_field, "prefix_length is required");
   command.count = fields->whole_number("count", ipam::subnets_max).value_or(1);
-  command.strategy = read_strategy(*fields);
+  command.strategy = read_carve_strategy(*fields);
   command.description = fields->text("description", ipam::description_bytes_max);
   command.tags = fields->tags("tags");
   if (fields->problem()) return Answer{*fields->problem()};

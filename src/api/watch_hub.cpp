@@ -66,6 +66,14 @@ bool write_change(JsonWriter& json, const ipam::Change& change) {
         json.end_object();
         return true;
       },
+      [&](const ipam::ThresholdCrossed& crossed) {
+        begin("threshold");
+        json.text("network_id", ipam::to_string(crossed.network_id));
+        json.count("threshold_percent", crossed.threshold_percent);
+        json.boolean("reached", crossed.is_reached);
+        json.end_object();
+        return true;
+      },
       [&](const ipam::AuditAppended& appended) {
         begin("audit");
         json.key("entry");

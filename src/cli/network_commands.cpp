@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/allocation_options.hpp"
 #include "cli/commands.hpp"
 #include "ipam/address.hpp"
 
@@ -13,6 +14,11 @@ std::string vrf_unless_default(const boost::json::object& network) {
   return vrf == "default" ? "" : vrf;
 }
 
+std::string status_unless_active(const boost::json::object& network) {
+  const std::string status = text_of(network, "status");
+  return status == "active" ? "" : status;
+}
+
 std::vector<Column> network_columns() {
   return {
       {"ID", field("id")},
@@ -21,6 +27,8 @@ std::vector<Column> network_columns() {
       {"Tags", field("tags"), Shown::always, true},
       {"VRF", vrf_unless_default, Shown::table_only, false, false, true},
       {"VRF", field("vrf"), Shown::csv_only},
+      {"Status", status_unless_active, Shown::table_only, false, false, true},
+      {"Status", field("status"), Shown::csv_only},
       {"Created", field("created_at")},
       {"Updated", field("updated_at"), Shown::csv_only},
   };
@@ -50,18 +58,75 @@ CommandResult print_network(Context& context, const std::string& answer,
   print_field(context.io, "VRF", vrf_unless_default(*network));
   print_field(context.io, "Description", text_of(*network, "description"));
   print_field(context.io, "Tags", text_of(*network, "tags"));
-  print_field(context.io, "Parent", text_of(*network, "parent_id"));
+  print_field(context.io, "Status", status_unless_active(*network));
+  for (const auto& [title, key] :
+       {std::pair{"Gateway", "gateway"}, {"Strategy", "strategy"},
+        {"Quarantine", "quarantine_seconds"}, {"Threshold", "threshold_percent"},
+        {"Metadata", "metadata"}, {"Parent", "parent_id"}})
+    print_field(context.io, title, text_of(*network, key));
   return base::Ok{};
 }
+
+// What `network add` and `network edit` share. Where it edits, an empty text or 0 clears.
+std::vector<OptionSpec> attribute_options() {
+  return {
+      {"description", 'd', "TEXT", "what the network is for"},
+      {"tags", 't', "A,B", "tags, separated by commas"},
+      {"status", 0, "STATUS", "active, container, reserved or deprecated"},
+      {"gateway", 0, "IP", "an address that is never handed out by itself"},
+      {"strategy", 0, "STRATEGY", "how free addresses are chosen"},
+      {"quarantine", 0, "SECONDS", "so long an address waits after its release"},
+      {"threshold", 0, "PERCENT", "tell when so much of it is in use"},
+      {"metadata", 0, "KEY=VALUE,...", "texts of your own"},
+  };
+}
+
+constexpr std::pair<const char*, const char*> number_attributes[] = {
+    {"quarantine", "quarantine_seconds"}, {"threshold", "threshold_percent"}};
+
+CommandResult check_attributes(const Arguments& arguments, bool edits) {
+  for (const auto& [option, name] : number_attributes) {
+    const auto text = arguments.get(option);
+    if (!text) continue;
+    const auto number =
+        parse_number(fmt::format("--{}", option), *text, edits ? 0 : 1, number_max);
+    if (!number) return base::fail(usage(number.error()));
+  }
+  const auto metadata = read_metadata(arguments.get("metadata").value_or(""), edits);
+  if (!metadata) return base::fail(metadata.error());
+  return base::Ok{};
+}
+
+// REQUIRES: check_attributes() has no complaint.
+boost::json::object attributes_of(const Arguments& arguments, bool edits) {
+  boost::json::object body;
+  if (const auto text = arguments.get("description")) body["description"] = *text;
+  if (const auto text = arguments.get("tags")) body["tags"] = tags_of(*text);
+  for (const char* name : {"status", "gateway", "strategy"})
+    if (const auto text = arguments.get(name)) {
+      body[name] = *text;
+      if (edits && text->empty()) body[name] = nullptr;
+    }
+  for (const auto& [option, name] : number_attributes)
+    if (const auto text = arguments.get(option)) {
+      body[name] = std::stoull(*text);
+      if (body[name] == 0) body[name] = nullptr;
+    }
+  if (const auto text = arguments.get("metadata")) body["metadata"] = *read_metadata(*text, edits);
+  return body;
+}
+
+std::vector<OptionSpec> with_vrf(std::vector<OptionSpec> options) {
+  options.push_back({"vrf", 0, "VRF", "the VRF that it is in (default)"});
+  return options;
+}
+
+CommandResult check_add(const Arguments& arguments) { return check_attributes(arguments, false); }
 
 CommandResult network_add(Context& context) {
   boost::json::object body;
   body["cidr"] = context.arguments.positional(0);
-  if (const auto description = context.arguments.get("description"))
-    body["description"] = *description;
-  if (const auto tags = context.arguments.get("tags")) {
-    body["tags"] = tags_of(*tags);
-  }
+  for (auto& [name, value] : attributes_of(context.arguments, false)) body[name] = value;
   if (const auto vrf = context.arguments.get("vrf")) body["vrf"] = *vrf;
   auto answer = context.client.post("/networks", body);
   if (!answer) return base::fail(answer.error());
@@ -70,7 +135,7 @@ CommandResult network_add(Context& context) {
 
 CommandResult network_list(Context& context) {
   Query query;
-  for (const char* filter : {"vrf", "within", "contains", "family", "tag"})
+  for (const char* filter : {"vrf", "within", "contains", "family", "tag", "status"})
     if (const auto text = context.arguments.get(filter)) query.emplace_back(filter, *text);
   if (const auto text = context.arguments.get("search")) query.emplace_back("q", *text);
   auto answer = get_list(context, "/networks", std::move(query));
@@ -113,15 +178,13 @@ CommandResult network_children(Context& context) {
 }
 
 CommandResult check_edit(const Arguments& arguments) {
-  if (arguments.has("description") || arguments.has("tags")) return base::Ok{};
-  return base::fail(usage("'ipam network edit' needs --description or --tags"));
+  for (const OptionSpec& option : attribute_options())
+    if (arguments.has(option.name)) return check_attributes(arguments, true);
+  return base::fail(usage("'ipam network edit' needs an option that says what to change"));
 }
 
 CommandResult network_edit(Context& context) {
-  boost::json::object body;
-  if (const auto description = context.arguments.get("description"))
-    body["description"] = *description;
-  if (const auto tags = context.arguments.get("tags")) body["tags"] = tags_of(*tags);
+  const boost::json::object body = attributes_of(context.arguments, true);
   auto id = find_network(context.client, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.patch("/networks/" + *id, body);
@@ -233,12 +296,10 @@ std::vector<Command> network_commands() {
       {{"network add",
         "Add a network.",
         {{"CIDR", "the network, such as 10.0.0.0/16 or 2001:db8::/48"}},
-        {{"description", 'd', "TEXT", "what the network is for"},
-         {"tags", 't', "A,B", "tags, separated by commas"},
-         {"vrf", 0, "VRF", "the VRF that it is in (default)"}},
+        with_vrf(attribute_options()),
         {"ipam network add 192.168.1.0/24 -d \"Office network\" -t production,office",
          "ipam network add 2001:db8::/64"}},
-       nullptr,
+       check_add,
        network_add},
       {{"network list",
         "List networks.",
@@ -248,6 +309,7 @@ std::vector<Command> network_commands() {
          {"contains", 0, "CIDR|IP", "that contain this network or address"},
          {"family", 0, "4|6", "of IPv4 or of IPv6"},
          {"tag", 't', "TAG", "with this tag"},
+         {"status", 0, "STATUS", "active, container, reserved or deprecated"},
          {"search", 'q', "TEXT", "with this text in CIDR, description or tags"},
          {"limit", 0, "N", "so many at most"},
          {"at", 0, "WHEN", "as of this revision or time"}},
@@ -263,11 +325,11 @@ std::vector<Command> network_commands() {
        nullptr,
        network_show},
       {{"network edit",
-        "Change the description or the tags of a network.",
+        "Change what is known of a network; an empty text or 0 clears.",
         {{"ID", "the network's id (net-1) or CIDR"}},
-        {{"description", 'd', "TEXT", "the new description"},
-         {"tags", 't', "A,B", "the new tags, instead of those it has"}},
-        {"ipam network edit net-1 -d \"Old office\""}},
+        attribute_options(),
+        {"ipam network edit net-1 -d \"Old office\" --status deprecated",
+         "ipam network edit 10.0.0.0/24 --gateway 10.0.0.1 --threshold 80"}},
        check_edit,
        network_edit},
       {{"network children",

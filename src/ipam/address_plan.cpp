@@ -25,16 +25,6 @@ std::optional<Range> delegated_range(const NetworkState& parent, const Prefix& c
   return Range{first, last};
 }
 
-void delegate(NetworkState& parent, const Prefix& child) {
-  if (const auto range = delegated_range(parent, child))
-    parent.free.take(range->first, range->last);
-}
-
-void take_back(NetworkState& parent, const Prefix& child) {
-  if (const auto range = delegated_range(parent, child))
-    parent.free.give_back(range->first, range->last);
-}
-
 std::uint64_t hash_of(std::string_view hostname) {
   Digest digest;
   digest.add(std::string_view(base::lower_case(hostname)));
@@ -55,6 +45,10 @@ const Allocation* NetworkState::first_allocation_in(U128 first, U128 last) const
     if (before->last.value >= first) return before;
   }
   return it != allocations.end() && (*it)->first.value <= last ? *it : nullptr;
+}
+
+bool NetworkState::is_threshold_reached() const {
+  return network.extras && reaches(allocated, usable.count, network.extras->threshold_percent);
 }
 
 AddressPlan::AddressPlan() {
@@ -115,13 +109,78 @@ NetworkStats AddressPlan::stats(const NetworkState& state) const {
   stats.total = state.usable.count;
   stats.allocated = state.allocated;
   stats.available = state.free.free_count();
+  if (state.network.extras) stats.threshold_percent = state.network.extras->threshold_percent;
+  stats.threshold_reached = state.is_threshold_reached();
   stats.quarantined = state.quarantined;
   stats.reserved = stats.total - stats.allocated - stats.available;
   const Family family = state.network.prefix.base.family;
-  if (const auto first = state.free.first_free()) stats.first_available = Address{family, *first};
+  const auto first = state.free.first_free();
+  if (first && hands_out_addresses(state.network.status()))
+    stats.first_available = Address{family, *first};
   // Allocations do not overlap, so the one that begins last also ends last.
   if (!state.allocations.empty()) stats.last_allocated = (*state.allocations.rbegin())->last;
   return stats;
+}
+
+void AddressPlan::take(NetworkState& state, U128 first, U128 last) {
+  if (!state.network.gateway()) return state.free.take(first, last);
+  while (const auto run = state.free.run_from(first)) {
+    if (run->first > last) return;
+    const U128 end = std::min(run->last, last);
+    state.free.take(std::max(run->first, first), end);
+    if (end == last) return;
+    first = end + 1;
+  }
+}
+
+void AddressPlan::give_back(NetworkState& state, U128 first, U128 last) {
+  const auto gateway = state.network.gateway();
+  const bool is_in = gateway && first <= gateway->value && gateway->value <= last;
+  if (!is_in) return state.free.give_back(first, last);
+  if (first < gateway->value) state.free.give_back(first, gateway->value - 1);
+  if (gateway->value < last) state.free.give_back(gateway->value + 1, last);
+}
+
+void AddressPlan::delegate(NetworkState& parent, const Prefix& child) {
+  if (const auto range = delegated_range(parent, child)) take(parent, range->first, range->last);
+}
+
+void AddressPlan::take_back(NetworkState& parent, const Prefix& child) {
+  if (const auto range = delegated_range(parent, child))
+    give_back(parent, range->first, range->last);
+}
+
+bool AddressPlan::is_nobodys(const NetworkState& state, const Address& address) const {
+  const U128 value = address.value;
+  return state.first_allocation_in(value, value) == nullptr &&
+         first_quarantine_in(state.network.id, value, value) == nullptr &&
+         network_of(state.network.vrf, address) == &state;
+}
+
+void AddressPlan::move_gateway(NetworkState& state, const std::optional<Address>& before) {
+  const auto after = state.network.gateway();
+  const auto is_usable = [&](const std::optional<Address>& address) {
+    return address && state.usable.first <= *address && *address <= state.usable.last;
+  };
+  if (before == after) return;
+  if (is_usable(before) && is_nobodys(state, *before))
+    state.free.give_back(before->value, before->value);
+  if (is_usable(after) && state.free.is_free(after->value, after->value))
+    state.free.take(after->value, after->value);
+}
+
+U128 AddressPlan::withheld_in(const NetworkState& state, U128 first, U128 last) const {
+  const auto gateway = state.network.gateway();
+  first = std::max(first, state.usable.first.value);
+  last = std::min(last, state.usable.last.value);
+  const bool is_in = gateway && first <= gateway->value && gateway->value <= last;
+  return is_in && is_nobodys(state, *gateway) ? 1 : 0;
+}
+
+bool AddressPlan::is_available(const NetworkState& state, U128 first, U128 last) const {
+  if (first < state.usable.first.value || last > state.usable.last.value) return false;
+  return state.free.is_free(first, last) ||
+         state.free.free_count(first, last) + withheld_in(state, first, last) == last - first + 1;
 }
 
 void AddressPlan::put_vrf(Vrf vrf) {
@@ -167,16 +226,20 @@ const Network& AddressPlan::add_network(Network network) {
   }
   const bool is_inserted = tree.insert(prefix, &state);
   ASSERT(is_inserted);
+  move_gateway(state, std::nullopt);
   journal_.note([id](AddressPlan& plan) { plan.remove_network(id); });
   return state.network;
 }
 
 const Network& AddressPlan::replace_network(Network network) {
-  Network& there = networks_.at(network.id).network;
+  NetworkState& state = networks_.at(network.id);
+  Network& there = state.network;
   ASSERT(there.prefix == network.prefix && there.vrf == network.vrf);
   if (journal_.is_open())
     journal_.note([old = there](AddressPlan& plan) { plan.replace_network(old); });
+  const auto gateway = there.gateway();
   there = std::move(network);
+  move_gateway(state, gateway);
   return there;
 }
 
@@ -228,7 +291,7 @@ const Allocation& AddressPlan::add_allocation(Allocation allocation) {
   ASSERT(allocations_.size() == size_before + 1);
   const Allocation& added = it->second;
   NetworkState& state = network->second;
-  state.free.take(added.first.value, added.last.value);
+  take(state, added.first.value, added.last.value);
   state.allocations.insert(&added);
   state.allocated += added.last.value - added.first.value + 1;
   if (state.hostnames && !added.hostname.empty())
@@ -270,7 +333,7 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   NetworkState& state = networks_.at(allocation.network_id);
   state.allocations.erase(&allocation);
   state.allocated -= allocation.last.value - allocation.first.value + 1;
-  state.free.give_back(allocation.first.value, allocation.last.value);
+  give_back(state, allocation.first.value, allocation.last.value);
   if (state.hostnames && !allocation.hostname.empty())
     state.hostnames->erase({hash_of(allocation.hostname), id});
   if (allocation.expires_at) leases_.erase({*allocation.expires_at, id});
@@ -285,7 +348,7 @@ void AddressPlan::add_quarantine(Quarantine quarantine) {
   const NetworkId id = quarantine.network_id;
   const U128 first = quarantine.first.value;
   NetworkState& state = networks_.at(id);
-  state.free.take(first, quarantine.last.value);
+  take(state, first, quarantine.last.value);
   state.quarantined += quarantine.last.value - first + 1;
   quarantine_ends_.insert({quarantine.ends_at, id, first});
   const bool is_new = quarantines_.emplace(std::pair(id, first), std::move(quarantine)).second;
@@ -301,7 +364,7 @@ Quarantine AddressPlan::remove_quarantine(NetworkId id, U128 first) {
   quarantine_ends_.erase({removed.ends_at, id, first});
   NetworkState& state = networks_.at(id);
   state.quarantined -= removed.last.value - first + 1;
-  state.free.give_back(first, removed.last.value);
+  give_back(state, first, removed.last.value);
   journal_.note([removed](AddressPlan& plan) { plan.add_quarantine(removed); });
   return removed;
 }

@@ -2,9 +2,10 @@
 // allocations: the data of the state machine, which decides nothing. Every caller checks first; a
 // broken REQUIRES is our bug. Pure; owned by StateMachine.
 //
-// Invariant: an address of a network is free, held by exactly one of its allocations, in quarantine
-// after one of them, or delegated, which means that it lies in a child network. So an address is
-// handed out by one network of each VRF at most, the most specific one that contains it.
+// Invariant: an address of a network is held by exactly one of its allocations, in quarantine after
+// one of them, delegated, which means that it lies in a child network, or none of these: it is then
+// withheld, where it is the gateway, else free. So an address is handed out by one network of each
+// VRF at most, the most specific one that contains it.
 #pragma once
 
 #include <map>
@@ -47,6 +48,7 @@ struct NetworkState {
 
   // The lowest allocation that holds an address of [first, last].
   const Allocation* first_allocation_in(U128 first, U128 last) const;
+  bool is_threshold_reached() const;
 };
 
 struct VrfState {
@@ -123,6 +125,10 @@ class AddressPlan {
   const Quarantine* first_quarantine_in(NetworkId id, U128 first, U128 last) const;
   // How many addresses of [first, last] are in quarantine in the network. O(found).
   U128 quarantined_in(NetworkId id, U128 first, U128 last) const;
+  // How many of them are withheld: nobody has them, and yet they are not free. O(found).
+  U128 withheld_in(const NetworkState& state, U128 first, U128 last) const;
+  // Nobody has any of [first, last], and the network could hand it out.
+  bool is_available(const NetworkState& state, U128 first, U128 last) const;
 
   // What the owner gave back last in the network; nullptr: nothing, or it is forgotten.
   const LastHeld* last_held(NetworkId id, const std::string& owner) const;
@@ -149,6 +155,17 @@ class AddressPlan {
   const std::map<OwnerKey, LastHeld>& last_held() const { return last_held_; }
 
  private:
+  // Of [first, last], what is free.
+  void take(NetworkState& state, U128 first, U128 last);
+  // All of it but what is withheld. REQUIRES: nobody has any of it, and none of it is free.
+  void give_back(NetworkState& state, U128 first, U128 last);
+  void delegate(NetworkState& parent, const Prefix& child);
+  void take_back(NetworkState& parent, const Prefix& child);
+  // Neither held nor waiting nor delegated.
+  bool is_nobodys(const NetworkState& state, const Address& address) const;
+  // The network's gateway is another than it was before.
+  void move_gateway(NetworkState& state, const std::optional<Address>& before);
+
   std::map<VrfId, VrfState> vrfs_;
   std::map<std::string, VrfId, std::less<>> vrf_names_;
   std::map<NetworkId, NetworkState> networks_;

@@ -30,10 +30,12 @@ const Allocation& hand_out(Decision& decision, const NetworkState& state, const 
   allocation.revision = decision.revision;
   if (command.options)
     allocation.extras.set({command.options->owner, command.options->metadata});
+  const bool was_reached = state.is_threshold_reached();
   const Allocation& added = decision.plan.add_allocation(std::move(allocation));
   decision.changes.push_back(AllocationPut{added});
   decision.audit("ip_allocated", to_string(added.id),
                  "Allocated " + described(added, decision.plan));
+  decision.note_threshold(state, was_reached);
   return added;
 }
 
@@ -62,7 +64,7 @@ std::optional<Error> check_families(const NetworkState& state, const AllocateOpt
 }
 
 // Why the network does not hand out `count` addresses from this one on; nullopt: they are free, or
-// in quarantine where that does not matter.
+// kept back in a way that does not matter.
 std::optional<Error> check_free(const Decision& decision, const NetworkState& state,
                                 const Address& first, std::uint64_t count, bool force) {
   const std::string network = to_string(state.network.prefix);
@@ -83,8 +85,9 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
                              to_string(held->id))};
   const NetworkId id = state.network.id;
   const U128 quarantined = decision.plan.quarantined_in(id, first.value, last.value);
-  if (quarantined + state.free.free_count(first.value, last.value) == count) {
-    if (force) return std::nullopt;
+  const U128 withheld = decision.plan.withheld_in(state, first.value, last.value);
+  if (quarantined + withheld + state.free.free_count(first.value, last.value) == count) {
+    if (force || quarantined == 0) return std::nullopt;
     return in_quarantine(*decision.plan.first_quarantine_in(id, first.value, last.value),
                          "with force: true it is handed out all the same");
   }
@@ -145,7 +148,7 @@ std::optional<U128> sticky_address(const Decision& decision, const NetworkState&
 
 Outcome allocate_with_options(Decision& decision, const NetworkState& state,
                               const Allocate& command) {
-  const AllocateOptions& options = *command.options;
+  const AllocateOptions options = command.options.value_or_default();
   if (auto error = check_families(state, options)) return *std::move(error);
   if (options.unique_hostname) {
     const Allocation* holder = decision.plan.hostname_holder(state.network.id, command.hostname);
@@ -157,7 +160,9 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
     decision.cut_quarantines(state, options.ip->value, options.ip->value + (command.count - 1));
     return hand_out(decision, state, command, options.ip->value, command.count);
   }
-  if (options.strategy == Strategy::sticky)
+  const bool is_sticky = strategy_of(state.network, options) == Strategy::sticky &&
+                         !options.owner.empty() && command.count == 1 && !options.scattered;
+  if (is_sticky)
     if (const auto address = sticky_address(decision, state, options)) {
       decision.cut_quarantines(state, *address, *address);
       return hand_out(decision, state, command, *address, 1);
@@ -202,7 +207,13 @@ Outcome Decision::decide(const Allocate& command) {
     if (state == nullptr)
       return Error{ErrorCode::network_not_found, "network not found: " + to_string(prefix)};
   }
-  if (command.options) return allocate_with_options(*this, *state, command);
+  const Network& network = state->network;
+  const bool is_forced = command.options && command.options->force;
+  if (!hands_out_addresses(network.status()) && !is_forced)
+    return network_not_active(network, "it hands out no addresses by itself; one that is named by "
+                                       "ip is handed out with force: true");
+  if (command.options || (network.extras && network.extras->strategy != Strategy::first))
+    return allocate_with_options(*this, *state, command);
   const auto first = state->free.first_fit(command.count);
   if (!first) return network_full(*state, command.count);
   return hand_out(*this, *state, command, *first, command.count);

@@ -92,4 +92,27 @@ inline Metadata read_metadata(base::ByteReader& reader) {
   return metadata;
 }
 
+// The fields in order, the gateway with a flag before it.
+inline void write_extras(base::ByteWriter& writer, const NetworkExtras& extras) {
+  writer.u8(static_cast<std::uint8_t>(extras.status));
+  writer.u8(static_cast<std::uint8_t>(extras.strategy));
+  writer.boolean(extras.gateway.has_value());
+  if (extras.gateway) write_address(writer, *extras.gateway);
+  writer.varint(extras.threshold_percent);
+  write_metadata(writer, extras.metadata);
+}
+
+inline NetworkExtras read_extras(base::ByteReader& reader) {
+  NetworkExtras extras;
+  extras.status = static_cast<NetworkStatus>(reader.u8());
+  extras.strategy = static_cast<Strategy>(reader.u8());
+  if (extras.status == NetworkStatus() || extras.status > network_status_last ||
+      extras.strategy == Strategy() || extras.strategy > strategy_last)
+    reader.fail();
+  if (reader.boolean()) extras.gateway = read_address(reader);
+  extras.threshold_percent = static_cast<std::uint32_t>(reader.varint());
+  extras.metadata = read_metadata(reader);
+  return extras;
+}
+
 }  // namespace ipam

@@ -66,10 +66,18 @@ struct VrfDeleted {
   friend bool operator==(const VrfDeleted&, const VrfDeleted&) = default;
 };
 
+// For those who watch: a network's utilization rose to its threshold, or fell below it. Nothing of
+// it is stored.
+struct ThresholdCrossed {
+  NetworkId network_id;
+  std::uint32_t threshold_percent = 0;
+  bool is_reached = false;
+  friend bool operator==(const ThresholdCrossed&, const ThresholdCrossed&) = default;
+};
 
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted,
-                            LastHeldPut, LastHeldForgotten>;
+                            LastHeldPut, LastHeldForgotten, ThresholdCrossed>;
 
 // A VRF or a network is made, changed or deleted.
 inline bool changes_plan(const Change& change) {

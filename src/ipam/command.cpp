@@ -32,8 +32,10 @@ enum class NetworkReference : std::uint8_t {
   by_prefix_in_vrf = 2,
   by_id_in_vrf = 3,
 };
-// In the place of the family, which is 4 or 6: what few networks have comes before the prefix.
-constexpr std::uint8_t more_than_prefix = 0;
+// In the place of the family, which is 4 or 6: what few networks have comes before the prefix, the
+// VRF or the VRF and the extras.
+constexpr std::uint8_t vrf_before_prefix = 0;
+constexpr std::uint8_t extras_before_prefix = 1;
 enum class VrfReferenceKind : std::uint8_t { by_id = 0, by_name = 1 };
 
 void write_vrf(base::ByteWriter& writer, const VrfReference& vrf) {
@@ -97,6 +99,21 @@ Precondition read_precondition(base::ByteReader& reader) {
   return precondition;
 }
 
+std::optional<std::uint64_t> wide(const std::optional<std::uint32_t>& number) {
+  return number ? std::optional<std::uint64_t>(*number) : std::nullopt;
+}
+
+std::optional<std::uint32_t> read_optional_small(base::ByteReader& reader) {
+  const auto number = read_optional_number(reader);
+  return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+}
+
+std::optional<Strategy> read_optional_strategy(base::ByteReader& reader) {
+  const auto strategy = static_cast<Strategy>(reader.u8());
+  if (strategy > strategy_last) reader.fail();
+  return strategy != Strategy() ? std::optional(strategy) : std::nullopt;
+}
+
 void write_patch(base::ByteWriter& writer, const MetadataPatch& patch) {
   writer.boolean(patch.clears);
   writer.varint(patch.entries.size());
@@ -147,9 +164,7 @@ AllocateOptions read_options(base::ByteReader& reader) {
   }
   options.align = reader.varint();
   options.scattered = reader.boolean();
-  const std::uint8_t strategy = reader.u8();
-  if (strategy > static_cast<std::uint8_t>(Strategy::sticky)) reader.fail();
-  if (strategy != 0 && reader.ok()) options.strategy = static_cast<Strategy>(strategy);
+  options.strategy = read_optional_strategy(reader);
   options.unique_hostname = reader.boolean();
   options.owner = reader.string();
   options.metadata = read_metadata(reader);
@@ -180,8 +195,12 @@ struct BodyWriter {
   }
 
   void operator()(const CreateNetwork& command) {
-    if (command.vrf != VrfReference(vrf_default)) {
-      writer.u8(more_than_prefix);
+    if (command.extras) {
+      writer.u8(extras_before_prefix);
+      write_vrf(writer, command.vrf);
+      write_extras(writer, *command.extras);
+    } else if (command.vrf != VrfReference(vrf_default)) {
+      writer.u8(vrf_before_prefix);
       write_vrf(writer, command.vrf);
     }
     write_prefix(writer, command.prefix);
@@ -253,6 +272,14 @@ struct BodyWriter {
     write_optional(writer, command.description);
     writer.boolean(command.tags.has_value());
     if (command.tags) write_strings(writer, *command.tags);
+    writer.u8(command.status ? static_cast<std::uint8_t>(*command.status) : 0);
+    writer.u8(command.strategy ? static_cast<std::uint8_t>(*command.strategy) : 0);
+    writer.boolean(command.gateway.has_value());
+    if (command.gateway) write_optional(writer, *command.gateway);
+    write_optional(writer, wide(command.quarantine_seconds));
+    write_optional(writer, wide(command.threshold_percent));
+    writer.boolean(command.metadata.has_value());
+    if (command.metadata) write_patch(writer, *command.metadata);
   }
   void operator()(const CarveNetworks& command) {
     writer.varint(command.parent.value());
@@ -267,9 +294,11 @@ struct BodyWriter {
 CreateNetwork read_create_network(base::ByteReader& reader) {
   CreateNetwork command;
   base::ByteReader ahead = reader;
-  if (ahead.u8() == more_than_prefix && ahead.ok()) {
+  const std::uint8_t first = ahead.u8();
+  if ((first == vrf_before_prefix || first == extras_before_prefix) && ahead.ok()) {
     reader = ahead;
     command.vrf = read_vrf(reader);
+    if (first == extras_before_prefix) command.extras = read_extras(reader);
   }
   command.prefix = read_prefix(reader);
   command.description = reader.string();
@@ -356,6 +385,14 @@ UpdateNetwork read_update_network(base::ByteReader& reader) {
   command.id = NetworkId(reader.varint());
   command.description = read_optional_text(reader);
   if (reader.boolean()) command.tags = read_strings(reader);
+  const auto status = static_cast<NetworkStatus>(reader.u8());
+  if (status > network_status_last) reader.fail();
+  if (status != NetworkStatus()) command.status = status;
+  command.strategy = read_optional_strategy(reader);
+  if (reader.boolean()) command.gateway = read_optional_address(reader);
+  command.quarantine_seconds = read_optional_small(reader);
+  command.threshold_percent = read_optional_small(reader);
+  if (reader.boolean()) command.metadata = read_patch(reader);
   return command;
 }
 

@@ -46,15 +46,32 @@ struct CreateNetwork {
   std::vector<std::string> tags;
   std::uint32_t quarantine_seconds = 0;
   VrfReference vrf = vrf_default;
+  base::Boxed<NetworkExtras> extras = {};
 
   friend bool operator==(const CreateNetwork&, const CreateNetwork&) = default;
 };
+
+// What becomes of metadata (RFC 7396): first nothing is left of it where it is cleared, then each
+// entry is put, or goes where it has no value.
+struct MetadataPatch {
+  bool clears = false;
+  std::map<std::string, std::optional<std::string>> entries;
+
+  friend bool operator==(const MetadataPatch&, const MetadataPatch&) = default;
+};
+Metadata patched(Metadata metadata, const MetadataPatch& patch);
 
 // What is not given stays as it is.
 struct UpdateNetwork {
   NetworkId id;
   std::optional<std::string> description = {};
   std::optional<std::vector<std::string>> tags = {};
+  std::optional<NetworkStatus> status = {};
+  std::optional<Strategy> strategy = {};
+  std::optional<std::optional<Address>> gateway = {};    // none within: it has none any more
+  std::optional<std::uint32_t> quarantine_seconds = {};  // of allocations that end from then on
+  std::optional<std::uint32_t> threshold_percent = {};   // 0: none any more
+  std::optional<MetadataPatch> metadata = {};
 
   friend bool operator==(const UpdateNetwork&, const UpdateNetwork&) = default;
 };
@@ -127,16 +144,6 @@ struct Release {
 
   friend bool operator==(const Release&, const Release&) = default;
 };
-
-// What becomes of metadata (RFC 7396): first nothing is left of it where it is cleared, then each
-// entry is put, or goes where it has no value.
-struct MetadataPatch {
-  bool clears = false;
-  std::map<std::string, std::optional<std::string>> entries;
-
-  friend bool operator==(const MetadataPatch&, const MetadataPatch&) = default;
-};
-Metadata patched(Metadata metadata, const MetadataPatch& patch);
 
 // What is not given stays as it is.
 struct UpdateAllocation {

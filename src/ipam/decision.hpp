@@ -29,6 +29,9 @@ struct Decision {
   // The addresses wait no longer; what is left of a range on either side of them still does.
   void cut_quarantines(const NetworkState& state, U128 first, U128 last);
 
+  // Tells where the network's utilization has crossed its threshold: it was reached before, or not.
+  void note_threshold(const NetworkState& state, bool was_reached);
+
   Outcome decide(const CreateNetwork& command);
   Outcome decide(const DeleteNetwork& command);
   Outcome decide(const Allocate& command);
@@ -72,6 +75,9 @@ class Attempt {
 
 Error vrf_not_found(const VrfReference& vrf);
 Error network_not_found(NetworkId id);
+Error network_not_active(const Network& network, std::string_view advice);
+// Metadata as the patch leaves it; an Error where it has too many entries then.
+std::optional<Error> patch_metadata(Metadata& metadata, const MetadataPatch& patch);
 Error in_quarantine(const Quarantine& quarantine, std::string_view advice);
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,
                       const Allocation& holder);

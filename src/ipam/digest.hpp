@@ -72,6 +72,16 @@ class Digest {
     add(network.revision.value());
     add(std::uint64_t{network.quarantine_seconds});
     add(network.vrf.value());
+    if (network.extras) add(*network.extras);
+  }
+
+  void add(const NetworkExtras& extras) {
+    add(static_cast<std::uint64_t>(extras.status));
+    add(static_cast<std::uint64_t>(extras.strategy));
+    add(std::uint64_t{extras.gateway.has_value()});
+    if (extras.gateway) add(*extras.gateway);
+    add(std::uint64_t{extras.threshold_percent});
+    add(extras.metadata);
   }
 
   void add(const Vrf& vrf) {
@@ -152,6 +162,11 @@ class Digest {
   void add(const LastHeldForgotten& change) {
     add(change.network_id.value());
     add(std::string_view(change.owner));
+  }
+  void add(const ThresholdCrossed& change) {
+    add(change.network_id.value());
+    add(std::uint64_t{change.threshold_percent});
+    add(std::uint64_t{change.is_reached});
   }
   void add(const Change& change) {
     add(change.index());

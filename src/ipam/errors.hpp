@@ -31,8 +31,9 @@ enum class ErrorCode : std::uint8_t {
   vrf_has_networks = 17,          // 409
   vrf_is_default = 18,            // 409 it is always there, under this name
   precondition_failed = 19,       // 412 the object has changed since the client saw it
+  network_not_active = 20,        // 409 it hands out nothing by itself; force: true with an ip
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::precondition_failed;
+inline constexpr ErrorCode error_code_last = ErrorCode::network_not_active;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

@@ -30,6 +30,11 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
                  fmt::format("network not found: none contains {}", to_string(ip))};
   Allocate in_network = allocate;
   in_network.network = state->network.id;
+  // The file says what is so: also in a network that hands out nothing by itself.
+  AllocateOptions options = *allocate.options;
+  options.force = decision.plan.quarantined_in(state->network.id, ip.value,
+                                               ip.value + (allocate.count - 1)) == 0;
+  in_network.options.set(std::move(options));
   return decision.decide(in_network);
 }
 
@@ -38,6 +43,13 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
 template <typename Value>
 std::optional<Value> if_given(const Value& value) {
   return value.empty() ? std::nullopt : std::optional(value);
+}
+
+std::optional<MetadataPatch> put_all(const Metadata& metadata) {
+  if (metadata.empty()) return std::nullopt;
+  MetadataPatch patch;
+  for (const auto& [key, value] : metadata) patch.entries[key] = value;
+  return patch;
 }
 
 struct UpdateOf {
@@ -54,6 +66,14 @@ struct UpdateOf {
     UpdateNetwork update{.id = state->network.id};
     update.description = if_given(row.description);
     update.tags = if_given(row.tags);
+    if (row.quarantine_seconds > 0) update.quarantine_seconds = row.quarantine_seconds;
+    if (!row.extras) return update;
+    const NetworkExtras& extras = *row.extras;
+    if (extras.status != NetworkStatus::active) update.status = extras.status;
+    if (extras.strategy != Strategy::first) update.strategy = extras.strategy;
+    if (extras.gateway) update.gateway = extras.gateway;
+    if (extras.threshold_percent > 0) update.threshold_percent = extras.threshold_percent;
+    update.metadata = put_all(extras.metadata);
     return update;
   }
   // Where just these addresses are an allocation; one that has others too is another one.
@@ -72,9 +92,7 @@ struct UpdateOf {
     update.description = if_given(row.description);
     update.tags = if_given(row.tags);
     update.owner = if_given(row.options->owner);
-    MetadataPatch metadata;
-    for (const auto& [key, value] : row.options->metadata) metadata.entries[key] = value;
-    if (!metadata.entries.empty()) update.metadata = std::move(metadata);
+    update.metadata = put_all(row.options->metadata);
     return update;
   }
   template <typename Other>

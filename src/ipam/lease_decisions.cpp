@@ -31,19 +31,21 @@ void remember(Decision& decision, const Allocation& ended) {
 // for as long as the network says.
 void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
                     std::string action, std::string_view verb) {
+  const NetworkState& state = *decision.plan.network(decision.plan.allocation(id)->network_id);
+  const bool was_reached = state.is_threshold_reached();
   Allocation ended = decision.plan.remove_allocation(id);
   ended.status = status;
   ended.released_at = decision.counters.now;
   ended.revision = decision.revision;
   std::string details = fmt::format("{} {}", verb, described(ended, decision.plan));
-  const TimeMs wait_ms =
-      TimeMs{1000} * decision.plan.network(ended.network_id)->network.quarantine_seconds;
+  const TimeMs wait_ms = TimeMs{1000} * state.network.quarantine_seconds;
   const Quarantine quarantine{ended.network_id, ended.first, ended.last,
                               decision.counters.now + wait_ms, id};
   remember(decision, ended);
   decision.changes.push_back(AllocationPut{std::move(ended)});
   if (wait_ms > 0) put_quarantine(decision, quarantine);
   decision.audit(std::move(action), to_string(id), std::move(details));
+  decision.note_threshold(state, was_reached);
 }
 
 // Why the allocation cannot be changed; nullopt: it is active, and has the fence that is given.
@@ -126,11 +128,8 @@ Outcome Decision::decide(const UpdateAllocation& command) {
   if (command.tags) after.tags = *command.tags;
   AllocationExtras extras = before.extras.value_or_default();
   if (command.owner) extras.owner = *command.owner;
-  if (command.metadata) extras.metadata = patched(std::move(extras.metadata), *command.metadata);
-  if (extras.metadata.size() > metadata_entries_max)
-    return Error{ErrorCode::invalid_argument,
-                 fmt::format("metadata would have {} entries, {} are the most",
-                             extras.metadata.size(), metadata_entries_max)};
+  if (command.metadata)
+    if (auto error = patch_metadata(extras.metadata, *command.metadata)) return *std::move(error);
   after.extras.set(std::move(extras));
   const std::string fields = changed_fields(before, after);
   if (fields.empty()) return before;

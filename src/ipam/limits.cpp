@@ -54,6 +54,14 @@ std::optional<Error> check_metadata(const Metadata& metadata) {
   return std::nullopt;
 }
 
+std::optional<Error> check_network_numbers(std::uint32_t quarantine_seconds,
+                                           std::uint32_t threshold_percent) {
+  if (quarantine_seconds > quarantine_seconds_max)
+    return invalid(fmt::format("quarantine_seconds must be at most {}", quarantine_seconds_max));
+  if (threshold_percent <= 100) return std::nullopt;
+  return invalid("threshold_percent must be at most 100");
+}
+
 std::optional<Error> check_patch(const MetadataPatch& patch) {
   if (patch.entries.size() > 2 * metadata_entries_max)  // all out, as many in
     return invalid(fmt::format("metadata changes more than {} entries", 2 * metadata_entries_max));
@@ -125,9 +133,10 @@ struct BodyCheck {
     if (auto error = check_prefix(command.prefix)) return error;
     if (auto error = check_text("description", command.description, description_bytes_max))
       return error;
-    if (command.quarantine_seconds > quarantine_seconds_max)
-      return invalid(
-          fmt::format("quarantine_seconds must be at most {}", quarantine_seconds_max));
+    const std::uint32_t threshold = command.extras ? command.extras->threshold_percent : 0;
+    if (auto error = check_network_numbers(command.quarantine_seconds, threshold)) return error;
+    if (command.extras)
+      if (auto error = check_metadata(command.extras->metadata)) return error;
     return check_tags(command.tags);
   }
 
@@ -135,6 +144,11 @@ struct BodyCheck {
     if (auto error =
             check_text("description", command.description.value_or(""), description_bytes_max))
       return error;
+    if (auto error = check_network_numbers(command.quarantine_seconds.value_or(0),
+                                           command.threshold_percent.value_or(0)))
+      return error;
+    if (command.metadata)
+      if (auto error = check_patch(*command.metadata)) return error;
     return command.tags ? check_tags(*command.tags) : std::nullopt;
   }
 

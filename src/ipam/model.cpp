@@ -105,6 +105,29 @@ std::optional<Strategy> parse_strategy(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(NetworkStatus status) {
+  switch (status) {
+    case NetworkStatus::active: return "active";
+    case NetworkStatus::container: return "container";
+    case NetworkStatus::reserved: return "reserved";
+    case NetworkStatus::deprecated: return "deprecated";
+  }
+  UNREACHABLE();
+}
+
+std::optional<NetworkStatus> parse_network_status(std::string_view text) {
+  for (const NetworkStatus status : {NetworkStatus::active, NetworkStatus::container,
+                                     NetworkStatus::reserved, NetworkStatus::deprecated})
+    if (to_string(status) == text) return status;
+  return std::nullopt;
+}
+
+bool reaches(U128 allocated, U128 total, std::uint32_t percent) {
+  // Hundredths first: total * percent could overflow.
+  const U128 rest = total % 100 * percent;
+  return percent > 0 && allocated >= total / 100 * percent + (rest + 99) / 100;
+}
+
 std::optional<VrfId> parse_vrf_id(std::string_view text) {
   const auto value = parse_id(vrf_id_prefix, text);
   return value ? std::optional(VrfId(*value)) : std::nullopt;

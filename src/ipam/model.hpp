@@ -50,6 +50,48 @@ struct VrfView : Vrf {
   friend bool operator==(const VrfView&, const VrfView&) = default;
 };
 
+// What a client keeps with an object; the keys are in order.
+using Metadata = std::map<std::string, std::string>;
+
+// How the free address is chosen among many. Values are written to the log: never reuse one.
+enum class Strategy : std::uint8_t {
+  first = 1,   // the lowest
+  last = 2,    // the highest
+  random = 3,  // any, equally likely
+  sparse = 4,  // the middle of the longest free run
+  sticky = 5,  // the one that its owner gave back last in this network, or else the lowest
+};
+inline constexpr Strategy strategy_last = Strategy::sticky;
+std::string_view to_string(Strategy strategy);
+std::optional<Strategy> parse_strategy(std::string_view text);
+
+// What a network is for. Values are written to disk and to the log: never reuse one.
+enum class NetworkStatus : std::uint8_t {
+  active = 1,      // hands out addresses, and blocks for child networks
+  container = 2,   // holds child networks: hands out blocks alone
+  reserved = 3,    // kept for later: hands out nothing by itself
+  deprecated = 4,  // no longer to be used: the same
+};
+inline constexpr NetworkStatus network_status_last = NetworkStatus::deprecated;
+std::string_view to_string(NetworkStatus status);
+std::optional<NetworkStatus> parse_network_status(std::string_view text);
+// Whether addresses, or blocks for child networks, are handed out without being named.
+inline bool hands_out_addresses(NetworkStatus status) { return status == NetworkStatus::active; }
+inline bool hands_out_blocks(NetworkStatus status) {
+  return status == NetworkStatus::active || status == NetworkStatus::container;
+}
+
+// What few networks have: it takes no memory in the others.
+struct NetworkExtras {
+  NetworkStatus status = NetworkStatus::active;
+  Strategy strategy = Strategy::first;  // of allocations that name none
+  std::optional<Address> gateway;       // in the network; never handed out by itself
+  std::uint32_t threshold_percent = 0;  // of its addresses in use; 0: none
+  Metadata metadata;
+
+  friend bool operator==(const NetworkExtras&, const NetworkExtras&) = default;
+};
+
 struct Network {
   NetworkId id;
   Prefix prefix;
@@ -61,6 +103,10 @@ struct Network {
   // How long an address waits after its allocation ended, before it is handed out again.
   std::uint32_t quarantine_seconds = 0;
   VrfId vrf = vrf_default;
+  base::Boxed<NetworkExtras> extras = {};
+
+  NetworkStatus status() const { return extras ? extras->status : NetworkStatus::active; }
+  std::optional<Address> gateway() const { return extras ? extras->gateway : std::nullopt; }
 
   friend bool operator==(const Network&, const Network&) = default;
 };
@@ -80,20 +126,6 @@ struct NetworkView : Network {
 
   friend bool operator==(const NetworkView&, const NetworkView&) = default;
 };
-
-// What a client keeps with an object; the keys are in order.
-using Metadata = std::map<std::string, std::string>;
-
-// How the free address is chosen among many. Values are written to the log: never reuse one.
-enum class Strategy : std::uint8_t {
-  first = 1,   // the lowest
-  last = 2,    // the highest
-  random = 3,  // any, equally likely
-  sparse = 4,  // the middle of the longest free run
-  sticky = 5,  // the one that its owner gave back last in this network, or else the lowest
-};
-std::string_view to_string(Strategy strategy);
-std::optional<Strategy> parse_strategy(std::string_view text);
 
 // What few allocations have: it takes no memory in the others.
 struct AllocationExtras {
@@ -186,7 +218,12 @@ struct NetworkStats {
   U128 quarantined = 0;
   std::optional<Address> first_available;
   std::optional<Address> last_allocated;  // the highest address that is allocated
+  std::uint32_t threshold_percent = 0;    // of the network; 0: it has none
+  bool threshold_reached = false;         // so much of it is allocated, or more
 };
+
+// Whether so many of all addresses are at least so many percent of them; never for 0 percent.
+bool reaches(U128 allocated, U128 total, std::uint32_t percent);
 
 // What the state machine counts by; part of the replicated state.
 struct Counters {

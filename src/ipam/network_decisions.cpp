@@ -25,6 +25,7 @@ const Network& create(Decision& decision, VrfId vrf, const CreateNetwork& comman
   network.revision = decision.revision;
   network.quarantine_seconds = command.quarantine_seconds;
   network.vrf = vrf;
+  network.extras = command.extras;
   const Network& added = decision.plan.add_network(std::move(network));
   decision.changes.push_back(NetworkPut{added});
   decision.audit("network_created", to_string(added.id),
@@ -33,7 +34,61 @@ const Network& create(Decision& decision, VrfId vrf, const CreateNetwork& comman
   return added;
 }
 
+// Why it cannot be the network's gateway.
+std::optional<Error> check_gateway(const Prefix& prefix, const std::optional<Address>& gateway) {
+  if (!gateway || (gateway->family == prefix.base.family && prefix.contains(*gateway)))
+    return std::nullopt;
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("the gateway {} is not in {}", to_string(*gateway), to_string(prefix))};
+}
+
+// The fields that have another value, for the audit log.
+std::string changed_fields(const Network& before, const Network& after) {
+  std::string names;
+  const auto add = [&](bool is_changed, std::string_view name) {
+    if (is_changed) names += fmt::format("{}{}", names.empty() ? ": " : ", ", name);
+  };
+  const NetworkExtras old = before.extras.value_or_default();
+  const NetworkExtras now = after.extras.value_or_default();
+  add(before.description != after.description, "description");
+  add(before.tags != after.tags, "tags");
+  add(old.status != now.status, "status");
+  add(old.strategy != now.strategy, "strategy");
+  add(old.gateway != now.gateway, "gateway");
+  add(before.quarantine_seconds != after.quarantine_seconds, "quarantine_seconds");
+  add(old.threshold_percent != now.threshold_percent, "threshold_percent");
+  add(old.metadata != now.metadata, "metadata");
+  return names;
+}
+
 }  // namespace
+
+Error network_not_active(const Network& network, std::string_view advice) {
+  return {ErrorCode::network_not_active,
+          fmt::format("{} is {}: {}", to_string(network.prefix), to_string(network.status()),
+                      advice)};
+}
+
+std::optional<Error> patch_metadata(Metadata& metadata, const MetadataPatch& patch) {
+  metadata = patched(std::move(metadata), patch);
+  if (metadata.size() <= metadata_entries_max) return std::nullopt;
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("metadata would have {} entries, {} are the most", metadata.size(),
+                           metadata_entries_max)};
+}
+
+void Decision::note_threshold(const NetworkState& state, bool was_reached) {
+  const bool is_reached = state.is_threshold_reached();
+  // A network without a threshold any more has not fallen below it.
+  const std::uint32_t percent = state.network.extras ? state.network.extras->threshold_percent : 0;
+  if (is_reached == was_reached || percent == 0) return;
+  const NetworkId id = state.network.id;
+  changes.push_back(ThresholdCrossed{id, percent, is_reached});
+  audit(is_reached ? "threshold_reached" : "threshold_cleared", to_string(id),
+        fmt::format("{} {} its threshold of {}%: {} of {} addresses are allocated",
+                    to_string(state.network.prefix), is_reached ? "has reached" : "is below",
+                    percent, to_string(state.allocated), to_string(state.usable.count)));
+}
 
 std::string held_range(const Address& first, const Address& last) {
   return first == last ? to_string(first) : to_string(first) + "-" + to_string(last);
@@ -51,6 +106,8 @@ Outcome Decision::decide(const CreateNetwork& command) {
   const Prefix& prefix = command.prefix;
   const VrfState* const vrf = plan.vrf(command.vrf);
   if (vrf == nullptr) return vrf_not_found(command.vrf);
+  if (command.extras)
+    if (auto error = check_gateway(prefix, command.extras->gateway)) return *std::move(error);
   if (const NetworkState* existing = plan.network(vrf->vrf.id, prefix))
     return Error{ErrorCode::network_exists,
                  fmt::format("network {} already exists as {}", to_string(prefix),
@@ -77,13 +134,27 @@ Outcome Decision::decide(const UpdateNetwork& command) {
   Network network = state->network;
   if (command.description) network.description = *command.description;
   if (command.tags) network.tags = *command.tags;
+  if (command.quarantine_seconds) network.quarantine_seconds = *command.quarantine_seconds;
+  NetworkExtras extras = network.extras.value_or_default();
+  if (command.status) extras.status = *command.status;
+  if (command.strategy) extras.strategy = *command.strategy;
+  if (command.gateway) extras.gateway = *command.gateway;
+  if (auto error = check_gateway(network.prefix, extras.gateway)) return *std::move(error);
+  if (command.threshold_percent) extras.threshold_percent = *command.threshold_percent;
+  if (command.metadata)
+    if (auto error = patch_metadata(extras.metadata, *command.metadata)) return *std::move(error);
+  network.extras.set(std::move(extras));
   if (network == state->network) return NetworkView{network, plan.context(network)};
   network.updated_at = counters.now;
   network.revision = revision;
+  const std::string fields = changed_fields(state->network, network);
+  const bool was_reached = state->is_threshold_reached();
   const Network& changed = plan.replace_network(std::move(network));
   changes.push_back(NetworkPut{changed});
   audit("network_updated", to_string(changed.id),
-        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf));
+        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf) +
+            fields);
+  note_threshold(*state, was_reached);
   return NetworkView{changed, plan.context(changed)};
 }
 
@@ -91,6 +162,9 @@ Outcome Decision::decide(const CarveNetworks& command) {
   const NetworkState* parent = plan.network(command.parent);
   if (parent == nullptr) return network_not_found(command.parent);
   const Prefix& whole = parent->network.prefix;
+  if (!hands_out_blocks(parent->network.status()))
+    return network_not_active(parent->network, "it hands out no blocks by itself; a network in it "
+                                               "can be added by its CIDR");
   const int width = bits_of(whole.base.family);
   if (command.prefix_length <= whole.length || command.prefix_length > width)
     return Error{ErrorCode::invalid_argument,

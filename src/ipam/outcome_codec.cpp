@@ -62,6 +62,8 @@ struct Writer {
     writer.varint(network.revision.value());
     writer.varint(network.quarantine_seconds);
     writer.varint(network.vrf.value());
+    writer.boolean(static_cast<bool>(network.extras));
+    if (network.extras) write_extras(writer, *network.extras);
     writer.string(network.context.vrf);
     writer.varint(network.context.parent_id ? network.context.parent_id->value() : 0);
     writer.varint(network.context.children_count);
@@ -143,6 +145,7 @@ NetworkView read_network(base::ByteReader& reader) {
   network.revision = Revision(reader.varint());
   network.quarantine_seconds = static_cast<std::uint32_t>(reader.varint());
   network.vrf = VrfId(reader.varint());
+  if (reader.boolean()) network.extras = read_extras(reader);
   network.context.vrf = reader.string();
   if (const NetworkId parent(reader.varint()); parent) network.context.parent_id = parent;
   network.context.children_count = reader.varint();

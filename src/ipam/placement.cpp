@@ -34,11 +34,16 @@ std::vector<FreeRun> windows_of(const NetworkState& network, const AllocateOptio
 
 }  // namespace
 
+Strategy strategy_of(const Network& network, const AllocateOptions& options) {
+  if (options.strategy) return *options.strategy;
+  return network.extras ? network.extras->strategy : Strategy::first;
+}
+
 Placement::Placement(const NetworkState& network, const AllocateOptions& options,
                      std::uint64_t seed)
     : free_(network.free),
       windows_(windows_of(network, options)),
-      strategy_(options.strategy.value_or(Strategy::first)),
+      strategy_(strategy_of(network.network, options)),
       align_bits_(std::countr_zero(options.align)),
       seed_(seed) {}
 

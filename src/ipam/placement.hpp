@@ -10,6 +10,9 @@
 
 namespace ipam {
 
+// What the request says, else what the network does.
+Strategy strategy_of(const Network& network, const AllocateOptions& options);
+
 class Placement {
  public:
   // REQUIRES: all addresses of the options are of the network's family. `seed` decides for the

@@ -331,7 +331,7 @@ void StateMachine::load_allocation(Allocation allocation) {
   const bool is_range = allocation.first.family == family && allocation.last.family == family &&
                         allocation.first.value <= allocation.last.value;
   if (!is_range) refuse("its addresses are no range of its network's family");
-  if (!state->free.is_free(allocation.first.value, allocation.last.value))
+  if (!plan.is_available(*state, allocation.first.value, allocation.last.value))
     refuse("its addresses are outside its network, or something else holds them");
   plan.add_allocation(std::move(allocation));
 }
@@ -349,7 +349,7 @@ void StateMachine::load_quarantine(Quarantine quarantine) {
   const bool is_range = quarantine.first.family == family && quarantine.last.family == family &&
                         quarantine.first.value <= quarantine.last.value;
   if (!is_range) refuse("its addresses are no range of its network's family");
-  if (!state->free.is_free(quarantine.first.value, quarantine.last.value))
+  if (!plan.is_available(*state, quarantine.first.value, quarantine.last.value))
     refuse("its addresses are outside its network, or something else holds them");
   plan.add_quarantine(std::move(quarantine));
 }

@@ -302,6 +302,7 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  },
                  [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
                  [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },
+                 [](const ipam::ThresholdCrossed&) {},  // its audit entry is kept
              },
              change);
 }

@@ -37,6 +37,30 @@ ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
   return extras;
 }
 
+template <class Value>
+Value read_enum(std::string_view table, const sqlite::Statement& row, int column, Value last,
+                std::string_view name) {
+  const std::int64_t value = row.integer(column);
+  if (value < 1 || value > static_cast<std::int64_t>(last)) damaged(table, row, name);
+  return static_cast<Value>(value);
+}
+
+ipam::NetworkExtras read_network_extras(const sqlite::Statement& row) {
+  ipam::NetworkExtras extras;
+  extras.status = read_enum("networks", row, 9, ipam::network_status_last, "status");
+  extras.strategy = read_enum("networks", row, 10, ipam::strategy_last, "strategy");
+  if (!row.is_null(11)) {
+    extras.gateway = ipam::parse_address(row.text(11));
+    if (!extras.gateway) damaged("networks", row, "gateway");
+  }
+  if (!row.is_null(12)) extras.threshold_percent = static_cast<std::uint32_t>(row.number(12));
+  if (row.is_null(13)) return extras;
+  auto metadata = map_from_json(row.text(13));
+  if (!metadata) damaged("networks", row, "metadata");
+  extras.metadata = *std::move(metadata);
+  return extras;
+}
+
 // The longest prefix that contains all of it.
 std::string cover_of(const ipam::Allocation& allocation) {
   ipam::Prefix cover{allocation.first, ipam::bits_of(allocation.first.family)};
@@ -67,10 +91,17 @@ void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Network& network) {
+  const ipam::NetworkExtras extras = network.extras.value_or_default();
+  std::optional<std::string> gateway, metadata;
+  std::optional<std::int64_t> threshold;
+  if (extras.gateway) gateway = ipam::to_string(*extras.gateway);
+  if (extras.threshold_percent > 0) threshold = extras.threshold_percent;
+  if (!extras.metadata.empty()) metadata = map_to_json(extras.metadata);
   put_row(statement, "networks", network.id.value(), ipam::to_string(network.prefix),
           network.description, to_json(network.tags), network.created_at, network.updated_at,
           network.revision.value(), std::int64_t{network.quarantine_seconds},
-          network.vrf.value());
+          network.vrf.value(), static_cast<std::int64_t>(extras.status),
+          static_cast<std::int64_t>(extras.strategy), gateway, threshold, metadata);
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
@@ -123,7 +154,7 @@ ipam::Vrf read_vrf(const sqlite::Statement& row) {
 }
 
 ipam::Network read_network(const sqlite::Statement& row) {
-  check_row("networks", row, 9);
+  check_row("networks", row, 14);
   auto prefix = ipam::parse_prefix(row.text(1));
   if (!prefix) damaged("networks", row, "cidr");
   return {.id = ipam::NetworkId(row.number(0)),
@@ -134,7 +165,8 @@ ipam::Network read_network(const sqlite::Statement& row) {
           .updated_at = row.integer(5),
           .revision = ipam::Revision(row.number(6)),
           .quarantine_seconds = static_cast<std::uint32_t>(row.number(7)),
-          .vrf = ipam::VrfId(row.number(8))};
+          .vrf = ipam::VrfId(row.number(8)),
+          .extras = read_network_extras(row)};
 }
 
 ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
@@ -153,10 +185,6 @@ ipam::Allocation read_allocation(const sqlite::Statement& row) {
   if (!first) damaged("allocations", row, "ip");
   const auto last = row.is_null(3) ? first : ipam::parse_address(row.text(3));
   if (!last) damaged("allocations", row, "end_ip");
-  const std::int64_t status = row.integer(7);
-  if (status < static_cast<std::int64_t>(ipam::AllocationStatus::allocated) ||
-      status > static_cast<std::int64_t>(ipam::AllocationStatus::expired))
-    damaged("allocations", row, "status");
   return {.id = ipam::AllocationId(row.number(0)),
           .network_id = ipam::NetworkId(row.number(1)),
           .first = *first,
@@ -164,7 +192,7 @@ ipam::Allocation read_allocation(const sqlite::Statement& row) {
           .hostname = std::string(row.text(4)),
           .description = std::string(row.text(5)),
           .tags = read_tags("allocations", row, 6),
-          .status = static_cast<ipam::AllocationStatus>(status),
+          .status = read_enum("allocations", row, 7, ipam::AllocationStatus::expired, "status"),
           .allocated_at = row.integer(8),
           .expires_at = optional_time(row, 9),
           .released_at = optional_time(row, 10),

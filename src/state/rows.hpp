@@ -13,9 +13,9 @@ namespace state {
 
 // Format version 4. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
-// address, `owner` and `metadata` where there is none. `cover` is the longest prefix that contains
-// all of it: who holds an address has one of the 33 or 129 prefixes that contain the address as its
-// cover, so an index finds them, blocks too.
+// address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
+// the longest prefix that contains all of it: who holds an address has one of the 33 or 129
+// prefixes that contain the address as its cover, so an index finds them, blocks too.
 //
 // For each of the versioned tables there is one that keeps its rows as they were before they were
 // replaced or deleted (versions.hpp): a column that is added here is added to both.
@@ -30,7 +30,8 @@ inline constexpr VersionedTable versioned_tables[] = {
     {"networks",
      "cidr TEXT NOT NULL, description TEXT NOT NULL, tags TEXT NOT NULL, "
      "created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, revision INTEGER NOT NULL, "
-     "quarantine_seconds INTEGER NOT NULL, vrf_id INTEGER NOT NULL"},
+     "quarantine_seconds INTEGER NOT NULL, vrf_id INTEGER NOT NULL, status INTEGER NOT NULL, "
+     "strategy INTEGER NOT NULL, gateway TEXT, threshold_percent INTEGER, metadata TEXT"},
     {"allocations",
      "network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT, hostname TEXT NOT NULL, "
      "description TEXT NOT NULL, tags TEXT NOT NULL, status INTEGER NOT NULL, "
@@ -69,7 +70,7 @@ std::string schema();
 inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "
                                                 "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
-                                                    "VALUES(?,?,?,?,?,?,?,?,?,?)";
+                                                    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
                                                        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "

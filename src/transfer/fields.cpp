@@ -17,13 +17,14 @@ namespace {
 
 constexpr std::string_view metadata_prefix = "metadata.";
 // `export` writes them for people to read; an import makes its own.
-constexpr std::array<std::string_view, 16> only_shown = {
+constexpr std::array<std::string_view, 13> only_shown = {
     "id",         "network_id",  "created_at",  "updated_at",     "allocated_at", "expires_at",
     "released_at", "fence",      "parent_id",   "children_count", "revision",     "network",
-    "strategy",   "gateway",     "quarantine_seconds", "threshold_percent"};
-constexpr std::array<std::string_view, 15> known = {
+    "vrf_id"};
+constexpr std::array<std::string_view, 19> known = {
     "type", "name",     "vrf",         "cidr", "ip",     "end_ip", "start", "end",
-    "hostname", "description", "tags", "status", "owner", "reason", "network_cidr"};
+    "hostname", "description", "tags", "status", "owner", "reason", "network_cidr",
+    "strategy", "gateway", "quarantine_seconds", "threshold_percent"};
 
 class Record {
  public:
@@ -84,15 +85,37 @@ base::Result<Range, std::string> read_range(std::string_view first_text,
   return Range{first->address, last->address};
 }
 
+// 0 where it is missing.
+base::Result<std::uint32_t, std::string> read_number(const Record& record, std::string_view name) {
+  const std::string& text = record[name];
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, ec] = std::from_chars(text.data(), end, number);
+  if (text.empty() || (ec == std::errc() && at == end)) return number;
+  return base::fail(fmt::format("{} must be a whole number, not {:?}", name, text));
+}
+
 base::Result<Object, std::string> network_of(const Record& record) {
   const auto prefix = ipam::parse_prefix(record["cidr"]);
   if (!prefix) return base::fail(prefix.error());
+  const std::string& gateway_text = record["gateway"];
+  const auto gateway = ipam::parse_address(gateway_text);
+  if (!gateway && !gateway_text.empty())
+    return base::fail(fmt::format("{:?} is no IP address", gateway_text));
+  const auto quarantine = read_number(record, "quarantine_seconds");
+  if (!quarantine) return base::fail(quarantine.error());
+  const auto threshold = read_number(record, "threshold_percent");
+  if (!threshold) return base::fail(threshold.error());
   return Object(NetworkRow{.vrf = record["vrf"],
                            .prefix = *prefix,
                            .description = record["description"],
                            .tags = split_tags(record["tags"]),
                            .status = record["status"],
-                           .metadata = record.metadata()});
+                           .metadata = record.metadata(),
+                           .strategy = record["strategy"],
+                           .gateway = gateway,
+                           .quarantine_seconds = *quarantine,
+                           .threshold_percent = *threshold});
 }
 
 base::Result<Object, std::string> allocation_of(const Record& record) {

@@ -19,8 +19,9 @@ struct Field {
 
 // Names: type (vrf, network, allocation, reservation; guessed where it is missing), name, vrf,
 // cidr, ip, end_ip, start, end, hostname, description, tags (as join_tags writes them), status,
-// owner, reason, metadata.KEY. Empty values are as if they were not there, but in metadata. What is
-// only shown (id, created_at, fence, …) is passed over; another name is an error.
+// owner, reason, strategy, gateway, quarantine_seconds, threshold_percent, metadata.KEY. Empty
+// values are as if they were not there, but in metadata. What is only shown (id, created_at, fence,
+// …) is passed over; another name is an error.
 base::Result<Object, std::string> object_of(const std::vector<Field>& fields);
 
 // "10.0.0.5" or "10.0.0.5/24": the address, and the prefix where one is given.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,6 +27,10 @@ struct NetworkRow {
   std::vector<std::string> tags;
   std::string status;  // active, container, reserved, deprecated; empty: active
   ipam::Metadata metadata;
+  std::string strategy = {};  // empty: first
+  std::optional<ipam::Address> gateway = {};
+  std::uint32_t quarantine_seconds = 0;
+  std::uint32_t threshold_percent = 0;  // 0: none
 
   friend bool operator==(const NetworkRow&, const NetworkRow&) = default;
 };

@@ -54,6 +54,7 @@ struct Texts {
   std::string type;
   std::string name = {}, vrf = {}, cidr = {}, ip = {}, end_ip = {}, start = {}, end = {};
   std::string hostname = {}, description = {}, status = {}, owner = {}, reason = {};
+  std::string strategy = {}, gateway = {}, quarantine_seconds = {}, threshold_percent = {};
   std::vector<std::string> tags = {};
   ipam::Metadata metadata = {};
 };
@@ -66,8 +67,13 @@ constexpr std::pair<std::string_view, std::string Texts::*> columns[] = {
     {"start", &Texts::start},       {"end", &Texts::end},
     {"hostname", &Texts::hostname}, {"description", &Texts::description},
     {"status", &Texts::status},     {"owner", &Texts::owner},
-    {"reason", &Texts::reason},
+    {"reason", &Texts::reason},     {"strategy", &Texts::strategy},
+    {"gateway", &Texts::gateway},   {"quarantine_seconds", &Texts::quarantine_seconds},
+    {"threshold_percent", &Texts::threshold_percent},
 };
+
+// Nothing of 0, which is what is read where a field is missing.
+std::string text_of(std::uint32_t number) { return number > 0 ? std::to_string(number) : ""; }
 
 struct ToTexts {
   Texts operator()(const VrfRow& row) const {
@@ -79,6 +85,10 @@ struct ToTexts {
             .cidr = ipam::to_string(row.prefix),
             .description = row.description,
             .status = row.status,
+            .strategy = row.strategy,
+            .gateway = row.gateway ? ipam::to_string(*row.gateway) : "",
+            .quarantine_seconds = text_of(row.quarantine_seconds),
+            .threshold_percent = text_of(row.threshold_percent),
             .tags = row.tags,
             .metadata = row.metadata};
   }

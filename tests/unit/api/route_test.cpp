@@ -22,7 +22,7 @@ TEST_CASE("a network is created, read, listed and deleted") {
       R"({"cidr":"192.168.1.0/24","description":"Office network","tags":["production","a b"]})"));
   const std::string network =
       R"({"id":"net-1","cidr":"192.168.1.0/24","description":"Office network",)"
-      R"("tags":["production","a b"],)"
+      R"("tags":["production","a b"],"status":"active",)"
       R"("created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z",)"
       R"("vrf":"default","parent_id":null,"children_count":0})";
   CHECK(created.status == 201);

@@ -58,8 +58,8 @@ void check_failure(const Row& row, int code) {
 }
 
 const std::string network_csv =
-    "ID,CIDR,Description,Tags,VRF,Created,Updated\r\n"
-    "net-1,192.168.1.0/24,\"Office, main\",\"production,x\",,2024-01-15T10:30:00Z,"
+    "ID,CIDR,Description,Tags,VRF,Status,Created,Updated\r\n"
+    "net-1,192.168.1.0/24,\"Office, main\",\"production,x\",,,2024-01-15T10:30:00Z,"
     "2024-01-16T10:30:00Z\r\n";
 const std::string allocation_csv_header =
     "ID,IP,End IP,Network,Hostname,Status,Expires,Description,Tags,Allocated,Released\r\n";
@@ -92,6 +92,30 @@ TEST_CASE("network add") {
                 1);
 }
 
+TEST_CASE("network add and edit take attributes, and network list a status") {
+  const std::string full = network.substr(0, network.size() - 1) +
+                           R"(,"status":"reserved","gateway":"192.168.1.1","metadata":{"a":"b"}})";
+  check({{"network", "add", "192.168.1.0/24", "--status", "reserved", "--gateway", "192.168.1.1",
+          "--strategy", "last", "--quarantine", "60", "--threshold", "80", "--metadata", "a=b"},
+         {{201, full}},
+         {R"(POST /api/v1/networks {"cidr":"192.168.1.0/24","status":"reserved",)"
+          R"("gateway":"192.168.1.1","strategy":"last","quarantine_seconds":60,)"
+          R"("threshold_percent":80,"metadata":{"a":"b"}})"},
+         "Network added successfully\nID: net-1\nCIDR: 192.168.1.0/24\n"
+         "Description: Office, main\nTags: production,x\nStatus: reserved\n"
+         "Gateway: 192.168.1.1\nMetadata: {\"a\":\"b\"}\n"});
+  check({{"network", "edit", "net-1", "--gateway", "", "--threshold", "0", "--metadata", "a",
+          "--output", "json"},
+         {{200, full}},
+         {R"(PATCH /api/v1/networks/net-1 {"gateway":null,"threshold_percent":null,)"
+          R"("metadata":{"a":null}})"},
+         full + "\n"});
+  check({{"network", "list", "--status", "reserved"}, {{200, "[" + full + "]"}},
+         {"GET /api/v1/networks?status=reserved"},
+         "ID     CIDR            Description   Tags          Status    Created\n"
+         "net-1  192.168.1.0/24  Office, main  production,x  reserved  2024-01-15T10:30:00Z\n"});
+}
+
 TEST_CASE("network list") {
   const std::vector<std::string> requests = {"GET /api/v1/networks"};
   check({{"network", "list"},
@@ -106,7 +130,7 @@ TEST_CASE("network list") {
   check({{"network", "list"}, {{200, "[]"}}, requests, "No networks found\n"});
   check({{"network", "list", "--output", "json"}, {{200, "[]"}}, requests, "[]\n"});
   check({{"network", "list", "--output", "csv"}, {{200, "[]"}}, requests,
-         "ID,CIDR,Description,Tags,VRF,Created,Updated\r\n"});
+         "ID,CIDR,Description,Tags,VRF,Status,Created,Updated\r\n"});
 }
 
 TEST_CASE("a list with a limit is read page after page, and may be of the past") {
@@ -162,7 +186,9 @@ TEST_CASE("network show, edit, children, free and carve") {
   check_failure({{"network", "carve", "net-1"}, {}, {},
                  "'ipam network carve' needs --prefix-length"}, 2);
   check_failure({{"network", "edit", "net-1"}, {}, {},
-                 "'ipam network edit' needs --description or --tags"}, 2);
+                 "'ipam network edit' needs an option that says what to change"}, 2);
+  check_failure({{"network", "edit", "net-1", "--threshold", "many"}, {}, {},
+                 "--threshold must be a whole number from 0 to 9007199254740992, not 'many'"}, 2);
 }
 
 TEST_CASE("vrf commands") {

@@ -62,6 +62,41 @@ AllocateOptions random_options(base::Random& random) {
   return options;
 }
 
+NetworkExtras random_extras(base::Random& random) {
+  NetworkExtras extras;
+  if (random.chance(30)) return extras;
+  extras.status = static_cast<NetworkStatus>(random.between(1, 4));
+  extras.strategy = static_cast<Strategy>(random.between(1, 4));
+  if (random.chance(50)) extras.gateway = random_address(random);
+  extras.threshold_percent = static_cast<std::uint32_t>(random_number(random));
+  extras.metadata = random_metadata(random);
+  return extras;
+}
+
+MetadataPatch random_patch(base::Random& random) {
+  MetadataPatch patch{random.chance(50), {}};
+  for (std::uint64_t left = random.below(3); left > 0; --left) {
+    auto& entry = patch.entries[random_text(random)];
+    if (random.chance(50)) entry = random_text(random);
+  }
+  return patch;
+}
+
+UpdateNetwork random_network_update(base::Random& random) {
+  UpdateNetwork update{.id = NetworkId(random_number(random))};
+  const NetworkExtras extras = random_extras(random);
+  if (random.chance(50)) update.description = random_text(random);
+  if (random.chance(50)) update.tags = random_tags(random);
+  if (random.chance(50)) update.status = extras.status;
+  if (random.chance(50)) update.strategy = extras.strategy;
+  if (random.chance(50)) update.gateway = extras.gateway;
+  if (random.chance(50))
+    update.quarantine_seconds = static_cast<std::uint32_t>(random_number(random));
+  if (random.chance(50)) update.threshold_percent = extras.threshold_percent;
+  if (random.chance(50)) update.metadata = random_patch(random);
+  return update;
+}
+
 UpdateAllocation random_update(base::Random& random) {
   UpdateAllocation update{.id = AllocationId(random_number(random))};
   if (random.chance(50)) update.fence = random_number(random);
@@ -71,11 +106,7 @@ UpdateAllocation random_update(base::Random& random) {
   if (random.chance(50)) update.tags = random_tags(random);
   if (random.chance(50)) update.owner = random_text(random);
   if (random.chance(50)) return update;
-  update.metadata = MetadataPatch{random.chance(50), {}};
-  for (std::uint64_t left = random.below(3); left > 0; --left) {
-    auto& entry = update.metadata->entries[random_text(random)];
-    if (random.chance(50)) entry = random_text(random);
-  }
+  update.metadata = random_patch(random);
   return update;
 }
 
@@ -119,7 +150,7 @@ Command random_command(base::Random& random) {
     case 0:
       command.body = CreateNetwork{random_prefix(random), random_text(random), random_tags(random),
                                    static_cast<std::uint32_t>(random_number(random)),
-                                   random_vrf(random)};
+                                   random_vrf(random), random_extras(random)};
       break;
     case 1: command.body = DeleteNetwork{NetworkId(random_number(random))}; break;
     case 2: {
@@ -161,13 +192,7 @@ Command random_command(base::Random& random) {
       break;
     }
     case 9: command.body = DeleteVrf{random_vrf(random)}; break;
-    case 10: {
-      UpdateNetwork update{.id = NetworkId(random_number(random))};
-      if (random.chance(50)) update.description = random_text(random);
-      if (random.chance(50)) update.tags = random_tags(random);
-      command.body = std::move(update);
-      break;
-    }
+    case 10: command.body = random_network_update(random); break;
     case 11: {
       CarveNetworks carve;
       carve.parent = NetworkId(random_number(random));

@@ -34,6 +34,7 @@ class NaivePlan {
   // What each owner gave back last in a network.
   std::map<std::pair<NetworkId, std::string>, Allocation> last_held;
   std::map<NetworkId, TimeMs> wait_ms;
+  std::map<NetworkId, Address> gateways;
   std::map<std::pair<NetworkId, Address>, Waiting> waiting;
 
   void end(const Allocation& allocation, TimeMs now) {
@@ -106,7 +107,8 @@ class NaivePlan {
     return held;
   }
 
-  std::set<U128> free_in(NetworkId id) const {
+  // Nobody has them; with `of_withheld` those of them that are not handed out by themselves.
+  std::set<U128> free_in(NetworkId id, bool of_withheld = false) const {
     const auto& [vrf, prefix] = networks.at(id);
     const UsableRange usable = usable_range(prefix);
     const std::set<U128> held = held_in(id);
@@ -121,7 +123,10 @@ class NaivePlan {
       const bool is_delegated = std::any_of(within.begin(), within.end(), [&](const Prefix& child) {
         return child.contains(address);
       });
-      if (!is_delegated && held.count(v) == 0 && !waiting.contains({id, address})) free.insert(v);
+      const bool is_gateway = gateways.contains(id) && gateways.at(id) == address;
+      const bool is_nobodys =
+          !is_delegated && held.count(v) == 0 && !waiting.contains({id, address});
+      if (is_nobodys && is_gateway == of_withheld) free.insert(v);
     }
     return free;
   }
@@ -170,7 +175,7 @@ struct Stored {
         active.erase(allocation->allocation.id);
         if (allocation->allocation.status == AllocationStatus::allocated)
           active[allocation->allocation.id] = allocation->allocation;
-      } else {
+      } else if (!std::holds_alternative<ThresholdCrossed>(change)) {
         REQUIRE(std::get<AuditAppended>(change).entry.id == AuditId(++audits));
       }
     }
@@ -203,7 +208,7 @@ bool equal(const NetworkStats& a, const NetworkStats& b) {
   return a.total == b.total && a.allocated == b.allocated && a.available == b.available &&
          a.reserved == b.reserved && a.quarantined == b.quarantined &&
          a.first_available == b.first_available &&
-         a.last_allocated == b.last_allocated;
+         a.last_allocated == b.last_allocated && a.threshold_reached == b.threshold_reached;
 }
 
 // Prefixes of 1 to 256 addresses, so close to one another that they nest in every way.
@@ -230,6 +235,8 @@ class Comparison {
       create();
     else if (choice < 20)
       delete_network();
+    else if (choice < 24)
+      move_gateway();
     else if (choice < 60)
       allocate();
     else if (choice < 65)
@@ -341,7 +348,11 @@ class Comparison {
     const bool is_held = naive_.parent_holds_some_of(place);
     const bool waits = naive_.parent_waits_for_some_of(place);
     const auto seconds = static_cast<std::uint32_t>(random_.chance(50) ? random_.below(20) : 0);
-    const Outcome outcome = apply(CreateNetwork{place.prefix, "", {}, seconds, place.vrf});
+    NetworkExtras extras;
+    if (random_.chance(30)) extras.gateway = some_address(place.prefix);
+    if (random_.chance(30)) extras.threshold_percent = 40;
+    const Outcome outcome =
+        apply(CreateNetwork{place.prefix, "", {}, seconds, place.vrf, extras});
     if (naive_.vrfs.count(place.vrf) == 0) {
       REQUIRE(error_of(outcome) == ErrorCode::vrf_not_found);
     } else if (exists) {
@@ -354,7 +365,26 @@ class Comparison {
       REQUIRE(std::holds_alternative<NetworkView>(outcome));
       naive_.networks[std::get<NetworkView>(outcome).id] = place;
       naive_.wait_ms[std::get<NetworkView>(outcome).id] = TimeMs{1000} * seconds;
+      if (extras.gateway) naive_.gateways[std::get<NetworkView>(outcome).id] = *extras.gateway;
     }
+  }
+
+  Address some_address(const Prefix& prefix) {
+    Address address = prefix.base;
+    address.value += random_.below(static_cast<std::uint64_t>(prefix.last().value -
+                                                              prefix.base.value) + 1);
+    return address;
+  }
+
+  void move_gateway() {
+    const NetworkId id = some_network();
+    if (!naive_.networks.contains(id)) return;
+    UpdateNetwork update{.id = id};
+    update.gateway.emplace();
+    if (random_.chance(70)) *update.gateway = some_address(naive_.networks.at(id).prefix);
+    REQUIRE(std::get<NetworkView>(apply(update)).gateway() == *update.gateway);
+    naive_.gateways.erase(id);
+    if (*update.gateway) naive_.gateways[id] = **update.gateway;
   }
 
   void delete_network() {
@@ -370,6 +400,7 @@ class Comparison {
       const auto is_of = [&](const auto& entry) { return entry.first.first == id; };
       std::erase_if(naive_.waiting, is_of);
       std::erase_if(naive_.last_held, is_of);
+      naive_.gateways.erase(id);
     }
   }
 
@@ -415,10 +446,7 @@ class Comparison {
   void allocate_given() {
     const NetworkId id = some_network();
     if (!naive_.networks.contains(id)) return;
-    const Prefix& prefix = naive_.networks.at(id).prefix;
-    Address first = prefix.base;
-    first.value += random_.below(static_cast<std::uint64_t>(prefix.last().value -
-                                                            prefix.base.value) + 1);
+    const Address first = some_address(naive_.networks.at(id).prefix);
     Allocate command;
     command.network = id;
     command.count = random_.between(1, 4);
@@ -426,7 +454,8 @@ class Comparison {
     options.ip = first;
     options.force = random_.chance(50);
     command.options = options;
-    const std::set<U128> free = naive_.free_in(id);
+    std::set<U128> free = naive_.free_in(id);
+    free.merge(naive_.free_in(id, true));  // the gateway: who names it gets it
     bool is_free = true, is_possible = true;
     for (std::uint64_t i = 0; i < command.count; ++i) {
       const Address one{first.family, first.value + i};
@@ -639,6 +668,18 @@ TEST_CASE("the digest sees every field of an allocation and of a network") {
   add([](Network& n, Allocation&) { n.prefix.length = 25; });
   add([](Network& n, Allocation&) { n.quarantine_seconds = 1; });
   add([](Network& n, Allocation&) { n.vrf = VrfId(2); });
+  const auto add_extras = [&](auto change) {
+    add([&](Network& n, Allocation&) {
+      NetworkExtras extras;
+      change(extras);
+      n.extras = extras;
+    });
+  };
+  add_extras([](NetworkExtras& e) { e.status = NetworkStatus::container; });
+  add_extras([](NetworkExtras& e) { e.strategy = Strategy::last; });
+  add_extras([](NetworkExtras& e) { e.gateway = parse_address("10.0.0.1"); });
+  add_extras([](NetworkExtras& e) { e.threshold_percent = 1; });
+  add_extras([](NetworkExtras& e) { e.metadata = {{"k", "v"}}; });
   add([](Network&, Allocation& a) { a.id = AllocationId(2); });
   add([](Network&, Allocation& a) { a.last.value += 1; });
   add([](Network&, Allocation& a) { a.hostname = "h"; });

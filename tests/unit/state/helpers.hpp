@@ -168,6 +168,16 @@ class Node {
   const state::Position& position() const { return position_; }
 
  private:
+  ipam::NetworkExtras random_extras() {
+    ipam::NetworkExtras extras;
+    if (random_.chance(50)) return extras;
+    if (random_.chance(30)) extras.status = ipam::NetworkStatus::container;
+    if (random_.chance(50)) extras.strategy = ipam::Strategy::last;
+    if (random_.chance(50)) extras.threshold_percent = 30;
+    if (random_.chance(50)) extras.metadata = {{"key \"1\"", "it's"}, {"two", ""}};
+    return extras;
+  }
+
   ipam::CommandBody random_command() {
     const auto network = ipam::NetworkId(1 + random_.below(machine_.counters().next_network));
     const auto allocation =
@@ -176,11 +186,14 @@ class Node {
     const ipam::VrfReference vrf = ipam::VrfId(random_.between(1, 3));
     if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
     if (kind < 3 && random_.chance(20))
-      return ipam::UpdateNetwork{network, "it's \"changed\"", std::nullopt};
+      return ipam::UpdateNetwork{.id = network, .description = "it's \"changed\"",
+                                 .status = ipam::NetworkStatus::active,
+                                 .gateway = std::optional<ipam::Address>(),
+                                 .metadata = ipam::MetadataPatch{false, {{"two", "2"}}}};
     if (kind < 3)
       return ipam::CreateNetwork{*ipam::parse_prefix(random_prefix()), "a \"net\"\\work",
                                  {"tag \"one\"", "two\\\n", "drei\xc3\xa4"},
-                                 random_.chance(50) ? 20u : 0u, vrf};
+                                 random_.chance(50) ? 20u : 0u, vrf, random_extras()};
     if (kind == 3) return ipam::DeleteNetwork{network};
     if (kind < 8) return ipam::Release{allocation};
     if (kind == 8) return ipam::ExpireLeases{};

@@ -57,7 +57,12 @@ Object random_object(base::Random& random) {
                         .description = random_text(random),
                         .tags = random_tags(random),
                         .status = "container",
-                        .metadata = metadata};
+                        .metadata = metadata,
+                        .strategy = random.below(2) == 0 ? "last" : "",
+                        .gateway = random.below(2) == 0 ? ipam::parse_address("2001:db8::1")
+                                                        : std::nullopt,
+                        .quarantine_seconds = static_cast<std::uint32_t>(random.below(3)),
+                        .threshold_percent = static_cast<std::uint32_t>(random.below(101))};
     case 2: {
       AllocationRow row;
       row.vrf = random_text(random);
