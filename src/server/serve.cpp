@@ -74,15 +74,16 @@ class Process {
 
   int run() {
     raise_descriptor_limit();
-    if (auto opened = open(); !opened.ok()) {
-      std::fprintf(stderr, "Error: %s\n", opened.error().c_str());
-      return 1;
-    }
+    // First of all: what comes while a large state is being read stops the node right after.
     signals_.add(SIGINT);
     signals_.add(SIGTERM);
     signals_.async_wait([this](const std::error_code& ec, int) {
       if (!ec) stop("signal received", false);
     });
+    if (auto opened = open(); !opened.ok()) {
+      std::fprintf(stderr, "Error: %s\n", opened.error().c_str());
+      return 1;
+    }
     io_.run();
     logger_.info("server", "stopped");
     return failed_ ? 1 : 0;

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import re
+import signal
 
 from harness import Client, check, check_equal, free_port, test, wait_until
 
@@ -128,6 +129,20 @@ def standalone_server_keeps_all_when_killed(env):
                 'allocations after SIGKILL')
     _, client = start_server(env)
     check_equal(client.get('/allocations').json(), listed, 'allocations after the restart')
+
+
+@test()
+def server_that_is_told_to_stop_while_it_starts_ends_in_order(env):
+    server, client = start_server(env)
+    network = client.post('/networks', {'cidr': '10.0.0.0/16'}).json()['id']
+    for _ in range(20):
+        client.post('/allocations', {'network_id': network, 'count': 1000, 'contiguous': False})
+    check_equal(server.stop(), 0, 'exit code on SIGTERM')
+    for number in range(5):
+        server = env.start(f'starting{number}', ['./ipam', 'server', '--host', '127.0.0.1',
+                                                 '--port', str(free_port())])
+        wait_until('it catches SIGTERM', lambda: server.catches(signal.SIGTERM))
+        check_equal(server.stop(), 0, f'exit code on SIGTERM: {server.log()}')
 
 
 @test()

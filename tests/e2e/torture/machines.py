@@ -79,6 +79,8 @@ class MachineNode(Node):
         """SIGTERM, and its end in good order: it hands over and drains for some seconds."""
         with self.lock:
             self.wanted = False
+            wait_until(f'node {self.id} catches SIGTERM',
+                       lambda: self.process.catches(signal.SIGTERM))
             code = self.process.stop(60)
             check(code == 0, f'node {self.id} ended with {code} on SIGTERM')
 
