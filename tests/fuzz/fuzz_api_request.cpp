@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/action.hpp"
+#include "api/past_plan.hpp"
 #include "api/watch_hub.hpp"
 #include "base/assert.hpp"
 
@@ -33,6 +34,22 @@ http::Method method_of(char letter) {
   }
 }
 
+// A state.db that knows no more than that there is one.
+struct EmptyHistory {
+  template <class Object>
+  ipam::HistoryAnswer operator()(const ipam::AtQuery<Object>& query) const {
+    return ipam::PieceAt<Object>{{}, query.to};
+  }
+  ipam::HistoryAnswer operator()(const ipam::RevisionQuery& query) const {
+    const auto* const revision = std::get_if<ipam::Revision>(&query.at);
+    return ipam::KnownRevision{revision ? *revision : ipam::Revision(7), 1, ipam::Revision(3)};
+  }
+  template <class Query>
+  ipam::HistoryAnswer operator()(const Query&) const {
+    return std::vector<ipam::Allocation>();
+  }
+};
+
 struct Perform {
   ipam::StateMachine& state;
 
@@ -56,6 +73,18 @@ struct Perform {
     state.for_each_allocation(
         [&](const ipam::Allocation& allocation) { allocations.push_back(allocation); });
     return read.render(allocations);
+  }
+  http::Response operator()(const api::ReadList& read) {
+    api::PastPlans past_plans;
+    const api::ListReader::View view{state, ipam::Revision(100), ipam::Revision(50), past_plans};
+    while (true) {
+      api::ListReader::Step step = read.reader->next(view);
+      if (auto* whole = std::get_if<http::Response>(&step)) return std::move(*whole);
+      const auto* piece = std::get_if<api::ListReader::Piece>(&step);
+      if (piece && piece->is_last) return api::list_head(read.reader->revision());
+      if (const auto* ask = std::get_if<api::ListReader::Ask>(&step))
+        read.reader->take(std::visit(EmptyHistory(), ask->query));
+    }
   }
   http::Response operator()(const api::Watch& watch) {
     return api::WatchHub(ipam::Revision(5)).watch(watch.since, ipam::Revision(100));
