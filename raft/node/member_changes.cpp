@@ -20,7 +20,8 @@ std::optional<Refusal> attempt_change(RaftCore& core, unsigned election_timeout_
     case MemberAction::lead: break;
   }
   const NodeId target = change.node_id ? change.node_id : successor(core, election_timeout_ticks);
-  if (target == core.id()) return core.is_leader() ? std::nullopt : std::optional(Refusal::not_leader);
+  if (target == core.id())
+    return core.is_leader() ? std::nullopt : std::optional(Refusal::not_leader);
   return refusal(core.transfer_leader(target));
 }
 
@@ -70,7 +71,8 @@ void MemberChanges::tick() {
 void MemberChanges::advance(RaftCore& core, std::vector<Message>& out) {
   for (auto item = pending_.begin(); item != pending_.end();) {
     const auto current = item++;
-    if (current->second.stage == Stage::appended && is_done(core, current->second.change, current->second.leader_before))
+    if (current->second.stage == Stage::appended &&
+        is_done(core, current->second.change, current->second.leader_before))
       answer(current, MemberChangeOutcome::committed);
     else if (current->second.stage == Stage::waiting && current->second.retry_tick <= now_ticks_)
       attempt(current, core, out);

@@ -1,5 +1,6 @@
-// Changes of the members, and of who leads them, asked for at this node, until they are done: retried while there is
-// no leader or it is not ready, forwarded where this node follows. Pure; owned by the driver.
+// Changes of the members, and of who leads them, asked for at this node, until they are done:
+// retried while there is no leader or it is not ready, forwarded where this node follows. Pure;
+// owned by the driver.
 #pragma once
 
 #include <cstdint>

@@ -198,7 +198,8 @@ void Executor::perform(api::ChangeMembers change, Done done) {
                    named = change.node_id != 0](const raft::MemberChangeReply& reply) {
     done(render(result_of(reply, named)));
   };
-  node_.change_members({action_of(change.action), raft::NodeId(change.node_id), std::move(change.address)},
+  node_.change_members({action_of(change.action), raft::NodeId(change.node_id),
+                        std::move(change.address)},
                        std::move(finished));
 }
 

@@ -60,7 +60,9 @@ Details details(const raft::SnapshotChunk& m) {
 Details details(const raft::SnapshotChunkResponse& m) {
   return {m.last.index.value(), m.next_offset, std::uint64_t{m.rejected}};
 }
-Details details(const raft::ChangeMembersRequest& m) { return {m.node_id.value(), static_cast<std::uint64_t>(m.action), 0}; }
+Details details(const raft::ChangeMembersRequest& m) {
+  return {m.node_id.value(), static_cast<std::uint64_t>(m.action), 0};
+}
 Details details(const raft::ChangeMembersResponse& m) { return {m.appended, m.refusal, 0}; }
 template <class Other>
 Details details(const Other&) {
