@@ -22,8 +22,9 @@ void made(World& world, const char* target, const char* body) {
 // Something of all that a file can say.
 void fill(World& world) {
   made(world, "vrfs", R"({"name":"blue","description":"a, \"b\""})");
-  made(world, "networks", R"({"cidr":"10.0.0.0/16","description":" edge ","tags":["a;b","c"]})");
-  made(world, "networks", R"({"cidr":"10.0.1.0/24"})");
+  made(world, "networks", R"({"cidr":"10.0.0.0/16","description":" edge ","tags":["a;b","c"],
+       "quarantine_seconds":60,"threshold_percent":80,"strategy":"last","metadata":{"a":"b"}})");
+  made(world, "networks", R"({"cidr":"10.0.1.0/24","gateway":"10.0.1.254"})");
   made(world, "networks", R"({"cidr":"10.0.0.0/16","vrf":"blue"})");
   made(world, "networks", R"({"cidr":"2001:db8::/64"})");
   made(world, "allocations", R"({"network_id":"net-2","hostname":"web.example.com"})");
@@ -33,6 +34,11 @@ void fill(World& world) {
   made(world, "allocations", R"({"network_id":"net-4","hostname":"six","description":"é"})");
   made(world, "allocations", R"({"network_id":"net-1","hostname":"gone"})");
   REQUIRE(world.perform(post("allocations/alloc-5/release")).status == 204);
+  // What nobody gets without asking for it, and what gives nothing any more.
+  made(world, "allocations", R"({"network_id":"net-2","ip":"10.0.1.254"})");
+  REQUIRE(world.perform(request(http::Method::patch, "networks/net-4",
+                                R"({"status":"deprecated"})"))
+              .status == 200);
 }
 
 }  // namespace
@@ -47,7 +53,7 @@ TEST_CASE("an export that is imported elsewhere is exported the same") {
     const auto imported = other.perform(post("import?format=" + format, file));
     CAPTURE(imported.body);
     REQUIRE(imported.status == 200);
-    CHECK(text_at(imported, "created") == "9");
+    CHECK(text_at(imported, "created") == "10");
     CHECK(exported(other, "format=csv") == exported(world, "format=csv"));
     CHECK(exported(other, "format=json") == exported(world, "format=json"));
   }
@@ -60,11 +66,11 @@ TEST_CASE("an export has what its parameters leave") {
     const std::string text = exported(world, "format=csv&" + query);
     return std::count(text.begin(), text.end(), '\n') - 1;  // and the header
   };
-  CHECK(rows("") == 10);  // one value has a line end
+  CHECK(rows("") == 11);  // one value has a line end
   CHECK(rows("vrf=blue") == 3);
-  CHECK(rows("vrf=default") == 7);
+  CHECK(rows("vrf=default") == 8);
   CHECK(rows("network_id=net-3") == 2);
-  CHECK(rows("within=10.0.1.0/24&vrf=default") == 4);
+  CHECK(rows("within=10.0.1.0/24&vrf=default") == 5);
   CHECK(rows("within=10.0.1.0/32") == 0);
   CHECK(rows("within=10.0.1.1/32&vrf=vrf-1") == 1);
   // hosts and zones know one address space.
