@@ -180,7 +180,7 @@ void Oracle::check_waits(const ipam::Allocation& allocation) {
                       ended.extras->owner == allocation.extras->owner &&
                       ended.first == ended.last && ended.first == allocation.first;
   if (is_own) {
-    waits_.erase(ended.first);
+    waits_.erase({vrf, ended.first});
     return;
   }
   if (ended.last >= allocation.first && ended.first.family == allocation.first.family)
