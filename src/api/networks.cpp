@@ -21,17 +21,34 @@ std::string network_json(const ipam::Network& network, const ipam::NetworkContex
   return body;
 }
 
-http::Response render_all_stats(const ipam::StateMachine& state) {
-  std::string body;
-  body.reserve(2 + state.network_count() * network_bytes_typical);
-  JsonWriter json(body);
-  json.begin_array();
-  state.for_each_network([&](const ipam::Network& network) {
-    write_stats(json, state.stats(network.id), ipam::to_string(network.prefix));
-  });
-  json.end_array();
-  return json_response(200, std::move(body));
-}
+// In steps: each network's as of when it is read.
+class StatsList : public ReaderAt {
+ public:
+  StatsList() : ReaderAt(std::nullopt) {}
+
+ protected:
+  Step go_on(const View& view) override {
+    body_.begin(revision());
+    std::size_t visits = 0;
+    bool at_end = true;
+    view.state.visit_networks(position_, [&](const ipam::Network& network) {
+      position_ = network.id;
+      at_end = visits++ < list_visits_max;
+      if (!at_end) return false;
+      std::string text;
+      JsonWriter json(text);
+      write_stats(json, view.state.stats(network.id), ipam::to_string(network.prefix));
+      (void)body_.add({}, text);  // never full: it has no limit
+      return true;
+    });
+    return body_.step(at_end);
+  }
+  void accept(const ipam::HistoryAnswer&) override {}  // it asks nothing
+
+ private:
+  ListBody body_{PageRequest()};
+  ipam::NetworkId position_{1};
+};
 
 std::optional<ipam::NetworkStatus> read_status(Fields& fields) {
   const auto text = fields.unchecked_text("status");
@@ -188,6 +205,8 @@ Body get_network_stats(const Call& call) {
               }};
 }
 
-Body list_stats(const Call& call) { return Read{call.consistency, render_all_stats}; }
+Body list_stats(const Call& call) {
+  return ReadList{call.consistency, std::make_shared<StatsList>()};
+}
 
 }  // namespace api

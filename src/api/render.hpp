@@ -13,7 +13,6 @@
 namespace api {
 
 // Room that one object of a list takes, so that a long list is not copied while it grows.
-inline constexpr std::size_t network_bytes_typical = 200;
 inline constexpr std::size_t allocation_bytes_typical = 320;
 
 void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_count);

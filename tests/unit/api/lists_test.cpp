@@ -162,6 +162,40 @@ TEST_CASE("pages are of the revision of the first one, and so is a list in piece
   }
 }
 
+TEST_CASE("a list of more networks than a step, or the prefix tree, looks at is whole") {
+  World world;
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/8"})")).status == 201);
+  for (int i = 0; i < 6; ++i)
+    REQUIRE(world.perform(post("networks/net-1/subnets", R"({"prefix_length":30,"count":1000})"))
+                .status == 201);
+  int steps = 0;
+  const auto write = [&] {  // each changes what was listed, or is about to be
+    world.perform(request(http::Method::patch, fmt::format("networks/net-{}", 1 + ++steps * 97),
+                          R"({"description":"text"})"));
+    world.perform(del(fmt::format("networks/net-{}", 6001 - steps * 31)));
+  };
+  for (const std::string list : {"networks?", "networks?within=10.0.0.0/8",
+                                 "networks?within=10.0.0.0/17&family=4"}) {
+    CAPTURE(list);
+    world.between_steps = nullptr;
+    const std::string whole = world.perform(get(list)).body;
+    world.between_steps = write;
+    CHECK(world.perform(get(list)).body == whole);
+    world.between_steps = nullptr;
+    const std::string now = world.perform(get(list)).body;
+    world.between_steps = write;
+    CHECK(all_pages(world, list + "&limit=700") == now);
+    world.between_steps = nullptr;
+    const std::string then = world.perform(get(list)).body;
+    world.between_steps = write;
+    CHECK(json::serialize(json::parse(all_pages(world, list + "&sort=-id&limit=1900"))) ==
+          reversed(then));
+  }
+  world.between_steps = nullptr;
+  const std::size_t count = parsed(world.perform(get("networks"))).as_array().size();
+  CHECK(parsed(world.perform(get("stats"))).as_array().size() == count);
+}
+
 TEST_CASE("limits, cursors, orders and moments that cannot be are refused") {
   World world;
   REQUIRE(world.perform(post("networks", R"({"cidr":"10.1.0.0/16"})")).status == 201);
