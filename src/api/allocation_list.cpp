@@ -17,11 +17,6 @@ using AllocationsAt = ipam::AtQuery<ipam::Allocation>;
 // What is kept of the objects ahead of the window that changed meanwhile; some 60 MB at most.
 constexpr std::size_t list_pending_max = 100'000;
 
-// Where a descending window begins.
-ipam::U128 window_before(ipam::U128 position) {
-  return position > list_visits_max ? position - list_visits_max : 1;
-}
-
 ipam::AllocationId id_of(ipam::U128 key) {
   return ipam::AllocationId(static_cast<std::uint64_t>(key));
 }
@@ -95,7 +90,11 @@ bool AllocationList::read_cursor() {
 void AllocationList::gather(const View& view) {
   if (ended_ || (body_.page().descending && position_ <= 1)) {
     ended_ = true;
-  } else if (filter_.ip) {
+    return;
+  }
+  if (body_.page().descending)
+    window_begin_ = filter_.ip ? 1 : window_.before(id_of(position_).value(), body_.room());
+  if (filter_.ip) {
     ask_for_holders(view);
   } else if (!from_memory_) {
     ask_for_history();
@@ -108,12 +107,13 @@ void AllocationList::gather_active(const View& view) {
   std::size_t visits = 0;
   window_end_.reset();
   const bool descending = body_.page().descending;
-  const Key first = descending ? window_before(position_) : position_;
+  const Key first = descending ? window_begin_ : position_;
+  const std::size_t enough = found_.size() + body_.room();
   if (descending) window_end_ = position_;
   const auto visit = [&](const ipam::Allocation& allocation) {
     const Key key = key_of(allocation);
     if (window_end_ && key >= *window_end_) return false;
-    if (!descending && visits++ == list_visits_max) {
+    if (!descending && (visits++ == list_visits_max || found_.size() >= enough)) {
       window_end_ = key;
       return false;
     }
@@ -137,13 +137,14 @@ void AllocationList::gather_active(const View& view) {
 }
 
 void AllocationList::ask_for_history() {
-  AllocationsAt query{.at = revision(), .visits_max = list_visits_max,
-              .network_id = filter_.network_id};
+  AllocationsAt query{.at = revision(),
+                      .visits_max = filter_.admits_all() ? body_.room() : list_visits_max,
+                      .network_id = filter_.network_id};
   window_end_.reset();
   if (body_.page().descending) {
     window_end_ = position_;
     query.to = id_of(position_);
-    query.from = id_of(window_before(position_));
+    query.from = id_of(window_begin_);
   } else {
     query.from = id_of(position_);
   }
@@ -226,7 +227,7 @@ bool AllocationList::show_found() {
     for (auto it = found_.rbegin(); it != found_.rend(); ++it)
       if (!show(*it)) return false;
     found_.clear();
-    position_ = filter_.ip ? 1 : window_before(position_);
+    position_ = window_begin_;
     ended_ = position_ <= 1;
     return true;
   }

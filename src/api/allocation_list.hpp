@@ -51,6 +51,8 @@ class AllocationList : public ReaderAt {
   // The window that is being looked at goes from the position to here, this not included; without
   // it to the end.
   std::optional<Key> window_end_;
+  DescendingWindow window_;
+  Key window_begin_ = 1;  // of a descending one
   bool gathered_ = false;
   bool ended_ = false;
   std::optional<ipam::HistoryQuery> question_;

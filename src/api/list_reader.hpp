@@ -12,8 +12,10 @@
 
 namespace api {
 
-// What one step looks at: some 0.2 ms of the io thread or of that of state.db.
+// What one step looks at, and what it writes: less than a millisecond of the io thread or of that
+// of state.db.
 inline constexpr std::size_t list_visits_max = 1000;
+inline constexpr std::size_t list_objects_max = 250;
 // A piece of a body ends with the step that reaches it.
 inline constexpr std::size_t list_piece_bytes = 64 << 10;
 

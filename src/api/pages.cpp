@@ -79,6 +79,17 @@ bool ListBody::add(std::string_view key, std::string_view object) {
   return true;
 }
 
+std::size_t ListBody::room() const {
+  const std::uint64_t left = page_.limit ? *page_.limit - count_ + 1 : list_objects_max;
+  return std::min<std::uint64_t>(left, list_objects_max);
+}
+
+// The first is as large as what is looked for, as if nothing were filtered out.
+std::uint64_t DescendingWindow::before(std::uint64_t position, std::size_t room) {
+  size_ = size_ == 0 ? room : std::min<std::uint64_t>(2 * size_, list_visits_max);
+  return position > size_ ? position - size_ : 1;
+}
+
 ListReader::Step ListBody::step(bool at_end) {
   const bool is_whole = at_end || is_full_;
   if (is_whole) bytes_ += ']';

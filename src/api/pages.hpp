@@ -45,6 +45,16 @@ struct PageRequest {
   http::Response refuse_cursor() const;
 };
 
+// The windows of ids that a list looks at from the end to the beginning, one a step.
+class DescendingWindow {
+ public:
+  // Where the one before `position` begins.
+  std::uint64_t before(std::uint64_t position, std::size_t room);
+
+ private:
+  std::uint64_t size_ = 0;
+};
+
 // The body of a list in the making: a page with the Link to the next one, or everything in pieces.
 class ListBody {
  public:
@@ -54,6 +64,9 @@ class ListBody {
   void begin(ipam::Revision revision) { revision_ = revision; }
   // False: the page is full, and the object is not in it. `key` is what its cursor would name.
   bool add(std::string_view key, std::string_view object);
+  // So many objects a step should find: no more than it may show, or a page has room for and tells
+  // by that more follow.
+  std::size_t room() const;
   // What to do after the objects of a step; `at_end` where no more follow.
   ListReader::Step step(bool at_end);
 

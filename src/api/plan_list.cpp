@@ -4,6 +4,7 @@
 
 #include "api/handlers.hpp"
 #include "api/render.hpp"
+#include "base/assert.hpp"
 
 namespace api {
 namespace {
@@ -20,7 +21,7 @@ std::optional<Moment> moment_of(const PageRequest& page, std::optional<Moment> m
 PlanList::PlanList(PageRequest page, std::optional<Moment> moment)
     : ReaderAt(moment_of(page, moment)), body_(std::move(page)) {}
 
-std::optional<http::Response> PlanList::refuse(const ipam::StateMachine&) const {
+std::optional<http::Response> PlanList::refuse(const ipam::StateMachine&) {
   return std::nullopt;
 }
 
@@ -66,8 +67,8 @@ ListReader::Step PlanList::go_on(const View& view) {
   return body_.step(low <= 1);
 }
 
-std::uint64_t PlanList::window_before(std::uint64_t position) const {
-  return position > list_visits_max ? position - list_visits_max : 1;
+std::uint64_t PlanList::window_before(std::uint64_t position) {
+  return window_.before(position, body_.room());
 }
 
 bool PlanList::show(std::uint64_t id, const std::string& json) {
@@ -76,7 +77,8 @@ bool PlanList::show(std::uint64_t id, const std::string& json) {
 
 // ---- networks ----
 
-std::optional<http::Response> NetworkList::refuse(const ipam::StateMachine& plan) const {
+std::optional<http::Response> NetworkList::refuse(const ipam::StateMachine& plan) {
+  is_wide_ = !filter_.has_prefix() || !filter_.find(plan, tree_visits_max);
   if (filter_.vrf && !plan.vrf(*filter_.vrf)) return vrf_not_found(*filter_.vrf);
   return std::nullopt;
 }
@@ -90,19 +92,22 @@ std::optional<std::uint64_t> NetworkList::look(const ipam::StateMachine& plan, s
     find(network.id.value(), std::move(text));
   };
   if (!is_wide_) {
-    if (const auto found = filter_.find(plan, tree_visits_max)) {
-      for (const ipam::Network* network : *found)
-        if (network->id.value() >= first && network->id.value() < end) show(*network);
-      return std::nullopt;
+    const auto found = filter_.find(plan, tree_visits_max);
+    ASSERT(found);  // the plan is of the same revision as in refuse()
+    for (const ipam::Network* network : *found) {
+      const std::uint64_t id = network->id.value();
+      if (id < first || id >= end) continue;
+      if (has_enough()) return id;
+      show(*network);
     }
-    is_wide_ = true;
+    return std::nullopt;
   }
   const ipam::Vrf* const only = filter_.vrf ? plan.vrf(*filter_.vrf) : nullptr;
   std::optional<std::uint64_t> next;
   std::size_t visits = 0;
   plan.visit_networks(ipam::NetworkId(first), [&](const ipam::Network& network) {
     if (network.id.value() >= end) return false;
-    if (visits++ == list_visits_max) {
+    if (visits++ == list_visits_max || has_enough()) {
       next = network.id.value();
       return false;
     }
@@ -113,7 +118,7 @@ std::optional<std::uint64_t> NetworkList::look(const ipam::StateMachine& plan, s
   return next;
 }
 
-std::uint64_t NetworkList::window_before(std::uint64_t position) const {
+std::uint64_t NetworkList::window_before(std::uint64_t position) {
   return is_wide_ ? PlanList::window_before(position) : 1;
 }
 
@@ -125,7 +130,7 @@ std::optional<std::uint64_t> VrfList::look(const ipam::StateMachine& plan, std::
   std::size_t visits = 0;
   plan.visit_vrfs(ipam::VrfId(first), [&](const ipam::Vrf& vrf) {
     if (vrf.id.value() >= end) return false;
-    if (visits++ == list_visits_max) {
+    if (visits++ == list_visits_max || has_enough()) {
       next = vrf.id.value();
       return false;
     }

@@ -17,15 +17,19 @@ class PlanList : public ReaderAt {
   PlanList(PageRequest page, std::optional<Moment> moment);
 
  protected:
-  // Whether the list can be made at all.
-  virtual std::optional<http::Response> refuse(const ipam::StateMachine& plan) const;
+  // Once, before all else: why the list cannot be made, if so.
+  virtual std::optional<http::Response> refuse(const ipam::StateMachine& plan);
   // Calls find() for what the list has from `first` on and before `end`, in the order of ids, and
-  // gives where to go on; nothing at the end. Looks at some list_visits_max.
+  // gives where to go on; nothing at the end. Looks at some list_visits_max, stops at has_enough().
   virtual std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
                                             std::uint64_t end) = 0;
   // Where the window begins that is looked at before those from `position` on.
-  virtual std::uint64_t window_before(std::uint64_t position) const;
+  virtual std::uint64_t window_before(std::uint64_t position);
   virtual std::uint64_t next_id(const ipam::StateMachine& state) const = 0;
+  // Enough for this step.
+  bool has_enough() const {
+    return !body_.page().descending && found_.size() >= body_.room();
+  }
   void find(std::uint64_t id, std::string json) { found_.emplace_back(id, std::move(json)); }
 
   Step go_on(const View& view) override;
@@ -38,6 +42,7 @@ class PlanList : public ReaderAt {
 
   PlanAt plan_;
   ListBody body_;
+  DescendingWindow window_;
   bool begun_ = false;
   // Ascending: the next id to look at. Descending: those from here on have been looked at.
   std::uint64_t position_ = 1;
@@ -47,23 +52,21 @@ class PlanList : public ReaderAt {
 class NetworkList : public PlanList {
  public:
   NetworkList(NetworkFilter filter, PageRequest page, std::optional<Moment> moment)
-      : PlanList(std::move(page), moment),
-        filter_(std::move(filter)),
-        is_wide_(!filter_.has_prefix()) {}
+      : PlanList(std::move(page), moment), filter_(std::move(filter)) {}
 
  protected:
-  std::optional<http::Response> refuse(const ipam::StateMachine& plan) const override;
+  std::optional<http::Response> refuse(const ipam::StateMachine& plan) override;
   std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
                                     std::uint64_t end) override;
   std::uint64_t next_id(const ipam::StateMachine& state) const override {
     return state.counters().next_network;
   }
 
-  std::uint64_t window_before(std::uint64_t position) const override;
+  std::uint64_t window_before(std::uint64_t position) override;
 
  private:
   const NetworkFilter filter_;
-  bool is_wide_;  // so many that all networks are looked at, one by one
+  bool is_wide_ = true;  // so many that all networks are looked at, one by one
 };
 
 class VrfList : public PlanList {
