@@ -33,7 +33,7 @@ class StatsList : public ReaderAt {
     bool at_end = true;
     view.state.visit_networks(position_, [&](const ipam::Network& network) {
       position_ = network.id;
-      at_end = visits++ < list_visits_max;
+      at_end = visits++ < list_objects_max;
       if (!at_end) return false;
       std::string text;
       JsonWriter json(text);
