@@ -112,8 +112,8 @@ TEST_CASE("network add and edit take attributes, and network list a status") {
          full + "\n"});
   check({{"network", "list", "--status", "reserved"}, {{200, "[" + full + "]"}},
          {"GET /api/v1/networks?status=reserved"},
-         "ID     CIDR            Description   Tags          Status    Created\n"
-         "net-1  192.168.1.0/24  Office, main  production,x  reserved  2024-01-15T10:30:00Z\n"});
+         "ID     CIDR            Description  Tags          Status    Created\n"
+         "net-1  192.168.1.0/24  Office, ma…  production,x  reserved  2024-01-15T10:30:00Z\n"});
 }
 
 TEST_CASE("network list") {
