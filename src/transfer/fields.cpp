@@ -152,7 +152,8 @@ base::Result<Object, std::string> reservation_of(const Record& record) {
   if (!range) return base::fail(range.error());
   const std::string& reason = record["reason"];
   return Object(ReservationRow{record["vrf"], range->first, range->last,
-                               reason.empty() ? record["description"] : reason});
+                               reason.empty() ? record["description"] : reason,
+                               split_tags(record["tags"]), record.metadata()});
 }
 
 std::string type_of(const Record& record) {

@@ -122,8 +122,9 @@ class RecordReader {
     return tags;
   }
 
-  // What a prefix or an address refers to and we keep no objects of.
-  ipam::Metadata metadata() const {
+  // What a prefix or an address refers to and we keep no objects of; also a text of its own, but
+  // "active", where it is to be kept so.
+  ipam::Metadata metadata(std::string_view kept_text = {}) const {
     constexpr std::array<std::tuple<std::string_view, std::string_view>, 5> references = {{
         {"tenant", "tenancy.tenant"},
         {"role", "ipam.role"},
@@ -135,6 +136,8 @@ class RecordReader {
     for (const auto& [name, model] : references)
       if (std::string value = name_of(name, model); !value.empty())
         metadata.emplace(name, std::move(value));
+    if (std::string kept = text(kept_text); !kept.empty() && kept != "active")
+      metadata.emplace(kept_text, std::move(kept));
     return metadata;
   }
 
@@ -154,19 +157,25 @@ base::Result<Object, std::string> vrf_of(const RecordReader& record) {
   std::string description = record.description();
   if (const std::string rd = record.text("rd"); !rd.empty())
     description += fmt::format("{}rd {}", description.empty() ? "" : "; ", rd);
+  if (const std::string tenant = record.name_of("tenant", "tenancy.tenant"); !tenant.empty())
+    description += fmt::format("{}tenant {}", description.empty() ? "" : "; ", tenant);
   return Object(VrfRow{record.text("name"), std::move(description)});
 }
 
 base::Result<Object, std::string> network_of(const RecordReader& record) {
   const auto prefix = ipam::parse_prefix(record.text("prefix"));
   if (!prefix) return base::fail(prefix.error());
+  // One that an installation made for itself is kept as a text.
   std::string status = record.text("status");
+  const bool is_ours = status.empty() || ipam::parse_network_status(status);
+  ipam::Metadata metadata = record.metadata(is_ours ? "" : "status");
+  if (!is_ours) status.clear();
   return Object(NetworkRow{.vrf = record.name_of("vrf", "ipam.vrf"),
                            .prefix = *prefix,
                            .description = record.description(),
                            .tags = record.tags(),
                            .status = std::move(status),
-                           .metadata = record.metadata()});
+                           .metadata = std::move(metadata)});
 }
 
 // The block of addresses that a registry gave: what holds prefixes.
@@ -188,9 +197,7 @@ base::Result<Object, std::string> allocation_of(const RecordReader& record) {
   row.hostname = record.text("dns_name");
   row.description = record.description();
   row.tags = record.tags();
-  row.metadata = record.metadata();
-  if (std::string status = record.text("status"); !status.empty() && status != "active")
-    row.metadata.emplace("status", std::move(status));
+  row.metadata = record.metadata("status");
   return Object(std::move(row));
 }
 
@@ -203,7 +210,18 @@ base::Result<Object, std::string> reservation_of(const RecordReader& record) {
                         first->address <= last->address;
   if (!is_range) return base::fail(fmt::format("{:?} to {:?} is no range", start, end));
   return Object(ReservationRow{record.name_of("vrf", "ipam.vrf"), first->address, last->address,
-                               record.description()});
+                               record.description(), record.tags(), record.metadata("status")});
+}
+
+// What a record of the models below says and no object of ours has a place for.
+constexpr std::array<std::string_view, 8> unkept_fields = {
+    "import_targets", "export_targets",     "nat_inside", "assigned_object_id",
+    "is_pool",        "mark_utilized",      "date_added", "custom_field_data"};
+
+bool says_something(const json::value& value) {
+  if (const json::array* array = value.if_array()) return !array->empty();
+  if (const json::object* object = value.if_object()) return !object->empty();
+  return value != json::value(false) && value != json::value("");
 }
 
 using Convert = base::Result<Object, std::string> (*)(const RecordReader&);
@@ -228,6 +246,7 @@ std::optional<ReadError> NetboxReader::document(std::string_view text, std::vect
   else
     add_records(*document, records);
   const Names names = names_of(*document);
+  std::map<std::string, std::uint64_t> others;
   for (const auto& [model, convert] : conversions)
     for (const Record& record : records) {
       if (record.model != model) continue;
@@ -235,8 +254,10 @@ std::optional<ReadError> NetboxReader::document(std::string_view text, std::vect
       if (!object)
         return ReadError{record.position, fmt::format("{}: {}", model, object.error())};
       if (auto error = add(rows, record.position, *std::move(object))) return error;
+      for (const std::string_view name : unkept_fields)
+        if (const json::value* value = find(*record.fields, name); value && says_something(*value))
+          ++others[fmt::format("{}.{}", model, name)];
     }
-  std::map<std::string, std::uint64_t> others;
   for (const Record& record : records)
     if (std::none_of(conversions.begin(), conversions.end(),
                      [&](const auto& known) { return known.first == record.model; }))

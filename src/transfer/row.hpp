@@ -58,6 +58,8 @@ struct ReservationRow {
   ipam::Address first;
   ipam::Address last;
   std::string reason;
+  std::vector<std::string> tags = {};
+  ipam::Metadata metadata = {};
 
   friend bool operator==(const ReservationRow&, const ReservationRow&) = default;
 };

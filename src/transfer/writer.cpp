@@ -109,7 +109,9 @@ struct ToTexts {
             .vrf = row.vrf,
             .start = ipam::to_string(row.first),
             .end = ipam::to_string(row.last),
-            .reason = row.reason};
+            .reason = row.reason,
+            .tags = row.tags,
+            .metadata = row.metadata};
   }
 };
 

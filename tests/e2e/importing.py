@@ -1,11 +1,13 @@
 """Files of other tools, imported into a cluster by the command line."""
+import collections
 import gzip
 import ipaddress
+import json
 import os
 import random
 import time
 
-from harness import (SHARED, Cluster, check, check_equal, p50_p99, resident_bytes, test,
+from harness import (SHARED, Cluster, Skip, check, check_equal, p50_p99, resident_bytes, test,
                      wait_until)
 from standalone import start_server
 
@@ -81,6 +83,88 @@ def routing_table_is_imported(env):
                     seconds_max=900)
     env.notes.append(f'{len(prefixes)} prefixes in {seconds:.1f} s; MiB of memory of the nodes: '
                      f'{memory}; p50/p99 in ms: {times}; again: {again.stdout.strip()[:200]}')
+
+
+NETBOX = os.path.join(SHARED, 'data', 'netbox-demo-ipam.json')
+
+
+@test(60)
+def netbox_import_accounts_for_every_object(env):
+    """Issue 4, item 3: each VRF, prefix, address, range, tag and tenant of the file, one by one."""
+    if not os.path.exists(NETBOX):
+        raise Skip('the demo data of NetBox is not here')
+    with open(NETBOX, encoding='utf-8') as file:
+        records = json.load(file)
+    of = collections.defaultdict(dict)  # model -> number -> fields
+    for record in records:
+        of[record['model']][record['pk']] = record['fields']
+    server, client = start_server(env)
+    report = json.loads(env.ipam('import', '--format', 'netbox', '--output', 'json',
+                                 NETBOX).stdout)
+    check_equal((report['refused'], report['skipped']), ([], 0), 'what was refused and skipped')
+    made = ('ipam.vrf', 'ipam.aggregate', 'ipam.prefix', 'ipam.iprange', 'ipam.ipaddress')
+    check_equal(report['created'], sum(len(of[model]) for model in made), 'objects made')
+
+    def name(model, number):
+        return of[model][number]['name'] if number in of[model] else f'#{number}'
+
+    def vrf_of(fields):
+        return name('ipam.vrf', fields['vrf']) if fields.get('vrf') else 'default'
+
+    def metadata_of(fields, status):
+        wanted = {key: name(model, fields[key]) for key, model in
+                  (('tenant', 'tenancy.tenant'), ('role', 'ipam.role'), ('vlan', 'ipam.vlan'),
+                   ('site', 'dcim.site'), ('rir', 'ipam.rir')) if fields.get(key)}
+        if status and fields['status'] != 'active':
+            wanted['status'] = fields['status']
+        return wanted
+
+    vrfs = {vrf['name']: vrf for vrf in client.get('/vrfs').json()}
+    for fields in of['ipam.vrf'].values():
+        description = vrfs.pop(fields['name'])['description']
+        check(fields['description'] in description, f'{fields} became {description}')
+        check(not fields['rd'] or f'rd {fields["rd"]}' in description, f'{fields}: {description}')
+    check_equal(list(vrfs), ['default'], 'other VRFs')
+
+    listed = client.get('/networks').json()
+    networks = {(network['vrf'], network['cidr']): network for network in listed}
+    vrf_of_network = {network['id']: network['vrf'] for network in listed}
+    for model in ('ipam.aggregate', 'ipam.prefix'):
+        for fields in of[model].values():
+            found = networks.pop((vrf_of(fields), fields['prefix']))
+            wanted = {'status': fields.get('status', 'container'), 'tags': fields.get('tags', []),
+                      'description': fields['description'], 'metadata': metadata_of(fields, False)}
+            found.setdefault('metadata', {})
+            check_equal({key: found[key] for key in wanted}, wanted, f'{fields["prefix"]}')
+    check_equal(list(networks), [], 'other networks')
+
+    held = {(vrf_of_network[one['network_id']], one['ip'], one['end_ip']): one
+            for one in client.get('/allocations').json()}
+    for model, first, last in (('ipam.iprange', 'start_address', 'end_address'),
+                               ('ipam.ipaddress', 'address', None)):
+        for fields in of[model].values():
+            ends = [str(ipaddress.ip_interface(fields[key]).ip) if key else None
+                    for key in (first, last)]
+            found = held.pop((vrf_of(fields), *ends))
+            wanted = {'hostname': fields.get('dns_name', ''), 'tags': fields.get('tags', []),
+                      'description': fields['description'], 'metadata': metadata_of(fields, True)}
+            if last:
+                wanted['metadata']['type'] = 'reservation'
+            found.setdefault('metadata', {})
+            check_equal({key: found[key] for key in wanted}, wanted, f'{ends}')
+    check_equal(list(held), [], 'other allocations')
+
+    # Tags, tenants and what else the file has are no objects here: the report counts them all.
+    ignored = {one['kind']: one['count'] for one in report['ignored']}
+    for model, numbered in of.items():
+        if model not in made:
+            check_equal(ignored.pop(model), len(numbered), f'{model} in the report')
+    for kind, count in ignored.items():
+        model, _, field = kind.rpartition('.')
+        check_equal(count, sum(bool(fields[field]) for fields in of[model].values()), kind)
+    env.notes.append(f'{report["created"]} objects made, one by one; not kept: '
+                     f'{report["ignored"]}')
+    server.stop()
 
 
 @test(60)

@@ -182,6 +182,29 @@ TEST_CASE("a threshold that is crossed upward or downward is audited, watched an
   CHECK(seen.find(event + "false}") != std::string::npos);
 }
 
+TEST_CASE("a file says what is so, and updates attributes of what is there") {
+  World world;
+  const auto import = [&](const std::string& query, const std::string& csv) {
+    return world.perform(request(http::Method::post, "import?format=csv" + query, csv, "text/csv"));
+  };
+  CHECK(text_at(import("", "cidr,ip,start,end,status,gateway,metadata.site\n"
+                           "10.0.0.0/24,,,,container,10.0.0.1,a\n,10.0.0.7,,,,,\n"
+                           ",,10.0.0.20,10.0.0.29,,,\n"),
+                "created") == "3");
+  CHECK(allocate(world, R"("network_id":"net-1","ip":"10.0.0.25","force":true)") ==
+        "ADDRESS_IN_USE");
+  CHECK(text_at(import("&on_conflict=update", "cidr,status,threshold_percent,metadata.rack\n"
+                                              "10.0.0.0/24,reserved,80,7\n"),
+                "updated") == "1");
+  const auto network = world.perform(get("networks/net-1"));
+  CHECK(text_at(network, "status") == "reserved");
+  CHECK(text_at(network, "gateway") == "10.0.0.1");
+  CHECK(text_at(network, "metadata") == R"({"rack":"7","site":"a"})");
+  for (const char* row : {"status\n10.1.0.0/24,full\n", "gateway\n10.1.0.0/24,10.0.0.1\n",
+                          "strategy\n10.1.0.0/24,best\n", "threshold_percent\n10.1.0.0/24,101\n"})
+    CHECK(text_at(import("", "cidr," + std::string(row)), "reason") == "INVALID_ARGUMENT");
+}
+
 TEST_CASE("percentages of any number of addresses are exact") {
   using ipam::U128;
   const U128 all = ~U128{0};

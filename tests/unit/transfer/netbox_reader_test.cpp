@@ -13,35 +13,43 @@ TEST_CASE("a Django fixture: references by number, later ones too, become names"
 {"model":"ipam.ipaddress","pk":1,"fields":{"address":"10.0.0.5/24","vrf":2,"tenant":5,
  "status":"reserved","dns_name":"web","description":"d","comments":"c","role":""}},
 {"model":"ipam.iprange","pk":1,"fields":{"start_address":"10.0.0.10/24",
- "end_address":"10.0.0.19/24","vrf":2,"description":"dhcp"}},
+ "end_address":"10.0.0.19/24","vrf":2,"description":"dhcp","status":"reserved","tenant":5}},
 {"model":"ipam.prefix","pk":1,"fields":{"prefix":"10.0.0.0/24","vrf":2,"tenant":5,"role":7,
  "vlan":3,"status":"container","tags":["x"]}},
 {"model":"ipam.aggregate","pk":1,"fields":{"prefix":"10.0.0.0/8","rir":1}},
-{"model":"ipam.vrf","pk":2,"fields":{"name":"Blue","rd":"65000:1","description":""}},
+{"model":"ipam.vrf","pk":2,"fields":{"name":"Blue","rd":"65000:1","description":"","tenant":5,
+ "import_targets":[1],"export_targets":[],"custom_field_data":{}}},
+{"model":"ipam.prefix","pk":2,"fields":{"prefix":"10.0.1.0/24","status":"planned","is_pool":true}},
 {"model":"ipam.vlan","pk":3,"fields":{"vid":100,"name":"Data"}},
 {"model":"ipam.role","pk":7,"fields":{"name":"Access"}},
 {"model":"ipam.rir","pk":1,"fields":{"name":"ARIN"}},
 {"model":"tenancy.tenant","pk":5,"fields":{"name":"Initech"}}])");
   REQUIRE_FALSE(result.error);
-  REQUIRE(result.rows.size() == 5);
-  CHECK(result.rows[0].object == Object(VrfRow{"Blue", "rd 65000:1"}));
+  REQUIRE(result.rows.size() == 6);
+  CHECK(result.rows[0].object == Object(VrfRow{"Blue", "rd 65000:1; tenant Initech"}));
   CHECK(result.rows[1].object ==
         Object(NetworkRow{"", *ipam::parse_prefix("10.0.0.0/8"), "", {}, "container",
                           {{"rir", "ARIN"}}}));
   CHECK(result.rows[2].object ==
         Object(NetworkRow{"Blue", *ipam::parse_prefix("10.0.0.0/24"), "", {"x"}, "container",
                           {{"role", "Access"}, {"tenant", "Initech"}, {"vlan", "Data"}}}));
-  CHECK(result.rows[3].object == Object(ReservationRow{"Blue", *ipam::parse_address("10.0.0.10"),
+  CHECK(result.rows[3].object == Object(NetworkRow{"", *ipam::parse_prefix("10.0.1.0/24"), "", {},
+                                                   "", {{"status", "planned"}}}));
+  CHECK(result.rows[4].object == Object(ReservationRow{"Blue", *ipam::parse_address("10.0.0.10"),
                                                        *ipam::parse_address("10.0.0.19"),
-                                                       "dhcp"}));
-  const AllocationRow& allocation = std::get<AllocationRow>(result.rows[4].object);
+                                                       "dhcp", {},
+                                                       {{"status", "reserved"},
+                                                        {"tenant", "Initech"}}}));
+  const AllocationRow& allocation = std::get<AllocationRow>(result.rows[5].object);
   CHECK(allocation.vrf == "Blue");
   CHECK(allocation.hostname == "web");
   CHECK(allocation.description == "d; c");
   CHECK(allocation.network == *ipam::parse_prefix("10.0.0.0/24"));
   CHECK(allocation.metadata == ipam::Metadata{{"status", "reserved"}, {"tenant", "Initech"}});
-  CHECK(result.ignored == std::vector<Ignored>{{"ipam.rir", 1}, {"ipam.role", 1},
-                                               {"ipam.vlan", 1}, {"tenancy.tenant", 1}});
+  CHECK(result.ignored == std::vector<Ignored>{{"ipam.prefix.is_pool", 1}, {"ipam.rir", 1},
+                                               {"ipam.role", 1}, {"ipam.vlan", 1},
+                                               {"ipam.vrf.import_targets", 1},
+                                               {"tenancy.tenant", 1}});
 }
 
 TEST_CASE("answers of the REST API carry what they refer to") {

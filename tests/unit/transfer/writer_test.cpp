@@ -76,7 +76,8 @@ Object random_object(base::Random& random) {
       row.metadata = metadata;
       return row;
     }
-    default: return ReservationRow{random_text(random), first, last, random_text(random)};
+    default: return ReservationRow{random_text(random), first,    last, random_text(random),
+                                   random_tags(random), metadata};
   }
 }
 
