@@ -80,6 +80,15 @@ class Tenant:
                         lease.ended_at = time.monotonic()
             time.sleep(POLL_SECONDS)
 
+    def due(self):
+        """How many of those that are still held should have ended, by the client's clock."""
+        now = time.monotonic()
+        return sum(lease.answered + lease.ttl < now for lease in self.held())
+
+    def ended_since(self, moment):
+        """How many that were taken before then were seen to end later."""
+        return sum(lease.answered < moment < (lease.ended_at or 0) for lease in self.leases)
+
     def held(self):
         return [lease for lease in self.leases if lease.ended_at is None]
 
@@ -153,16 +162,16 @@ def leases_end_in_time_whoever_leads_and_whatever_the_clocks_say(env):
     network = cluster.nodes[0].post('/networks', {'cidr': '10.9.0.0/16'}).json()['id']
     tenant = Tenant(cluster, network, env.seed)
     for _ in range(12 if env.full else 4):
-        wait_until('leases are held', lambda: len(tenant.leases) > 10)
-        time.sleep(2)
+        wait_until('leases are held', lambda: len(tenant.held()) > 10)
         leader = cluster.leader()
         leader.kill()
+        killed_at = time.monotonic()
         wait_for_leader(cluster, tenant)
-        time.sleep(3)
+        wait_until('leases of the old leader end', lambda: tenant.ended_since(killed_at) > 10)
         leader.start().wait_healthy()
     for node in cluster.nodes:  # time passes while nobody runs, too
         node.kill()
-    time.sleep(2)
+    wait_until('leases are due', lambda: tenant.due() > 5)
     for node in cluster.nodes:
         node.start()
     cluster.wait_healthy()
