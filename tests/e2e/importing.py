@@ -106,7 +106,7 @@ def netbox_import_accounts_for_every_object(env):
     check_equal(report['created'], sum(len(of[model]) for model in made), 'objects made')
 
     def name(model, number):
-        return of[model][number]['name'] if number in of[model] else f'#{number}'
+        return of.get(model, {}).get(number, {'name': f'#{number}'})['name']
 
     def vrf_of(fields):
         return name('ipam.vrf', fields['vrf']) if fields.get('vrf') else 'default'
