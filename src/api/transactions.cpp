@@ -30,7 +30,12 @@ struct OperationKind {
 };
 
 constexpr OperationKind kinds[] = {
+    {"vrf.create", create_vrf},
+    {"vrf.update", update_vrf, "vrf-2"},
+    {"vrf.delete", delete_vrf, "vrf-2", false},
     {"network.create", create_network},
+    {"network.update", update_network, "net-1"},
+    {"network.carve", carve_networks, "net-1"},
     {"network.delete", delete_network, "net-1", false},
     {"allocation.create", create_allocation},
     {"allocation.release", release_allocation, "alloc-1"},
@@ -63,6 +68,7 @@ constexpr ReferenceField reference_fields[] = {
     {"network_id", ipam::OperationField::network_id, "net-1"},
     {"cidr", ipam::OperationField::cidr, "0.0.0.0/0"},
     {"ip", ipam::OperationField::ip, "0.0.0.0"},
+    {"vrf", ipam::OperationField::vrf, "vrf-2"},
 };
 
 constexpr std::pair<std::string_view, ipam::ResultField> result_fields[] = {

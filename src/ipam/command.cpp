@@ -414,7 +414,7 @@ Reference read_reference(base::ByteReader& reader) {
   const std::uint8_t into = reader.u8();
   const std::uint64_t operation = reader.varint();
   const std::uint8_t field = reader.u8();
-  const bool is_known = into >= 1 && into <= static_cast<std::uint8_t>(OperationField::ip) &&
+  const bool is_known = into >= 1 && into <= static_cast<std::uint8_t>(operation_field_last) &&
                         field >= 1 && field <= static_cast<std::uint8_t>(ResultField::end_ip) &&
                         operation < operations_max;
   if (!is_known) reader.fail();

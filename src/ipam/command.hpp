@@ -212,7 +212,8 @@ using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release
                                  CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks>;
 
 // Values are written to the log: never reuse one.
-enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4 };
+enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, vrf = 5 };
+inline constexpr OperationField operation_field_last = OperationField::vrf;
 enum class ResultField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, end_ip = 5 };
 
 // "$0.id": what is known only once an earlier operation was decided. Until then `into` holds any

@@ -224,7 +224,10 @@ struct BodyCheck {
       const Operation& operation = command.operations[i];
       const auto* allocate = std::get_if<Allocate>(&operation.body);
       const bool scatters = allocate && allocate->options && allocate->options->scattered;
-      records += scatters ? std::min(allocate->count, scattered_max) : 1;
+      const auto* carve = std::get_if<CarveNetworks>(&operation.body);
+      records += scatters ? std::min(allocate->count, scattered_max)
+                 : carve  ? std::min(carve->count, subnets_max)
+                          : 1;
       if (!may_be_operation(operation.body)) return invalid("no such operation");
       if (operation.references.size() > references_max)
         return invalid(fmt::format("an operation has at most {} references", references_max));

@@ -9,7 +9,7 @@ namespace ipam {
 
 namespace {
 
-using Value = std::variant<NetworkId, AllocationId, Prefix, Address>;
+using Value = std::variant<NetworkId, AllocationId, VrfId, Prefix, Address>;
 
 // Of one field of an outcome; nullopt where it has no such field.
 struct ValueOf {
@@ -18,6 +18,10 @@ struct ValueOf {
   std::optional<Value> operator()(const NetworkView& network) const {
     if (field == ResultField::id) return network.id;
     if (field == ResultField::cidr) return network.prefix;
+    return std::nullopt;
+  }
+  std::optional<Value> operator()(const VrfView& vrf) const {
+    if (field == ResultField::id) return vrf.id;
     return std::nullopt;
   }
   std::optional<Value> operator()(const Allocation& allocation) const {
@@ -47,7 +51,22 @@ struct Assign {
     if (fits) field = *fits;
     return fits != nullptr;
   }
+  bool put_vrf(VrfReference& field) const {
+    const auto* id = std::get_if<VrfId>(&value);
+    if (id) field = *id;
+    return id != nullptr;
+  }
+  bool operator()(UpdateVrf& command) const {
+    return into == OperationField::id && put_vrf(command.vrf);
+  }
+  bool operator()(DeleteVrf& command) const {
+    return into == OperationField::id && put_vrf(command.vrf);
+  }
+  bool operator()(CarveNetworks& command) const {
+    return into == OperationField::id && put(command.parent);
+  }
   bool operator()(Allocate& command) const {
+    if (into == OperationField::vrf) return put_vrf(command.vrf);
     if (into == OperationField::network_id && std::holds_alternative<NetworkId>(value)) {
       command.network = std::get<NetworkId>(value);
       return true;
@@ -71,6 +90,8 @@ struct Assign {
       if (into == OperationField::network_id) return put(command.network_id);
     if constexpr (requires { command.prefix; })
       if (into == OperationField::cidr) return put(command.prefix);
+    if constexpr (requires { command.vrf; })
+      if (into == OperationField::vrf) return put_vrf(command.vrf);
     return false;
   }
 };

@@ -44,6 +44,39 @@ TEST_CASE("POST /transactions is answered with what each of its writes alone wou
   CHECK(world.state.network_count() == 1);
 }
 
+TEST_CASE("a transaction makes a VRF and what is in it, and changes them") {
+  World world;
+  const auto answer = world.perform(transaction(
+      R"({"op":"vrf.create","name":"blue"},)"
+      R"({"op":"vrf.update","id":"$0.id","description":"d"},)"
+      R"({"op":"network.create","cidr":"10.0.0.0/16","vrf":"$0.id"},)"
+      R"({"op":"network.update","id":"$2.id","status":"container","gateway":"10.0.0.1"},)"
+      R"({"op":"network.carve","id":"$2.id","prefix_length":24,"count":2},)"
+      R"({"op":"allocation.create","cidr":"10.0.1.0/24","vrf":"$0.id"},)"
+      R"({"op":"vrf.create","name":"empty"},{"op":"vrf.delete","id":"$6.id"})"));
+  CAPTURE(answer.body);
+  REQUIRE(answer.status == 200);
+  const boost::json::value body = parsed(answer);
+  const auto& results = body.as_array();
+  CHECK(results[1].at("description").as_string() == "d");
+  CHECK(results[3].at("status").as_string() == "container");
+  CHECK(results[4].as_array()[1].at("vrf").as_string() == "blue");
+  CHECK(results[5].at("ip").as_string() == "10.0.1.1");
+  CHECK(results[7].is_null());
+  CHECK(parsed(world.perform(get("vrfs"))).as_array().size() == 2);
+  // A carved list has no one id; a network is no VRF; records are counted.
+  const std::string whole = R"({"op":"network.create","cidr":"10.0.0.0/8"})";
+  const std::string carve =
+      R"({"op":"network.carve","id":"$0.id","prefix_length":30,"count":1000})";
+  std::string many = whole;
+  for (int i = 0; i < 20; ++i) many += "," + carve;
+  for (const std::string& operations :
+       {whole + "," + carve + R"(,{"op":"network.delete","id":"$1.id"})",
+        whole + R"(,{"op":"network.create","cidr":"10.1.0.0/16","vrf":"$0.id"})",
+        whole + R"(,{"op":"vrf.delete","id":"$0.id"})", many})
+    CHECK(text_at(world.perform(transaction(operations)), "reason") == "INVALID_ARGUMENT");
+}
+
 TEST_CASE("a transaction that fails changes nothing and says which operation it was") {
   World world;
   const auto answer = world.perform(transaction(create + "," + allocate + "," + create));
@@ -68,7 +101,8 @@ TEST_CASE("what is wrong in an operation is said as the route of its own says it
            Case{R"({"op":"network.create","cidr":"10.0.0.1/24"})", "INVALID_CIDR", ""},
            Case{create + R"(,{"op":"network.create","cider":"10.0.0.0/8"})", "UNKNOWN_FIELD", ""},
            Case{create + R"(,{"op":"network.drop"})", "INVALID_FIELD",
-                "operations[1]: \"op\" must be one of: network.create, network.delete"},
+                "operations[1]: \"op\" must be one of: vrf.create, vrf.update, vrf.delete, "
+                "network.create, network.update, network.carve, network.delete"},
            Case{create + ",7", "INVALID_FIELD", "operations[1]: an operation must be an object"},
            Case{R"({"op":"network.delete"})", "INVALID_FIELD",
                 "operations[0]: \"id\" is required, as a string"},

@@ -118,7 +118,7 @@ Transaction random_transaction(base::Random& random) {
     Operation operation{random_command(random).body, {}};
     if (!may_be_operation(operation.body)) continue;
     for (std::uint64_t more = random.below(3); more > 0; --more)
-      operation.references.push_back({static_cast<OperationField>(random.between(1, 4)),
+      operation.references.push_back({static_cast<OperationField>(random.between(1, 5)),
                                       static_cast<std::uint32_t>(random.below(operations_max)),
                                       static_cast<ResultField>(random.between(1, 5))});
     transaction.operations.push_back(std::move(operation));
