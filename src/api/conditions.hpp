@@ -43,7 +43,7 @@ class Conditions {
   std::optional<Condition> if_none_match;
 };
 
-// Makes the answer to a GET of one object 412 or 304 where its ETag says so.
+// Makes the answer to a GET of one object 412 where its ETag says so, or 304 for an allocation.
 Body with_conditions(const Conditions& conditions, Body body);
 // Gives a change what it was asked to look at first. 400 where that is not possible.
 Body with_precondition(const Conditions& conditions, Body body);

@@ -2,9 +2,12 @@
 // pieces by the client (`ipam import` does), each with an Idempotency-Key of its own.
 #include <fmt/format.h>
 
+#include <initializer_list>
+
 #include "api/handlers.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
+#include "api/text.hpp"
 #include "transfer/reader.hpp"
 
 namespace api {
@@ -24,6 +27,46 @@ struct Piece {
   std::vector<std::uint64_t> positions;  // of the command's rows
   std::vector<RefusedRow> refused;       // what no command can be made of
   std::vector<transfer::Ignored> ignored;
+};
+
+// What a request would be refused for: the texts of a file have the same rules.
+struct TextsOf {
+  Complaint operator()(const transfer::VrfRow& row) const {
+    return first({check_tag("name", row.name), text("description", row.description)});
+  }
+  Complaint operator()(const transfer::NetworkRow& row) const {
+    return first({text("description", row.description), tags(row.tags), metadata(row.metadata)});
+  }
+  Complaint operator()(const transfer::AllocationRow& row) const {
+    return first({check_hostname("hostname", row.hostname), text("description", row.description),
+                  check_text("owner", row.owner, ipam::owner_bytes_max), tags(row.tags),
+                  metadata(row.metadata)});
+  }
+  Complaint operator()(const transfer::ReservationRow& row) const {
+    return first({text("reason", row.reason), tags(row.tags), metadata(row.metadata)});
+  }
+
+  static Complaint first(std::initializer_list<Complaint> complaints) {
+    for (const Complaint& complaint : complaints)
+      if (complaint) return complaint;
+    return std::nullopt;
+  }
+  static Complaint text(std::string_view field, std::string_view value) {
+    return check_text(field, value, ipam::description_bytes_max);
+  }
+  static Complaint tags(const std::vector<std::string>& tags) {
+    for (const std::string& tag : tags)
+      if (auto complaint = check_tag("a tag", tag)) return complaint;
+    return std::nullopt;
+  }
+  static Complaint metadata(const ipam::Metadata& metadata) {
+    for (const auto& [key, value] : metadata)
+      if (auto complaint = first({check_tag("a key of metadata", key),
+                                  check_text("a value of metadata", value,
+                                             ipam::metadata_value_bytes_max)}))
+        return complaint;
+    return std::nullopt;
+  }
 };
 
 // The command that makes the object exist; the error says why there is none.
@@ -197,7 +240,9 @@ Body import_rows(const Call& call) {
   auto piece = std::make_shared<Piece>();
   if (!call.request.body.empty()) piece->ignored = reader->ignored();
   for (const transfer::Row& row : rows) {
-    auto body = std::visit(CommandOf(), row.object);
+    auto complaint = std::visit(TextsOf(), row.object);
+    auto body = complaint ? CommandOf::Result(base::fail(*std::move(complaint)))
+                          : std::visit(CommandOf(), row.object);
     if (body) {
       import.rows.push_back({*std::move(body), {}});
       piece->positions.push_back(row.position);

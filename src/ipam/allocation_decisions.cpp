@@ -139,6 +139,7 @@ std::optional<U128> sticky_address(const Decision& decision, const NetworkState&
                          std::none_of(options.exclude.begin(), options.exclude.end(), excludes) &&
                          (address.value & (options.align - 1)) == 0;
   if (!is_wanted || !state.network.prefix.contains(address)) return std::nullopt;
+  if (state.network.gateway() == address) return std::nullopt;  // since then: it only waits
   if (state.free.is_free(address.value, address.value)) return address.value;
   const Quarantine* waits =
       decision.plan.first_quarantine_in(state.network.id, address.value, address.value);

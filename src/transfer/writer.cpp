@@ -149,15 +149,6 @@ void write_json(std::string& out, const Texts& texts) {
   out += "}\n";
 }
 
-// A host's name is all that a resolver gets: what has a byte that no name has is left out.
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= name_bytes_max &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '.' || c == '_';
-         });
-}
-
 // In lower case, without the dot at its end.
 std::string canonical_name(std::string_view text) {
   std::string name = base::lower_case(text);
@@ -174,6 +165,21 @@ std::vector<std::string_view> labels_of(std::string_view name) {
     if (dot == std::string_view::npos) return labels;
     name.remove_prefix(dot + 1);
   }
+}
+
+// What a resolver can use, with or without a dot at its end. One name of another kind, and a name
+// server refuses the whole zone.
+bool is_name(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.size() > name_bytes_max) return false;
+  const auto labels = labels_of(text);
+  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.size() <= label_bytes_max &&
+           std::all_of(label.begin(), label.end(), [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_';
+           });
+  });
 }
 
 // The name without ".SUFFIX" or the whole "SUFFIX"; nullopt where it has another end.
@@ -230,11 +236,9 @@ std::string_view media_type(ExportFormat format) {
 base::Result<std::string, std::string> parse_zone_name(std::string_view text) {
   std::string name = canonical_name(text);
   if (!is_name(name))
-    return base::fail(fmt::format("a zone is a domain name of 1 to {} bytes", name_bytes_max));
-  for (const std::string_view label : labels_of(name))
-    if (label.empty() || label.size() > label_bytes_max)
-      return base::fail(fmt::format("a label of a zone's name has 1 to {} bytes",
-                                    label_bytes_max));
+    return base::fail(fmt::format("a zone is a domain name of 1 to {} bytes, and each label of it "
+                                  "has 1 to {}",
+                                  name_bytes_max, label_bytes_max));
   const bool is_reverse = without_suffix(name, reverse_ipv4) || without_suffix(name, reverse_ipv6);
   if (is_reverse && !reverse_prefix(name))
     return base::fail(std::string("a reverse zone is named by whole groups, such as "

@@ -131,7 +131,7 @@ TEST_CASE("a retry with its key is answered as the first was, whatever the ETag 
   CHECK(header_of(world.perform(late), "ETag") == "\"4\"");
 }
 
-TEST_CASE("a GET is 304 where the client has it, and 412 where it wants another") {
+TEST_CASE("a GET is 412 where the client wants another, and an allocation 304 where it has it") {
   for (const Kind& kind : kinds) {
     CAPTURE(kind.target);
     World world;
@@ -139,13 +139,15 @@ TEST_CASE("a GET is 304 where the client has it, and 412 where it wants another"
     for (const std::string& known : {kind.tag, "W/" + kind.tag, "\"9\", " + kind.tag,
                                      std::string("*")}) {
       const auto answer = world.perform(with(get(kind.target), "If-None-Match", known));
-      CHECK(answer.status == 304);
-      CHECK(answer.body.empty());
-      CHECK(answer.content_type.empty());
       CHECK(header_of(answer, "ETag") == kind.tag);
       auto head = with(get(kind.target), "If-None-Match", known);
       head.method = Method::head;
-      CHECK(world.perform(head).status == 304);
+      // What a VRF and a network show changes without their tags.
+      const bool is_all_in_its_tag = kind.target.starts_with("allocations/");
+      CHECK(answer.status == (is_all_in_its_tag ? 304 : 200));
+      CHECK(world.perform(head).status == answer.status);
+      CHECK(answer.body.empty() == is_all_in_its_tag);
+      CHECK(answer.content_type.empty() == is_all_in_its_tag);
     }
     CHECK(world.perform(with(get(kind.target), "If-None-Match", "\"9\"")).status == 200);
     CHECK(world.perform(with(get(kind.target), "If-Match", kind.tag)).status == 200);

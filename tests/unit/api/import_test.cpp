@@ -84,6 +84,20 @@ TEST_CASE("rows that cannot be made are reported one by one") {
   CHECK(world.perform(get("allocations?ip=10.0.0.5")).body.find("web") != std::string::npos);
 }
 
+TEST_CASE("texts of a file have the rules of a request's") {
+  World world;
+  const std::string head = "cidr,ip,hostname,description,tags\n10.0.0.0/24,,,,\n";
+  for (const std::string& row : {std::string("10.0.0.0/24,10.0.0.1,my host,,\n"),
+                                 std::string("10.0.0.0/24,10.0.0.1,,d\xff,\n"),
+                                 std::string("10.0.0.0/24,10.0.0.1,,,t\xff\n"),
+                                 std::string("10.0.0.0/24,10.0.0.1,,a\0b,\n", 27)}) {
+    const auto refused = world.perform(import("format=csv", head + row));
+    CHECK(refused.status == 400);
+    CHECK(text_at(refused, "reason") == "INVALID_ARGUMENT");
+    CHECK(world.state.network_count() == 0);
+  }
+}
+
 TEST_CASE("parameters of an import are checked, and a dry run changes nothing") {
   World world;
   for (const char* query : {"format=xml", "on_conflict=ask", "dry_run=perhaps", "form=csv"})

@@ -39,6 +39,16 @@ TEST_CASE("an owner gets its last address again, past its own quarantine and no 
   }
 }
 
+TEST_CASE("an address that became the gateway while it waited is nobody's again") {
+  World world;
+  world.perform(post("networks", R"({"cidr":"10.0.0.0/24","quarantine_seconds":60})"));
+  CHECK(sticky(world, "a") == "10.0.0.1");
+  release(world, 1);
+  REQUIRE(world.perform(request(http::Method::patch, "networks/net-1",
+                                R"({"gateway":"10.0.0.1"})")).status == 200);
+  CHECK(sticky(world, "a") == "10.0.0.2");
+}
+
 TEST_CASE("what a sticky address must be beside goes before") {
   World world;
   world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})"));

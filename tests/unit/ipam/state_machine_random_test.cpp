@@ -49,6 +49,7 @@ class NaivePlan {
   std::optional<U128> sticky(NetworkId id, const std::string& owner) const {
     const auto held = last_held.find({id, owner});
     if (held == last_held.end()) return std::nullopt;
+    if (gateways.contains(id) && gateways.at(id) == held->second.first) return std::nullopt;
     const auto waits = waiting.find({id, held->second.first});
     const bool is_own = waits != waiting.end() && waits->second.after == held->second.id;
     if (!is_own && !free_in(id).contains(held->second.first.value)) return std::nullopt;

@@ -101,7 +101,9 @@ TEST_CASE("what is written as csv or json reads back the same") {
 TEST_CASE("hosts: what has a name that a resolver can use") {
   CHECK(written(Writer(ExportFormat::hosts),
                 {host("10.0.0.5", "web.example.com"), host("2001:db8::1", "six"),
-                 host("10.0.0.6", ""), host("10.0.0.7", "a b"), VrfRow{"x", ""}}) ==
+                 host("10.0.0.6", ""), host("10.0.0.7", "a b"), host("10.0.0.8", "."),
+                 host("10.0.0.9", "b..c.example.com"), host("10.0.0.10", std::string(64, 'x')),
+                 VrfRow{"x", ""}}) ==
         "# by ipam\n10.0.0.5\tweb.example.com\n2001:db8::1\tsix\n");
 }
 
@@ -109,7 +111,8 @@ TEST_CASE("a forward zone has its own names alone") {
   const Writer writer(ExportFormat::zone, {"example.com", "", 42});
   CHECK(written(writer, {host("10.0.0.5", "WEB.example.com."), host("2001:db8::1", "six"),
                          host("10.0.0.6", "web.example.org"), host("10.0.0.7", "example.com"),
-                         host("10.0.0.8", "notexample.com")}) ==
+                         host("10.0.0.8", "notexample.com"), host("10.0.0.9", "b..example.com"),
+                         host("10.0.0.10", ".")}) ==
         "; by ipam\n$ORIGIN example.com.\n$TTL 3600\n"
         "@ IN SOA ns.example.com. hostmaster.example.com. 42 7200 900 1209600 300\n"
         "@ IN NS ns.example.com.\nweb IN A 10.0.0.5\nsix IN AAAA 2001:db8::1\n@ IN A 10.0.0.7\n");
