@@ -73,8 +73,11 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   return known;
 }
 
+// Those of other VRFs are among the holders: so many are asked for that they leave room.
+constexpr std::uint64_t holders_asked = history_limit_max + 1;
+
 std::string address_json(const ipam::Address& address, const Known& known,
-                         const std::vector<ipam::Allocation>& holders) {
+                         const std::vector<ipam::Allocation>& holders, std::uint64_t limit) {
   std::string body;
   JsonWriter json(body);
   json.begin_object();
@@ -104,7 +107,10 @@ std::string address_json(const ipam::Address& address, const Known& known,
   json.key("history");
   json.begin_array();
   for (const ipam::Allocation& allocation : holders)
-    if (is_here(allocation) && !is_active(allocation)) write_allocation(json, allocation);
+    if (limit > 0 && is_here(allocation) && !is_active(allocation)) {
+      write_allocation(json, allocation);
+      --limit;
+    }
   json.end_array();
   json.end_object();
   return body;
@@ -120,13 +126,14 @@ class AddressAt : public ReaderAt {
   Step go_on(const View& view) override {
     const ipam::StateMachine* const plan = plan_.state(view, revision());
     if (!plan) return plan_.step();
-    if (!holders_) return Ask{ipam::AddressQuery{address_, limit_ + 1, revision(), std::nullopt}};
+    if (!holders_)
+      return Ask{ipam::AddressQuery{address_, holders_asked, revision(), std::nullopt}};
     Known known = look_at_plan(*plan, address_, vrf_);
     if (!known.vrf_exists) return vrf_not_found(vrf_);
     if (known.status == "free")
       look_at_holders(known, moment_ms().value_or(view.state.counters().now));
     http::Response response = list_head(revision());
-    response.body = address_json(address_, known, *holders_);
+    response.body = address_json(address_, known, *holders_, limit_);
     return response;
   }
   void accept(const ipam::HistoryAnswer& answer) override {
@@ -143,6 +150,7 @@ class AddressAt : public ReaderAt {
       return holder.network_id == known.network->id;
     };
     const auto last = std::find_if(holders_->begin(), holders_->end(), is_here);
+    if (known.network->gateway() == address_) known.status = "reserved";  // unless one has it
     if (last == holders_->end()) return;
     if (last->status == ipam::AllocationStatus::allocated) {
       known.status = "allocated";
@@ -180,20 +188,20 @@ Body get_address(const Call& call) {
   if (*moment)
     return ReadList{call.consistency,
                     std::make_shared<AddressAt>(*address, vrf, *limit, **moment)};
-  // One more for the active one, which is not counted.
   ipam::AddressQuery query;
   query.address = *address;
-  query.limit = *limit + 1;
+  query.limit = holders_asked;
   ReadHistory read{call.consistency, query, {}, {}};
   const auto known = std::make_shared<Known>();
   read.look = [known, vrf, address = *address](const ipam::StateMachine& state) {
     *known = look_at(state, address, vrf);
   };
-  read.render = [known, vrf, address = *address](const ipam::HistoryAnswer& answer) {
+  read.render = [known, vrf, address = *address,
+                 limit = *limit](const ipam::HistoryAnswer& answer) {
     if (!known->vrf_exists) return vrf_not_found(vrf);
     const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
     ASSERT(holders);
-    return json_response(200, address_json(address, *known, *holders));
+    return json_response(200, address_json(address, *known, *holders, limit));
   };
   return read;
 }

@@ -83,7 +83,7 @@ bool AllocationList::read_cursor() {
   }
   const auto id = parse_whole_number(page.cursor->key);
   if (!id || *id >= ipam::number_max) return false;
-  position_ = page.descending ? *id : *id + 1;
+  position_ = page.descending ? std::min<Key>(*id, position_) : Key{*id} + 1;
   return true;
 }
 
@@ -137,8 +137,9 @@ void AllocationList::gather_active(const View& view) {
 }
 
 void AllocationList::ask_for_history() {
+  const bool shows_all = has_ended_ && filter_.admits_all();
   AllocationsAt query{.at = revision(),
-                      .visits_max = filter_.admits_all() ? body_.room() : list_visits_max,
+                      .visits_max = shows_all ? body_.room() : list_visits_max,
                       .network_id = filter_.network_id};
   window_end_.reset();
   if (body_.page().descending) {

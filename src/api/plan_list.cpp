@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/handlers.hpp"
 #include "api/render.hpp"
 #include "base/assert.hpp"
@@ -38,7 +40,7 @@ bool PlanList::begin(const View& view) {
   if (!page.cursor) return true;
   const auto id = parse_whole_number(page.cursor->key);
   if (!id || *id >= ipam::number_max) return false;
-  position_ = page.descending ? *id : *id + 1;
+  position_ = page.descending ? std::min(*id, position_) : *id + 1;
   return true;
 }
 

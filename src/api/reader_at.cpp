@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/problems.hpp"
 #include "api/render.hpp"
 #include "api/text.hpp"
@@ -25,14 +27,21 @@ ListReader::Step ReaderAt::next(const View& view) {
   if (!revision_) {
     if (auto step = resolve(view)) return *std::move(step);
   }
+  if (*revision_ < oldest_) return compacted();  // meanwhile
   return go_on(view);
 }
 
 void ReaderAt::take(const ipam::HistoryAnswer& answer) {
-  if (const auto* known = std::get_if<ipam::KnownRevision>(&answer))
+  if (const auto* known = std::get_if<ipam::KnownRevision>(&answer)) {
     known_ = *known;
-  else
-    accept(answer);
+    return;
+  }
+  const auto oldest_of = [](const auto& one) {
+    if constexpr (requires { one.oldest; }) return one.oldest;
+    return ipam::Revision();
+  };
+  oldest_ = std::max(oldest_, std::visit(oldest_of, answer));
+  if (*revision_ >= oldest_) accept(answer);
 }
 
 // Nothing: the revision is known.
@@ -49,11 +58,16 @@ std::optional<ListReader::Step> ReaderAt::resolve(const View& view) {
   }
   if (!known_) return Ask{ipam::RevisionQuery{*moment_}};
   revision_ = known_->revision;
-  if (*revision_ >= known_->oldest) return std::nullopt;
+  oldest_ = known_->oldest;
+  if (*revision_ >= oldest_) return std::nullopt;
+  return compacted();
+}
+
+http::Response ReaderAt::compacted() const {
   return problem(Problem::revision_compacted,
                  fmt::format("what was there at revision {} is no longer known here; the oldest "
                              "revision that is known is {}",
-                             revision_->value(), known_->oldest.value()));
+                             revision_->value(), oldest_.value()));
 }
 
 http::Response ReaderAt::in_future(ipam::Revision wanted, ipam::Revision applied) const {

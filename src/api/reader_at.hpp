@@ -36,10 +36,12 @@ class ReaderAt : public ListReader {
 
  private:
   std::optional<Step> resolve(const View& view);
+  http::Response compacted() const;
 
   const std::optional<Moment> moment_;
   std::optional<ipam::KnownRevision> known_;
   std::optional<ipam::Revision> revision_;
+  ipam::Revision oldest_;  // that is known, as of the last answer
 };
 
 }  // namespace api

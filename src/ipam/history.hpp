@@ -71,6 +71,7 @@ template <class Object>
 struct PieceAt {
   std::vector<Object> objects;  // by id: all that there are before `next`
   decltype(Object::id) next;    // AtQuery::to where this was the last piece
+  Revision oldest = {};  // that is known: where it is later than `at`, some may be missing
 };
 
 // The revision that was the last one at a time: by the audit log, in which every change of data is;

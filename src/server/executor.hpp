@@ -32,6 +32,8 @@ class Executor {
   // `done` is called once, on the io thread, never from within this call.
   void perform(api::Action action, Done done);
   api::NodeStatus status() const;
+  // Long answers under way are cut.
+  void stop() { lists_.stop(); }
 
  private:
   void perform_now(api::Body body, Done done);

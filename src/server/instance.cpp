@@ -110,6 +110,7 @@ void Instance::stop(std::function<void()> done) {
   lease_timer_.cancel();
   keep_alive_timer_.cancel();
   hub_->close();
+  executor_->stop();
   auto stopped = [this, done = std::move(done)] {
     replica_->fail_waiting();
     replica_->flush(done);

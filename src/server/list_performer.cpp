@@ -3,6 +3,7 @@
 #include <asio/post.hpp>
 #include <chrono>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "api/action.hpp"
@@ -23,16 +24,17 @@ class ListPerformer::Stream : public http::BodySource {
 
   void next(std::function<void(Piece)> done) override {
     if (first_) return give(*std::exchange(first_, std::nullopt), done);
-    if (cancelled_) return done({{}, After::broken});
+    if (*cancelled_) return done({{}, After::broken});
     auto finished = [done = std::move(done)](Output output) {
       if (auto* piece = std::get_if<api::ListReader::Piece>(&output))
         return give(std::move(*piece), done);
       done({{}, After::broken});  // its head is sent: there is no other way to say so
     };
-    performer_.advance(reader_, std::move(finished));
+    performer_.advance(reader_, [cancelled = cancelled_] { return !*cancelled; },
+                       std::move(finished));
   }
   // A step under way ends soon by itself.
-  void cancel() override { cancelled_ = true; }
+  void cancel() override { *cancelled_ = true; }
 
  private:
   static void give(api::ListReader::Piece piece, const std::function<void(Piece)>& done) {
@@ -42,7 +44,7 @@ class ListPerformer::Stream : public http::BodySource {
   ListPerformer& performer_;
   const Reader reader_;
   std::optional<api::ListReader::Piece> first_;
-  bool cancelled_ = false;
+  const std::shared_ptr<bool> cancelled_ = std::make_shared<bool>(false);
 };
 
 void ListPerformer::perform(Reader reader, std::function<void(http::Response)> done) {
@@ -53,33 +55,45 @@ void ListPerformer::perform(Reader reader, std::function<void(http::Response)> d
         *this, reader, std::move(std::get<api::ListReader::Piece>(output)));
     done(std::move(response));
   };
-  advance(reader, std::move(finished));
+  advance(reader, [] { return true; }, std::move(finished));
+}
+
+void ListPerformer::stop() {
+  stopping_ = true;
+  timer_.cancel();
+  past_plans_.drop();
 }
 
 void ListPerformer::drop_past_plans_later() {
+  if (stopping_) return;
   timer_.expires_after(past_plans_kept);
   timer_.async_wait([this](const std::error_code& ec) {
     if (!ec) past_plans_.drop();
   });
 }
 
-void ListPerformer::advance(Reader reader, std::function<void(Output)> done) {
+void ListPerformer::advance(Reader reader, Wanted wanted, std::function<void(Output)> done) {
+  if (stopping_ || !wanted()) return done(api::problem_shutting_down());
   api::ListReader::Step step =
       reader->next({replica_.state_machine(), ipam::Revision(replica_.applied().value()),
                     ipam::Revision(replica_.plan_changed().value()), past_plans_});
   if (past_plans_.has_kept()) drop_past_plans_later();
   if (auto* whole = std::get_if<http::Response>(&step)) return done(std::move(*whole));
   if (auto* piece = std::get_if<api::ListReader::Piece>(&step)) return done(std::move(*piece));
-  auto go_on = [this, reader, done = std::move(done)] { advance(reader, done); };
+  auto go_on = [this, reader, wanted = std::move(wanted), done] { advance(reader, wanted, done); };
   auto* const ask = std::get_if<api::ListReader::Ask>(&step);
   if (ask == nullptr) {
     asio::post(io_, std::move(go_on));
     return;
   }
-  auto answered = [reader, done, go_on = std::move(go_on)](
+  auto answered = [reader, done = std::move(done), go_on = std::move(go_on)](
                       base::Result<ipam::HistoryAnswer, std::string> answer) {
     if (!answer.ok()) return done(api::problem_for_status(500, answer.error()));
-    reader->take(*answer);
+    try {
+      reader->take(*answer);
+    } catch (const std::runtime_error& error) {  // rows that contradict one another
+      return done(api::problem_for_status(500, error.what()));
+    }
     go_on();
   };
   replica_.store().query(std::move(ask->query), std::move(answered));

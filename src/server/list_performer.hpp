@@ -22,12 +22,16 @@ class ListPerformer {
   // `done` gets the first response, whose body may be a stream that outlives this call but not the
   // performer's io_context.
   void perform(Reader reader, std::function<void(http::Response)> done);
+  // Ends what is under way, and lets io_context::run() end.
+  void stop();
 
  private:
   class Stream;
   // What leaves: a piece, or a response.
   using Output = std::variant<api::ListReader::Piece, http::Response>;
-  void advance(Reader reader, std::function<void(Output)> done);
+  // Whether anybody still wants it: until then a list may take any number of steps.
+  using Wanted = std::function<bool()>;
+  void advance(Reader reader, Wanted wanted, std::function<void(Output)> done);
 
   void drop_past_plans_later();
 
@@ -35,6 +39,7 @@ class ListPerformer {
   Replica& replica_;
   api::PastPlans past_plans_;
   asio::steady_timer timer_;
+  bool stopping_ = false;
 };
 
 }  // namespace server

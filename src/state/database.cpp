@@ -196,11 +196,16 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     known.oldest = oldest_known_;
     return known;
   }
-  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Vrf>>(&query)) return vrf_versions_.at(*at);
+  const auto with_oldest = [this](auto piece) {
+    piece.oldest = oldest_known_;
+    return piece;
+  };
+  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Vrf>>(&query))
+    return with_oldest(vrf_versions_.at(*at));
   if (const auto* at = std::get_if<ipam::AtQuery<ipam::Network>>(&query))
-    return network_versions_.at(*at);
+    return with_oldest(network_versions_.at(*at));
   if (const auto* at = std::get_if<ipam::AtQuery<ipam::Allocation>>(&query))
-    return allocation_versions_.at(*at);
+    return with_oldest(allocation_versions_.at(*at));
   const auto& list = std::get<ipam::AllocationsQuery>(query);
   if (list.network_id) {
     select_allocations_of_.start(list.network_id->value());

@@ -196,6 +196,18 @@ TEST_CASE("a list of more networks than a step, or the prefix tree, looks at is 
   CHECK(parsed(world.perform(get("stats"))).as_array().size() == count);
 }
 
+TEST_CASE("a cursor far behind the end begins at the end") {
+  World world;
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})")).status == 201);
+  REQUIRE(world.perform(post("allocations", R"({"network_id":"net-1"})")).status == 201);
+  for (const std::string list : {"vrfs?", "networks?", "allocations?", "allocations?all=true&"}) {
+    const auto first = world.perform(get(list + "sort=-id&limit=5"));
+    CHECK(parsed(first).as_array().size() == 1);
+    CHECK(world.perform(get(list + "sort=-id&limit=5&cursor=2.9223372036854775806")).body ==
+          first.body);
+  }
+}
+
 TEST_CASE("limits, cursors, orders and moments that cannot be are refused") {
   World world;
   REQUIRE(world.perform(post("networks", R"({"cidr":"10.1.0.0/16"})")).status == 201);
