@@ -41,7 +41,7 @@ base::Result<boost::json::object, CommandError> allocation_body(Context& context
     body["cidr"] = *cidr;
     if (const auto vrf = arguments.get("vrf")) body["vrf"] = *vrf;
   } else {
-    auto id = find_network(context.client, arguments.get("network-id").value_or(""));
+    auto id = find_network(context, arguments.get("network-id").value_or(""));
     if (!id) return base::fail(id.error());
     body["network_id"] = *id;
   }
@@ -114,7 +114,7 @@ CommandResult check_list(const Arguments& arguments) {
 CommandResult list_allocations(Context& context) {
   Query query;
   if (const auto name = context.arguments.get("network-id")) {
-    auto id = find_network(context.client, *name);
+    auto id = find_network(context, *name);
     if (!id) return base::fail(id.error());
     query.emplace_back("network_id", *id);
   }

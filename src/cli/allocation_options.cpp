@@ -112,10 +112,11 @@ base::Result<boost::json::object, CommandError> find_holder(Context& context,
   const std::string ip = ipam::to_string(*address);
   Query query = {{"ip", ip}};
   if (const auto network = context.arguments.get("network-id")) {
-    auto id = find_network(context.client, *network);
+    auto id = find_network(context, *network);
     if (!id) return base::fail(id.error());
     query.emplace_back("network_id", *id);
   }
+  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
   auto answer = context.client.get("/allocations", query);
   if (!answer) return base::fail(answer.error());
   auto allocations = context.client.list(*answer);

@@ -71,7 +71,7 @@ class Input {
   std::istream* stream_ = nullptr;
 };
 
-// The id of the network that the user named by net-N or by its CIDR.
-base::Result<std::string, CommandError> find_network(Client& client, const std::string& name);
+// The id of the network that the user named by net-N or its CIDR, as of --at where that is given.
+base::Result<std::string, CommandError> find_network(Context& context, const std::string& name);
 
 }  // namespace cli

@@ -23,7 +23,7 @@ CommandResult export_rows(Context& context) {
   const Arguments& arguments = context.arguments;
   Query query{{"format", arguments.get("format").value_or("json")}};
   if (const auto name = arguments.get("network")) {
-    const auto id = find_network(context.client, *name);
+    const auto id = find_network(context, *name);
     if (!id) return base::fail(id.error());
     query.emplace_back("network_id", *id);
   }

@@ -170,7 +170,7 @@ CommandResult print_networks(Context& context, const std::string& answer,
 }
 
 CommandResult network_children(Context& context) {
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.get("/networks/" + *id + "/children");
   if (!answer) return base::fail(answer.error());
@@ -185,7 +185,7 @@ CommandResult check_edit(const Arguments& arguments) {
 
 CommandResult network_edit(Context& context) {
   const boost::json::object body = attributes_of(context.arguments, true);
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.patch("/networks/" + *id, body);
   if (!answer) return base::fail(answer.error());
@@ -206,7 +206,7 @@ CommandResult check_blocks(const Arguments& arguments) {
 }
 
 CommandResult network_free(Context& context) {
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   Query query;
   if (const auto length = context.arguments.get("prefix-length"))
@@ -241,7 +241,7 @@ CommandResult network_carve(Context& context) {
   for (const char* option : {"strategy", "description"})
     if (const auto text = context.arguments.get(option)) body[option] = *text;
   if (const auto tags = context.arguments.get("tags")) body["tags"] = tags_of(*tags);
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.post("/networks/" + *id + "/subnets", body);
   if (!answer) return base::fail(answer.error());
@@ -250,7 +250,7 @@ CommandResult network_carve(Context& context) {
 }
 
 CommandResult network_show(Context& context) {
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   Query query;
   if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
@@ -260,7 +260,7 @@ CommandResult network_show(Context& context) {
 }
 
 CommandResult network_delete(Context& context) {
-  auto id = find_network(context.client, context.arguments.positional(0));
+  auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.remove("/networks/" + *id);
   if (!answer) return base::fail(answer.error());
@@ -270,14 +270,16 @@ CommandResult network_delete(Context& context) {
 
 }  // namespace
 
-base::Result<std::string, CommandError> find_network(Client& client, const std::string& name) {
+base::Result<std::string, CommandError> find_network(Context& context, const std::string& name) {
   if (name.find('/') == std::string::npos) return name;  // an id: the server knows it or not
   const auto prefix = ipam::parse_prefix(name);
   if (!prefix) return base::fail(failed(prefix.error()));
   const std::string cidr = ipam::to_string(*prefix);
-  auto answer = client.get("/networks", {{"cidr", cidr}});
+  Query query = {{"cidr", cidr}};
+  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  auto answer = context.client.get("/networks", query);
   if (!answer) return base::fail(answer.error());
-  auto networks = client.list(*answer);
+  auto networks = context.client.list(*answer);
   if (!networks) return base::fail(networks.error());
   // Looked at again here: a server that does not know the filter answers with every network.
   std::vector<std::string> ids;

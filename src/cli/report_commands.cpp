@@ -41,7 +41,7 @@ base::Result<boost::json::object, CommandError> with_cidr(Client& client, const 
 CommandResult stats(Context& context) {
   std::string id;
   if (const auto name = context.arguments.get("network-id")) {
-    auto found = find_network(context.client, *name);
+    auto found = find_network(context, *name);
     if (!found) return base::fail(found.error());
     id = *found;
   }

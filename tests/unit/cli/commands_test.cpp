@@ -169,6 +169,10 @@ TEST_CASE("network add and list know VRFs and filters") {
 TEST_CASE("network show, edit, children, free and carve") {
   check({{"network", "show", "net-1"}, {{200, network}}, {"GET /api/v1/networks/net-1"},
          "ID: net-1\nCIDR: 192.168.1.0/24\nDescription: Office, main\nTags: production,x\n"});
+  check({{"network", "show", "192.168.1.0/24", "--at", "9", "--output", "json"},
+         {{200, "[" + network + "]"}, {200, network}},
+         {"GET /api/v1/networks?cidr=192.168.1.0%2F24&at=9", "GET /api/v1/networks/net-1?at=9"},
+         network + "\n"});
   check({{"network", "edit", "net-1", "-t", "a,b", "--output", "json"}, {{200, network}},
          {R"(PATCH /api/v1/networks/net-1 {"tags":["a","b"]})"}, network + "\n"});
   check({{"network", "children", "net-1"}, {{200, "[]"}},
