@@ -59,15 +59,17 @@ def make_random_things(env, node, made):
     with node.connected() as client:
         requests = Requests(client.get('/openapi.json').json(), env.seed)
         for number in range(REQUESTS_FULL if env.full else REQUESTS):
-            method, path, body, headers, operation = requests.next()
-            if path.startswith('/cluster'):
+            method, path, pattern, body, headers, operation = requests.next()
+            if pattern.startswith('/cluster'):
                 continue
+            method = method.upper()
             takes_key = any(parameter['name'] == 'Idempotency-Key'
                             for parameter in operation.get('parameters', ()))
             headers.pop('Idempotency-Key', None)
             if takes_key and number % 3 == 0:
                 headers['Idempotency-Key'] = f'key-{number}'
             answer = client.request(method, path, body, headers)
+            requests.known.learn(pattern, answer)
             made.note(method, path, body, headers, answer)
         return requests.document
 
