@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t audit_limit_default = 100;
 constexpr std::uint64_t audit_limit_max = 10000;  // some 4 MB of answer
+// Room that an entry takes, so that a long list is not copied while it grows.
+constexpr std::size_t entry_bytes_typical = 320;
 
 // One entry more than the page has tells that there is another page.
 http::Response render_audit(const ipam::HistoryAnswer& answer, std::uint64_t limit,
@@ -19,7 +21,7 @@ http::Response render_audit(const ipam::HistoryAnswer& answer, std::uint64_t lim
   const auto* entries = std::get_if<std::vector<ipam::AuditEntry>>(&answer);
   ASSERT(entries);
   std::string body;
-  body.reserve(2 + entries->size() * allocation_bytes_typical);
+  body.reserve(2 + entries->size() * entry_bytes_typical);
   JsonWriter json(body);
   json.begin_array();
   for (std::size_t i = 0; i < entries->size() && i < limit; ++i)

@@ -134,15 +134,15 @@ base::Result<Conditions, http::Response> Conditions::read(const http::Request& r
   return conditions;
 }
 
-Body with_conditions(const Conditions& conditions, Body body) {
+bool can_be_not_modified(const Route& route) {
+  return route.method == http::Method::get && route.pattern == "/allocations/{id}";
+}
+
+Body with_conditions(const Route& route, Conditions conditions, Body body) {
+  if (!can_be_not_modified(route)) conditions.if_none_match.reset();
   if (!conditions.if_match && !conditions.if_none_match) return body;
-  if (auto* const read = std::get_if<Read>(&body)) {
-    // A VRF and a network say what others make of them too (children_count), which is not in their
-    // tags: the client may have something older, and gets what there is.
-    Conditions strong = conditions;
-    strong.if_none_match.reset();
-    return with_conditional_render(strong, std::move(*read));
-  }
+  if (auto* const read = std::get_if<Read>(&body))
+    return with_conditional_render(conditions, std::move(*read));
   if (auto* const read = std::get_if<ReadHistory>(&body))
     return with_conditional_render(conditions, std::move(*read));
   return body;

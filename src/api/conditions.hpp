@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/action.hpp"
+#include "api/route_table.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
 
@@ -43,8 +44,12 @@ class Conditions {
   std::optional<Condition> if_none_match;
 };
 
-// Makes the answer to a GET of one object 412 where its ETag says so, or 304 for an allocation.
-Body with_conditions(const Conditions& conditions, Body body);
+// Whether the ETag of the object covers all that is shown of it. A VRF and a network say what
+// others make of them too (children_count): their clients may have something older, and get what
+// there is.
+bool can_be_not_modified(const Route& route);
+// Makes the answer to a GET of one object 412, or 304 where that can be, where its ETag says so.
+Body with_conditions(const Route& route, Conditions conditions, Body body);
 // Gives a change what it was asked to look at first. 400 where that is not possible.
 Body with_precondition(const Conditions& conditions, Body body);
 

@@ -78,9 +78,8 @@ struct CommandOf {
     if (!row.status.empty()) {
       const auto status = ipam::parse_network_status(row.status);
       if (!status)
-        return base::fail(fmt::format("the status of a network must be active, container, reserved "
-                                      "or deprecated, not {}",
-                                      quoted(row.status)));
+        return base::fail(fmt::format("the status of a network must be {}, not {}",
+                                      ipam::network_status_names, quoted(row.status)));
       extras.status = *status;
     }
     if (!row.strategy.empty()) {

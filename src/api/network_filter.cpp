@@ -46,9 +46,8 @@ base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& que
     filter.status = ipam::parse_network_status(*status);
     if (!filter.status)
       return base::fail(problem(Problem::invalid_parameter,
-                                fmt::format("status must be active, container, reserved or "
-                                            "deprecated, not {}",
-                                            quoted(*status))));
+                                fmt::format("status must be {}, not {}",
+                                            ipam::network_status_names, quoted(*status))));
   }
   if (const std::string* q = query.find("q")) filter.text = TextMatch(*q);
   return filter;

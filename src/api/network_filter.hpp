@@ -2,7 +2,6 @@
 // where one of them narrows that down. Pure.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>

@@ -55,8 +55,7 @@ std::optional<ipam::NetworkStatus> read_status(Fields& fields) {
   const auto status = text ? ipam::parse_network_status(*text) : std::nullopt;
   if (text && !status)
     fields.complain(Problem::invalid_field,
-                    fmt::format("\"status\" must be active, container, reserved or deprecated, "
-                                "not {}",
+                    fmt::format("\"status\" must be {}, not {}", ipam::network_status_names,
                                 quoted(*text)));
   return status;
 }

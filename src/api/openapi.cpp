@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "api/conditions.hpp"
 #include "api/openapi_text.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
@@ -86,11 +87,6 @@ bool can_answer(const OperationText& text, Problem problem) {
   return text.problems.find(row_of(problem).reason) != std::string_view::npos;
 }
 
-// conditions.cpp says why VRFs and networks do not.
-bool can_be_not_modified(const Route& route, const OperationText& text) {
-  return route.method == http::Method::get && text.answer == "Allocation";
-}
-
 void write_parameters(JsonWriter& json, const Route& route) {
   json.key("parameters");
   json.begin_array();
@@ -108,7 +104,7 @@ void write_parameters(JsonWriter& json, const Route& route) {
     write_parameter(json, "header", "Idempotency-Key", false);
   if (text && can_answer(*text, Problem::precondition_failed))
     write_parameter(json, "header", "If-Match", false);
-  if (text && can_be_not_modified(route, *text))
+  if (can_be_not_modified(route))
     write_parameter(json, "header", "If-None-Match", false);
   json.end_array();
 }
@@ -245,7 +241,7 @@ void write_operation(JsonWriter& json, const Route& route) {
                   text->status == 204 ? "Done; no body" : text->summary);
     if (takes_dry_run(*text) && text->status != 200)
       write_success(json, *text, 200, "What it would be: a dry run changes nothing");
-    if (can_be_not_modified(route, *text)) {
+    if (can_be_not_modified(route)) {
       json.key("304");
       json.raw(R"({"description":"The client has it as it is: the ETag is one of If-None-Match"})");
     }

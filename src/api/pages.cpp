@@ -108,5 +108,4 @@ http::Response ListBody::response() {
   return response;
 }
 
-
 }  // namespace api

@@ -73,6 +73,13 @@ std::uint64_t PlanList::window_before(std::uint64_t position) {
   return window_.before(position, body_.room());
 }
 
+bool PlanList::Walk::goes_on_at(std::uint64_t id) {
+  if (id >= end_) return false;
+  if (visits_++ < list_visits_max && !list_.has_enough()) return true;
+  next_ = id;
+  return false;
+}
+
 bool PlanList::show(std::uint64_t id, const std::string& json) {
   return body_.add(fmt::format_int(id).str(), json);
 }
@@ -105,19 +112,14 @@ std::optional<std::uint64_t> NetworkList::look(const ipam::StateMachine& plan, s
     return std::nullopt;
   }
   const ipam::Vrf* const only = filter_.vrf ? plan.vrf(*filter_.vrf) : nullptr;
-  std::optional<std::uint64_t> next;
-  std::size_t visits = 0;
+  Walk walk(*this, end);
   plan.visit_networks(ipam::NetworkId(first), [&](const ipam::Network& network) {
-    if (network.id.value() >= end) return false;
-    if (visits++ == list_visits_max || has_enough()) {
-      next = network.id.value();
-      return false;
-    }
+    if (!walk.goes_on_at(network.id.value())) return false;
     const bool is_there = !filter_.vrf || (only && network.vrf == only->id);
     if (is_there && filter_.matches(network)) show(network);
     return true;
   });
-  return next;
+  return walk.next();
 }
 
 std::uint64_t NetworkList::window_before(std::uint64_t position) {
@@ -128,21 +130,16 @@ std::uint64_t NetworkList::window_before(std::uint64_t position) {
 
 std::optional<std::uint64_t> VrfList::look(const ipam::StateMachine& plan, std::uint64_t first,
                                            std::uint64_t end) {
-  std::optional<std::uint64_t> next;
-  std::size_t visits = 0;
+  Walk walk(*this, end);
   plan.visit_vrfs(ipam::VrfId(first), [&](const ipam::Vrf& vrf) {
-    if (vrf.id.value() >= end) return false;
-    if (visits++ == list_visits_max || has_enough()) {
-      next = vrf.id.value();
-      return false;
-    }
+    if (!walk.goes_on_at(vrf.id.value())) return false;
     std::string text;
     JsonWriter json(text);
     write_vrf(json, vrf, plan.network_count_in(vrf.id));
     find(vrf.id.value(), std::move(text));
     return true;
   });
-  return next;
+  return walk.next();
 }
 
 }  // namespace api

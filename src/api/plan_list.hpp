@@ -30,6 +30,19 @@ class PlanList : public ReaderAt {
   bool has_enough() const {
     return !body_.page().descending && found_.size() >= body_.room();
   }
+  // What a look() that goes from id to id has before it.
+  class Walk {
+   public:
+    Walk(const PlanList& list, std::uint64_t end) : list_(list), end_(end) {}
+    bool goes_on_at(std::uint64_t id);
+    std::optional<std::uint64_t> next() const { return next_; }
+
+   private:
+    const PlanList& list_;
+    const std::uint64_t end_;
+    std::size_t visits_ = 0;
+    std::optional<std::uint64_t> next_;
+  };
   void find(std::uint64_t id, std::string json) { found_.emplace_back(id, std::move(json)); }
 
   Step go_on(const View& view) override;

@@ -12,9 +12,6 @@
 
 namespace api {
 
-// Room that one object of a list takes, so that a long list is not copied while it grows.
-inline constexpr std::size_t allocation_bytes_typical = 320;
-
 void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_count);
 // As it was stored: vrf_id in place of what its surroundings say of it.
 void write_network_record(JsonWriter& json, const ipam::Network& network);

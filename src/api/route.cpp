@@ -206,7 +206,7 @@ Body call_handler(const Route& route, const http::Request& request, std::string_
   const auto conditions = Conditions::read(request);
   if (!conditions) return Answer{conditions.error()};
   Body body = route.handler({request, id, *query, *consistency});
-  body = route.method == Method::get ? with_conditions(*conditions, std::move(body))
+  body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
                                      : with_precondition(*conditions, std::move(body));
   return with_idempotency_key(request, std::move(body));
 }

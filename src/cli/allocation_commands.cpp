@@ -181,7 +181,7 @@ std::vector<Command> allocation_commands() {
          {"within", 0, "CIDR", "that lie in there"},
          {"query", 'q', "TEXT", "with this text in any field"},
          {"limit", 0, "N", "so many at most"},
-         {"at", 0, "WHEN", "as of this revision or time"}},
+         at_option()},
         {"ipam list -n net-1", "ipam list --within 10.0.0.0/8 --owner team-web",
          "ipam list --all --output json", "ipam list --at 2026-01-15T10:30:00Z"}},
        check_list,

@@ -116,7 +116,7 @@ base::Result<boost::json::object, CommandError> find_holder(Context& context,
     if (!id) return base::fail(id.error());
     query.emplace_back("network_id", *id);
   }
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   auto answer = context.client.get("/allocations", query);
   if (!answer) return base::fail(answer.error());
   auto allocations = context.client.list(*answer);

@@ -55,6 +55,9 @@ void print_rows(Context& context, const std::vector<Column>& columns,
 // `key: value` for stdout; nothing where the value is empty.
 void print_field(Io& io, const std::string& title, const std::string& value);
 
+// --at of what can be asked of the past.
+OptionSpec at_option();
+void add_at(const Arguments& arguments, Query& query);
 // --limit of a list that is whole without it, and --at.
 CommandResult check_limit(const Arguments& arguments);
 base::Result<std::string, CommandError> get_list(Context& context, std::string_view path,

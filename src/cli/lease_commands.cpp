@@ -58,7 +58,7 @@ CommandResult show(Context& context) {
   auto id = find_allocation(context);
   if (!id) return base::fail(id.error());
   Query query;
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   auto answer = context.client.get("/allocations/" + *id, query);
   if (!answer) return base::fail(answer.error());
   return print_allocation(context, *answer);
@@ -133,7 +133,7 @@ std::vector<Command> lease_commands() {
       {{"allocation show",
         "Show an allocation, active or ended.",
         {{"ID", "its id (alloc-7), or an address that it holds"}},
-        {network, {"at", 0, "WHEN", "as of this revision or time"}},
+        {network, at_option()},
         {"ipam allocation show alloc-7", "ipam allocation show 192.168.1.1 --output json"}},
        check_network_option,
        show},

@@ -253,7 +253,7 @@ CommandResult network_show(Context& context) {
   auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   Query query;
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   auto answer = context.client.get("/networks/" + *id, query);
   if (!answer) return base::fail(answer.error());
   return print_network(context, *answer, "");
@@ -276,7 +276,7 @@ base::Result<std::string, CommandError> find_network(Context& context, const std
   if (!prefix) return base::fail(failed(prefix.error()));
   const std::string cidr = ipam::to_string(*prefix);
   Query query = {{"cidr", cidr}};
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   auto answer = context.client.get("/networks", query);
   if (!answer) return base::fail(answer.error());
   auto networks = context.client.list(*answer);
@@ -314,7 +314,7 @@ std::vector<Command> network_commands() {
          {"status", 0, "STATUS", "active, container, reserved or deprecated"},
          {"search", 'q', "TEXT", "with this text in CIDR, description or tags"},
          {"limit", 0, "N", "so many at most"},
-         {"at", 0, "WHEN", "as of this revision or time"}},
+         at_option()},
         {"ipam network list", "ipam network list --contains 10.1.2.3",
          "ipam network list --output csv > networks.csv"}},
        check_limit,
@@ -322,7 +322,7 @@ std::vector<Command> network_commands() {
       {{"network show",
         "Show one network.",
         {{"ID", "the network's id (net-1) or CIDR"}},
-        {{"at", 0, "WHEN", "as of this revision or time"}},
+        {at_option()},
         {"ipam network show 192.168.1.0/24", "ipam network show net-1 --at 2026-01-15T10:30:00Z"}},
        nullptr,
        network_show},

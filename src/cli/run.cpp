@@ -27,6 +27,12 @@ void print_rows(Context& context, const std::vector<Column>& columns,
                          : render_table(columns, rows, context.io.width));
 }
 
+OptionSpec at_option() { return {"at", 0, "WHEN", "as of this revision or time"}; }
+
+void add_at(const Arguments& arguments, Query& query) {
+  if (const auto at = arguments.get("at")) query.emplace_back("at", *at);
+}
+
 CommandResult check_limit(const Arguments& arguments) {
   const auto text = arguments.get("limit");
   if (!text) return base::Ok{};
@@ -37,7 +43,7 @@ CommandResult check_limit(const Arguments& arguments) {
 
 base::Result<std::string, CommandError> get_list(Context& context, std::string_view path,
                                                  Query query) {
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   const auto text = context.arguments.get("limit");
   if (!text) return context.client.get(path, query);
   return context.client.get_first(path, query,

@@ -11,7 +11,7 @@ namespace {
 CommandResult address_show(Context& context) {
   Query query;
   if (const auto vrf = context.arguments.get("vrf")) query.emplace_back("vrf", *vrf);
-  if (const auto at = context.arguments.get("at")) query.emplace_back("at", *at);
+  add_at(context.arguments, query);
   auto answer = context.client.get("/addresses/" + context.arguments.positional(0), query);
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::json) {
@@ -115,7 +115,7 @@ std::vector<Command> search_commands() {
         "Show who holds an address, and who held it before.",
         {{"IP", "the address"}},
         {{"vrf", 0, "VRF", "the VRF that it is in (default)"},
-         {"at", 0, "WHEN", "as of this revision or time"}},
+         at_option()},
         {"ipam address show 192.168.1.1", "ipam address show 2001:db8::1 --output json"}},
        nullptr,
        address_show},

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "ipam/address_plan.hpp"
 #include "ipam/change.hpp"
@@ -71,6 +72,20 @@ class Attempt {
   const Counters counters_;
   const std::size_t changes_;
   const UndoJournal<AddressPlan>::Mark mark_;
+};
+
+// The names of the fields that have another value than before, for the audit log.
+class ChangedFields {
+ public:
+  void add(bool is_changed, std::string_view name) {
+    if (!is_changed) return;
+    if (!names_.empty()) names_ += ", ";
+    names_ += name;
+  }
+  const std::string& names() const { return names_; }
+
+ private:
+  std::string names_;
 };
 
 Error vrf_not_found(const VrfReference& vrf);

@@ -29,10 +29,6 @@ struct AuditQuery {
 };
 // Is what this node has on its disk what was written there?
 struct VerifyQuery {};
-// All allocations that ever were, by id; of one network where given.
-struct AllocationsQuery {
-  std::optional<NetworkId> network_id;
-};
 struct AllocationQuery {
   AllocationId id;
 };
@@ -86,8 +82,8 @@ struct KnownRevision {
 };
 
 using HistoryQuery =
-    std::variant<AuditQuery, AllocationsQuery, AllocationQuery, VerifyQuery, AddressQuery,
-                 AtQuery<Vrf>, AtQuery<Network>, AtQuery<Allocation>, RevisionQuery>;
+    std::variant<AuditQuery, AllocationQuery, VerifyQuery, AddressQuery, AtQuery<Vrf>,
+                 AtQuery<Network>, AtQuery<Allocation>, RevisionQuery>;
 // AllocationQuery gives a list of none or one.
 using HistoryAnswer =
     std::variant<std::vector<AuditEntry>, std::vector<Allocation>, Verification, PieceAt<Vrf>,

@@ -66,18 +66,15 @@ std::optional<Error> check_active(const Decision& decision, AllocationId id,
 
 // The fields that the command gives another value, for the audit log.
 std::string changed_fields(const Allocation& before, const Allocation& after) {
-  std::string names;
-  const auto add = [&](bool is_changed, std::string_view name) {
-    if (is_changed) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
-  };
+  ChangedFields fields;
   const AllocationExtras old = before.extras.value_or_default();
   const AllocationExtras now = after.extras.value_or_default();
-  add(before.hostname != after.hostname, "hostname");
-  add(before.description != after.description, "description");
-  add(before.tags != after.tags, "tags");
-  add(old.owner != now.owner, "owner");
-  add(old.metadata != now.metadata, "metadata");
-  return names;
+  fields.add(before.hostname != after.hostname, "hostname");
+  fields.add(before.description != after.description, "description");
+  fields.add(before.tags != after.tags, "tags");
+  fields.add(old.owner != now.owner, "owner");
+  fields.add(old.metadata != now.metadata, "metadata");
+  return fields.names();
 }
 
 const Allocation& put(Decision& decision, Allocation allocation) {

@@ -75,6 +75,8 @@ enum class NetworkStatus : std::uint8_t {
 inline constexpr NetworkStatus network_status_last = NetworkStatus::deprecated;
 std::string_view to_string(NetworkStatus status);
 std::optional<NetworkStatus> parse_network_status(std::string_view text);
+inline constexpr std::string_view network_status_names =  // for who named another
+    "active, container, reserved or deprecated";
 // Whether addresses, or blocks for child networks, are handed out without being named.
 inline bool hands_out_addresses(NetworkStatus status) { return status == NetworkStatus::active; }
 inline bool hands_out_blocks(NetworkStatus status) {

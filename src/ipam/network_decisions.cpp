@@ -44,21 +44,18 @@ std::optional<Error> check_gateway(const Prefix& prefix, const std::optional<Add
 
 // The fields that have another value, for the audit log.
 std::string changed_fields(const Network& before, const Network& after) {
-  std::string names;
-  const auto add = [&](bool is_changed, std::string_view name) {
-    if (is_changed) names += fmt::format("{}{}", names.empty() ? ": " : ", ", name);
-  };
+  ChangedFields fields;
   const NetworkExtras old = before.extras.value_or_default();
   const NetworkExtras now = after.extras.value_or_default();
-  add(before.description != after.description, "description");
-  add(before.tags != after.tags, "tags");
-  add(old.status != now.status, "status");
-  add(old.strategy != now.strategy, "strategy");
-  add(old.gateway != now.gateway, "gateway");
-  add(before.quarantine_seconds != after.quarantine_seconds, "quarantine_seconds");
-  add(old.threshold_percent != now.threshold_percent, "threshold_percent");
-  add(old.metadata != now.metadata, "metadata");
-  return names;
+  fields.add(before.description != after.description, "description");
+  fields.add(before.tags != after.tags, "tags");
+  fields.add(old.status != now.status, "status");
+  fields.add(old.strategy != now.strategy, "strategy");
+  fields.add(old.gateway != now.gateway, "gateway");
+  fields.add(before.quarantine_seconds != after.quarantine_seconds, "quarantine_seconds");
+  fields.add(old.threshold_percent != now.threshold_percent, "threshold_percent");
+  fields.add(old.metadata != now.metadata, "metadata");
+  return fields.names();
 }
 
 }  // namespace
@@ -152,7 +149,7 @@ Outcome Decision::decide(const UpdateNetwork& command) {
   const Network& changed = plan.replace_network(std::move(network));
   changes.push_back(NetworkPut{changed});
   audit("network_updated", to_string(changed.id),
-        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf) +
+        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf) + ": " +
             fields);
   note_threshold(*state, was_reached);
   return NetworkView{changed, plan.context(changed)};

@@ -190,13 +190,6 @@ void StateMachine::for_each_allocation(const std::function<void(const Allocation
   for (const auto& [id, allocation] : implementation_->plan.allocations()) visit(allocation);
 }
 
-void StateMachine::for_each_allocation_in(
-    NetworkId id, const std::function<void(const Allocation&)>& visit) const {
-  const NetworkState* state = implementation_->plan.network(id);
-  if (state == nullptr) return;
-  for (const Allocation* allocation : state->allocations) visit(*allocation);
-}
-
 // Only the most specific network of a VRF hands the address out (address_plan.hpp), so it is asked
 // alone.
 std::vector<const Allocation*> StateMachine::allocations_holding(const Address& address) const {

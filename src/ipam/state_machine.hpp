@@ -59,9 +59,6 @@ class StateMachine {
   void for_each_network_containing(VrfId vrf, const Prefix& prefix,
                                    const std::function<void(const Network&)>& visit) const;
   void for_each_allocation(const std::function<void(const Allocation&)>& visit) const;
-  // Active ones of one network by address, ascending.
-  void for_each_allocation_in(NetworkId id,
-                              const std::function<void(const Allocation&)>& visit) const;
   // Active allocations that contain the address, at most one in each VRF, by VRF.
   std::vector<const Allocation*> allocations_holding(const Address& address) const;
   // The most specific network that contains the address (longest match).

@@ -104,9 +104,6 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
       "next_allocation=?, next_audit=?, next_vrf=?, now=?, digest=?, oldest_known=?, audit_hash=?, "
       "crc=? WHERE id=1");
-  select_allocations_ = connection_.prepare("SELECT * FROM allocations ORDER BY id");
-  select_allocations_of_ =
-      connection_.prepare("SELECT * FROM allocations WHERE network_id=? ORDER BY id");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
   select_covers_ = connection_.prepare(
       "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) AND id < ? "
@@ -174,11 +171,6 @@ base::Result<Loaded, std::string> Database::load() {
 }
 
 ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
-  std::vector<ipam::Allocation> allocations;
-  const auto collect = [&](sqlite::Statement& rows) {
-    while (rows.step()) allocations.push_back(read_allocation(rows));
-    rows.reset();
-  };
   if (const auto* audit = std::get_if<ipam::AuditQuery>(&query))
     return query_audit(connection_, *audit);
   if (std::holds_alternative<ipam::VerifyQuery>(query)) {
@@ -186,9 +178,11 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     return verify(connection_, counters_);
   }
   if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
+    std::vector<ipam::Allocation> found;
     select_allocation_.start(one->id.value());
-    collect(select_allocation_);
-    return allocations;
+    if (select_allocation_.step()) found.push_back(read_allocation(select_allocation_));
+    select_allocation_.reset();
+    return found;
   }
   if (const auto* held = std::get_if<ipam::AddressQuery>(&query)) return holders_of(*held);
   if (const auto* revision = std::get_if<ipam::RevisionQuery>(&query)) {
@@ -204,17 +198,7 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
     return with_oldest(vrf_versions_.at(*at));
   if (const auto* at = std::get_if<ipam::AtQuery<ipam::Network>>(&query))
     return with_oldest(network_versions_.at(*at));
-  if (const auto* at = std::get_if<ipam::AtQuery<ipam::Allocation>>(&query))
-    return with_oldest(allocation_versions_.at(*at));
-  const auto& list = std::get<ipam::AllocationsQuery>(query);
-  if (list.network_id) {
-    select_allocations_of_.start(list.network_id->value());
-    collect(select_allocations_of_);
-  } else {
-    select_allocations_.start();
-    collect(select_allocations_);
-  }
-  return allocations;
+  return with_oldest(allocation_versions_.at(std::get<ipam::AtQuery<ipam::Allocation>>(query)));
 }
 
 std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& query) {

@@ -341,6 +341,7 @@ void SimulatedNode::transfer_leader(NodeId target) {
 }
 
 void SimulatedNode::check_history() {
+  using AllocationsAt = ipam::PieceAt<ipam::Allocation>;
   const Index index = process_->replica->applied();
   const auto compare = [this, index](base::Result<ipam::HistoryAnswer, std::string> answer) {
     if (!answer.ok()) return;  // the disk failed
@@ -348,10 +349,12 @@ void SimulatedNode::check_history() {
       world_.oracle.check_audit(id_, index, *audit);
     else
       world_.oracle.check_allocations(id_, index,
-                                      std::get<std::vector<ipam::Allocation>>(*answer));
+                                      std::get<AllocationsAt>(*answer).objects);
   };
   process_->replica->store().query(ipam::AuditQuery{1u << 30}, compare);
-  process_->replica->store().query(ipam::AllocationsQuery{}, compare);
+  ipam::AtQuery<ipam::Allocation> all;  // as they are now
+  all.visits_max = 1u << 30;
+  process_->replica->store().query(all, compare);
   process_->work_wanted = true;
 }
 

@@ -169,13 +169,6 @@ class World {
   ipam::HistoryAnswer ask(const ipam::VerifyQuery&) {
     return ipam::Verification{true, "", audit_.size(), audit_.size(), state.counters().audit_hash};
   }
-  ipam::HistoryAnswer ask(const ipam::AllocationsQuery& query) {
-    std::vector<ipam::Allocation> found;
-    for (const auto& [id, allocation] : allocations_)
-      if (!query.network_id || allocation.network_id == *query.network_id)
-        found.push_back(allocation);
-    return found;
-  }
   ipam::HistoryAnswer ask(const ipam::AllocationQuery& query) {
     std::vector<ipam::Allocation> found;
     const auto at = allocations_.find(query.id);

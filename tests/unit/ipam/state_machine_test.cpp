@@ -149,8 +149,11 @@ TEST_CASE("addresses are handed out from the first usable one, blocks as one rec
   CHECK(stats_of(plan, id) ==
         "254 total, 8 allocated, 246 available, 0 reserved, 192.168.1.9, 192.168.1.8");
   std::vector<std::string> by_address;
-  plan.machine.for_each_allocation_in(
-      id, [&](const Allocation& found) { by_address.push_back(to_string(found.id)); });
+  plan.machine.visit_allocations_in(id, parse_address("0.0.0.0").value(),
+                                    [&](const Allocation& found) {
+                                      by_address.push_back(to_string(found.id));
+                                      return true;
+                                    });
   CHECK(by_address == std::vector<std::string>{"alloc-4", "alloc-2", "alloc-3"});
 }
 

@@ -131,7 +131,7 @@ TEST_CASE("a row that turns unreadable while the store runs stops it") {
   std::string failure;
   auto store = open(directory.path(), loop, [&](const std::string& text) { failure = text; });
   const auto answer = loop.get<base::Result<ipam::HistoryAnswer, std::string>>(
-      [&](auto done) { store->query(ipam::AllocationsQuery{}, done); });
+      [&](auto done) { store->query(ipam::AtQuery<ipam::Allocation>{}, done); });
   CHECK_FALSE(answer.ok());
   loop.run_pending();
   CHECK(contains(failure, "its ip cannot be read"));
