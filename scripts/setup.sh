@@ -35,7 +35,8 @@ packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boo
   "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev zlib1g-dev libfmt-dev
   doctest-dev curl python3)
 if [ "$profile" = test ]; then
-  packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime)
+  packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime
+    prometheus)
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
@@ -48,7 +49,7 @@ Please install these, by the names that your system gives them:
   sqlite 3.40 (static library), fmt 9, doctest 2.4; where they help: ccache, mold
 TEXT
   [ "$profile" = build ] || echo "  and for the tests: clang 19 with its sanitizer runtimes, nginx," \
-    "haproxy, wrk, sqlite3, iproute2, faketime" >&2
+    "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool)" >&2
   echo "Then set IPAM_SKIP_SETUP=1 and run the command again." >&2
   exit 1
 fi

@@ -135,6 +135,7 @@ class Driver {
   // Handed out in Output::applied (or by an installed snapshot).
   Index applied() const { return applied_; }
   std::size_t pending_proposals() const { return proposals_.size(); }
+  std::optional<SnapshotProgress> snapshot_progress() const { return sender_.progress(); }
 
  private:
   struct WaitingRead {

@@ -55,6 +55,8 @@ class HostLoop {
   const RaftCore& core() const { return driver_.core(); }
   Index applied() const { return driver_.applied(); }
   bool failed() const { return failed_; }
+  std::size_t pending_proposals() const { return driver_.pending_proposals(); }
+  std::optional<SnapshotProgress> snapshot_progress() const { return driver_.snapshot_progress(); }
   std::int64_t time_ms() { return driver_.time_ms(shell_.clocks()); }
 
  private:

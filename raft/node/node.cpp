@@ -19,6 +19,10 @@ std::uint64_t epoch_of(const RaftCore& core) {
   return core.configuration().members.empty() ? 0 : core.configuration().epoch;
 }
 
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
 }  // namespace
 
 Node::Node(asio::io_context& io, base::Logger& logger, const NodeOptions& options,
@@ -70,7 +74,13 @@ void Node::change_members(const MemberChange& change,
 bool Node::send(const Message& message) { return transport_ && transport_->send(message); }
 
 void Node::persist(PersistBatch batch, std::function<void()> done) {
-  storage_.persist(std::move(batch), std::move(done));
+  const std::size_t entries = batch.entries.size();
+  storage_.persist(std::move(batch),
+                   [this, entries, done = std::move(done)](std::chrono::nanoseconds taken) {
+                     if (options_.observer != nullptr)
+                       options_.observer->on_written(seconds(taken), entries);
+                     done();
+                   });
 }
 
 ClockReading Node::clocks() {
@@ -95,16 +105,34 @@ void Node::schedule_turn() {
 
 void Node::turn() {
   if (loop_.failed()) return;
+  const auto began = std::chrono::steady_clock::now();
   loop_.turn();
+  if (options_.observer != nullptr) {
+    options_.observer->on_turn(seconds(std::chrono::steady_clock::now() - began));
+    watch_commits();
+  }
   update_peers();
   const RaftCore& core = loop_.core();
   if (core.leader() != logged_leader_ || core.term() != logged_term_) {
+    if (core.leader() != logged_leader_ && options_.observer != nullptr)
+      options_.observer->on_leader_changed();
     if (core.leader() && core.leader() != logged_leader_)
       logger_.info("raft", "node {} leads in term {}", core.leader().value(),
                    core.term().value());
     logged_leader_ = core.leader();
     logged_term_ = core.term();
   }
+}
+
+void Node::watch_commits() {
+  const RaftCore& core = loop_.core();
+  if (!core.is_leader()) return appended_.clear();
+  const auto now = std::chrono::steady_clock::now();
+  for (; !appended_.empty() && appended_.front().first <= core.commit(); appended_.pop_front())
+    options_.observer->on_committed(seconds(now - appended_.front().second));
+  const Index last = core.log().last_index();
+  if (last > core.commit() && (appended_.empty() || appended_.back().first < last))
+    appended_.emplace_back(last, now);
 }
 
 void Node::schedule_tick() {

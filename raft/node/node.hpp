@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,20 @@
 
 namespace raft {
 
+// What the node tells of its work, on the io thread: for metrics.
+class NodeObserver {
+ public:
+  virtual ~NodeObserver() = default;
+  // A batch is durable in raft.db; `seconds` is the transaction alone, without the queue before it.
+  virtual void on_written(double seconds, std::size_t entries) = 0;
+  // An entry that this node, as the leader, had appended is committed.
+  virtual void on_committed(double seconds_since_append) = 0;
+  // One turn of the loop: what was committed is applied, what is to be sent has left.
+  virtual void on_turn(double seconds) = 0;
+  // Another node leads, or none any more.
+  virtual void on_leader_changed() = 0;
+};
+
 struct NodeOptions {
   DriverOptions driver;
   std::chrono::milliseconds tick{50};
@@ -25,6 +40,7 @@ struct NodeOptions {
   std::string address;  // host:port to listen on; empty: no raft port (standalone)
   // Where members that no configuration of ours names yet can be dialled.
   std::map<NodeId, std::string> known_addresses;
+  NodeObserver* observer = nullptr;  // outlives the node
 };
 
 class Node : public Proposer, private HostLoop::Shell {
@@ -51,6 +67,10 @@ class Node : public Proposer, private HostLoop::Shell {
   Index applied() const { return loop_.applied(); }
   bool stopping() const override { return stopping_; }
   std::int64_t time_ms() override { return loop_.time_ms(); }
+  // Proposals of this node's clients that have no outcome yet.
+  std::size_t pending_proposals() const { return loop_.pending_proposals(); }
+  // The snapshot that this node, as the leader, is sending.
+  std::optional<SnapshotProgress> snapshot_progress() const { return loop_.snapshot_progress(); }
 
  private:
   // ---- HostLoop::Shell ----
@@ -60,6 +80,7 @@ class Node : public Proposer, private HostLoop::Shell {
   ClockReading clocks() override;
 
   void turn();
+  void watch_commits();
   void schedule_tick();
   void watch_disk_space();
   void update_peers();
@@ -79,6 +100,8 @@ class Node : public Proposer, private HostLoop::Shell {
   Index peers_as_of_{~std::uint64_t{0}};
   Term logged_term_;
   NodeId logged_leader_;
+  // What this leader has appended and when, until it is committed; a turn's entries share one.
+  std::deque<std::pair<Index, std::chrono::steady_clock::time_point>> appended_;
 
   bool stopping_ = false;
   unsigned stop_ticks_left_ = 0;

@@ -33,6 +33,12 @@ struct WriteChunk {
 using SnapshotWork =
     std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk>;
 
+struct SnapshotProgress {
+  NodeId peer;
+  std::uint64_t sent_bytes = 0;  // acknowledged by the peer
+  std::uint64_t total_bytes = 0;  // 0: it is still being made
+};
+
 // On a leader: one transfer at a time, to one follower after the other.
 class SnapshotSender {
  public:
@@ -46,6 +52,10 @@ class SnapshotSender {
   void want(NodeId peer);
   bool active() const { return state_ != State::idle; }
   NodeId peer() const { return peer_; }
+  std::optional<SnapshotProgress> progress() const {
+    if (!active()) return std::nullopt;
+    return SnapshotProgress{peer_, offset_, total_bytes_};
+  }
   // Entries after this one will be asked for when the transfer is over; nullopt: nothing is sent.
   std::optional<Index> needed_after() const {
     if (!active()) return std::nullopt;

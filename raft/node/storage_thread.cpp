@@ -20,10 +20,12 @@ StorageThread::~StorageThread() {
   thread_.join();
 }
 
-void StorageThread::persist(PersistBatch batch, std::function<void()> done) {
+void StorageThread::persist(PersistBatch batch, Persisted done) {
   push([batch = std::move(batch), done = std::move(done)](LogStore& store) mutable {
+    const auto began = std::chrono::steady_clock::now();
     store.persist(batch);
-    return std::move(done);
+    const std::chrono::nanoseconds taken = std::chrono::steady_clock::now() - began;
+    return [done = std::move(done), taken] { done(taken); };
   });
 }
 

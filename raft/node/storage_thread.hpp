@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -22,8 +23,10 @@ class StorageThread {
                 std::function<void(std::string)> on_failure);
   ~StorageThread();  // finishes what is queued, closes the store and joins
 
-  // `done` is called on the io thread once the batch is durable; never after a failure.
-  void persist(PersistBatch batch, std::function<void()> done);
+  // `done` is called on the io thread once the batch is durable, with the time that its
+  // transaction took; never after a failure.
+  using Persisted = std::function<void(std::chrono::nanoseconds taken)>;
+  void persist(PersistBatch batch, Persisted done);
   // Of the disk under raft.db, where it can be told; never after a failure.
   using Free = std::function<void(std::optional<std::uint64_t> bytes)>;
   void measure_free(Free done);

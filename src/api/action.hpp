@@ -109,6 +109,8 @@ struct Watch {
 struct ReadStatus {
   std::function<http::Response(const NodeStatus&)> render;
 };
+// The page of metrics of this node; all of its answer is the shell's.
+struct ReadMetrics {};
 struct ChangeMembers {
   MemberAction action = MemberAction::add;
   std::uint64_t node_id = 0;
@@ -118,12 +120,14 @@ struct ChangeMembers {
 
 using Body =
     std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadList, Watch, ReadStatus,
-                 ChangeMembers>;
+                 ReadMetrics, ChangeMembers>;
 
+struct Route;
 struct Action {
   // X-Ipam-Min-Revision: serve only once this revision is applied. 0: no such wish.
   std::uint64_t min_revision = 0;
   Body body;
+  const Route* route = nullptr;  // none where the request found none
 };
 
 // The answer to a write: rendered, and marked where it is that of an earlier request.

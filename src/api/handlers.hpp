@@ -72,6 +72,8 @@ Body watch(const Call& call);
 
 // system.cpp
 Body get_health(const Call& call);
+Body get_liveness(const Call& call);
+Body get_metrics(const Call& call);
 Body get_cluster_status(const Call& call);
 Body add_node(const Call& call);
 Body remove_node(const Call& call);

@@ -93,7 +93,10 @@ constexpr OperationText operations[] = {
      200, "Verification", ""},
     {Method::get, "/watch", "Every change as it happens, as Server-Sent Events", "", 200,
      "EventStream", "INVALID_PARAMETER REVISION_COMPACTED OVERLOADED"},
+    {Method::get, "/metrics", "Numbers of this node, for Prometheus", "", 200, "@text/plain", ""},
     {Method::get, "/health", "Ready to serve or not", "", 200, "Health", "NOT_READY"},
+    {Method::get, "/health/live", "The process answers, ready or not", "", 200, "Liveness", ""},
+    {Method::get, "/health/ready", "The same as /health", "", 200, "Health", "NOT_READY"},
     {Method::get, "/cluster/status", "What this node knows of its cluster", "", 200,
      "ClusterStatus", "NOT_A_CLUSTER"},
     {Method::post, "/cluster/nodes", "Add a node to the cluster", "node_id! addr!", 204, "",
@@ -358,6 +361,8 @@ constexpr SchemaText schemas[] = {
 "required":["status","service","cluster_mode","version","uptime"],"properties":{
 "status":{"type":"string"},"service":{"type":"string"},"cluster_mode":{"type":"boolean"},
 "version":{"type":"string"},"uptime":{"type":"string"}}})"},
+    {"Liveness", R"({"type":"object","required":["status"],"properties":{
+"status":{"const":"alive"}}})"},
     {"ClusterStatus", R"({"type":"object","required":["node_id","cluster_id","role","raft_state",
 "has_leader","leader_id","term","commit_index","applied_index","last_log_index","snapshot_index",
 "members"],"properties":{"node_id":{"type":"integer"},"cluster_id":{"type":"integer"},

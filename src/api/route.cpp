@@ -63,7 +63,10 @@ constexpr Route routes[] = {
      {"limit", "cursor", "resource", "actor", "action", "since", "until"}},
     {Method::get, "/audit/verify", verify_audit, true},
     {Method::get, "/watch", watch, true, {"since"}},
+    {Method::get, "/metrics", get_metrics},
     {Method::get, "/health", get_health},
+    {Method::get, "/health/live", get_liveness},
+    {Method::get, "/health/ready", get_health},
     {Method::get, "/cluster/status", get_cluster_status},
     {Method::post, "/cluster/nodes", add_node},
     {Method::delete_, "/cluster/nodes/{id}", remove_node},
@@ -103,6 +106,7 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 // The path below /api/v1; nullopt where it is elsewhere.
 std::optional<std::string_view> below_prefix(std::string_view path) {
   if (path == "/" || path == "/api/v1/") return "";
+  if (path == "/metrics") return path;  // where Prometheus looks when nobody tells it otherwise
   if (!path.starts_with(api_prefix)) return std::nullopt;
   return path.substr(api_prefix.size());
 }
@@ -233,7 +237,7 @@ Action route(const http::Request& request) {
   for (const Route& route : routes)
     if (route.method == method)
       if (const auto id = match(route.pattern, *path))
-        return {*revision, call_handler(route, request, *id)};
+        return {*revision, call_handler(route, request, *id), &route};
   return {0, Answer{answer_without_route(request, *path)}};
 }
 

@@ -1,4 +1,4 @@
-// Health and the cluster's members.
+// Health, metrics and the cluster's members.
 #include <fmt/format.h>
 
 #include <limits>
@@ -30,6 +30,19 @@ ChangeMembers change_members(MemberAction action, std::uint64_t node_id, std::st
 }  // namespace
 
 Body get_health(const Call&) { return ReadStatus{health_response}; }
+
+// Whoever gets an answer knows that the process answers: a supervisor must not restart a node that
+// merely has no leader.
+Body get_liveness(const Call&) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.text("status", "alive");
+  json.end_object();
+  return Answer{json_response(200, std::move(body))};
+}
+
+Body get_metrics(const Call&) { return ReadMetrics{}; }
 
 Body get_cluster_status(const Call&) { return ReadStatus{render_cluster_status}; }
 

@@ -7,6 +7,9 @@
 #include <memory>
 #include <utility>
 
+#include "metrics/text_format.hpp"
+#include "server/metrics_page.hpp"
+
 namespace server {
 namespace {
 
@@ -72,12 +75,19 @@ http::Response problem_of(WriteFailure failure) {
   return api::problem_outcome_unknown();
 }
 
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
 }  // namespace
 
 // Answers leave by way of the queue of the io thread: a session that goes on with its next request
 // does not run inside the loop that applies entries.
 void Executor::perform(api::Action action, Done done) {
-  auto answer = [this, done = std::move(done)](http::Response response) {
+  const auto began = std::chrono::steady_clock::now();
+  auto answer = [this, began, route = action.route,
+                 done = std::move(done)](http::Response response) {
+    metrics_.on_answered(route, response.status, seconds_since(began));
     if (!response.header("X-Ipam-Revision"))  // a list is of its own
       response.headers.push_back(
           {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()});
@@ -123,6 +133,7 @@ void Executor::perform_now(api::Body body, Done done) {
   if (auto* watch = std::get_if<api::Watch>(&body))
     return perform(std::move(*watch), std::move(done));
   if (auto* read = std::get_if<api::ReadStatus>(&body)) return done(read->render(status()));
+  if (std::holds_alternative<api::ReadMetrics>(body)) return done(metrics_answer());
   if (auto* change = std::get_if<api::ChangeMembers>(&body))
     return perform(std::move(*change), std::move(done));
 }
@@ -130,12 +141,15 @@ void Executor::perform_now(api::Body body, Done done) {
 void Executor::perform(api::Write write, Done done) {
   if (!write.command.idempotency.key.empty())
     write.command.idempotency.retention_seconds = spec_.idempotency_seconds;
-  auto finished = [render = std::move(write.render), done = std::move(done)](WriteResult result) {
+  const auto command = std::make_shared<const ipam::Command>(std::move(write.command));
+  auto finished = [this, command, began = std::chrono::steady_clock::now(),
+                   render = std::move(write.render), done = std::move(done)](WriteResult result) {
+    metrics_.on_write(command->body, result, seconds_since(began));
     if (const auto* failure = std::get_if<WriteFailure>(&result)) return done(problem_of(*failure));
     const auto& decided = std::get<Decided>(result);
     done(api::rendered(render, decided.outcome, decided.replayed));
   };
-  replica_.write(write.command, std::move(finished));
+  replica_.write(*command, std::move(finished));
 }
 
 void Executor::after_barrier(api::Consistency consistency, Done done,
@@ -204,6 +218,22 @@ void Executor::perform(api::ChangeMembers change, Done done) {
 }
 
 // ---- status ----
+
+http::Response Executor::metrics_answer() {
+  NodeReadings readings;
+  readings.status = status();
+  readings.plan = &replica_.state_machine();
+  readings.connections = connections_();
+  readings.watchers = hub_.watchers();
+  readings.proposals_pending = node_.pending_proposals();
+  readings.state_changes_queued = replica_.store().queued_changes();
+  readings.snapshot = node_.snapshot_progress();
+  readings.data_dir = spec_.data_dir;
+  http::Response response;
+  response.content_type = metrics::content_type;
+  response.body = metrics_page(metrics_, readings, fullest_);
+  return response;
+}
 
 std::string Executor::not_ready_reason() const {
   if (!replica_.failure().empty()) return "storage failed: " + replica_.failure();

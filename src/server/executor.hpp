@@ -10,8 +10,10 @@
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
 #include "raft/node/node.hpp"
+#include "server/fullest_networks.hpp"
 #include "server/list_performer.hpp"
 #include "server/node_files.hpp"
+#include "server/node_metrics.hpp"
 #include "server/replica.hpp"
 
 namespace server {
@@ -19,19 +21,24 @@ namespace server {
 class Executor {
  public:
   Executor(asio::io_context& io, const NodeSpec& spec, std::chrono::milliseconds tick,
-           Replica& replica, raft::Node& node, api::WatchHub& hub)
+           Replica& replica, raft::Node& node, api::WatchHub& hub, NodeMetrics& metrics)
       : io_(io),
         spec_(spec),
         tick_(tick),
         replica_(replica),
         node_(node),
         hub_(hub),
+        metrics_(metrics),
         lists_(io, replica) {}
 
   using Done = std::function<void(http::Response)>;
   // `done` is called once, on the io thread, never from within this call.
   void perform(api::Action action, Done done);
   api::NodeStatus status() const;
+  // How many connections there are, for the metrics.
+  void count_connections(std::function<std::size_t()> connections) {
+    connections_ = std::move(connections);
+  }
   // Long answers under way are cut.
   void stop() { lists_.stop(); }
 
@@ -46,6 +53,7 @@ class Executor {
   void perform(api::ChangeMembers change, Done done);
   // Calls `then` once it may read; otherwise answers by itself.
   void after_barrier(api::Consistency consistency, Done done, std::function<void(Done)> then);
+  http::Response metrics_answer();
   std::string not_ready_reason() const;
   void fill_members(api::NodeStatus& status) const;
 
@@ -55,6 +63,9 @@ class Executor {
   Replica& replica_;
   raft::Node& node_;
   api::WatchHub& hub_;
+  NodeMetrics& metrics_;
+  FullestNetworks fullest_;
+  std::function<std::size_t()> connections_ = [] { return std::size_t{0}; };
   ListPerformer lists_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

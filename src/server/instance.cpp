@@ -70,12 +70,14 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
       std::make_unique<Replica>(logger, options.node, origin, *files, std::move(events));
   raft::NodeOptions node = node_options(options, origin);
   node.identity = files->identity;
+  node.observer = &instance->metrics_;
   node.driver.core.process = {files->identity.incarnation, ipam::command_version_latest};
   instance->node_ = std::make_unique<raft::Node>(io, logger, node, std::move(files->log_store),
                                                  std::move(files->durable), *instance->replica_);
   instance->replica_->attach(*instance->node_);
   instance->executor_ = std::make_unique<Executor>(io, options.node, node.tick,
-                                                   *instance->replica_, *instance->node_, hub);
+                                                   *instance->replica_, *instance->node_, hub,
+                                                   instance->metrics_);
   return instance;
 }
 

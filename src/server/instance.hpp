@@ -16,6 +16,7 @@
 #include "server/directory_lock.hpp"
 #include "server/executor.hpp"
 #include "server/node_files.hpp"
+#include "server/node_metrics.hpp"
 #include "server/replica.hpp"
 #include "sqlite/posix_file_system.hpp"
 
@@ -40,6 +41,7 @@ class Instance {
 
   base::Result<base::Ok, std::string> start();
   Executor& executor() { return *executor_; }
+  NodeMetrics& metrics() { return metrics_; }
   DirectoryLock& lock() { return *lock_; }
   // Hands leadership over, ends what is pending, writes everything out; then `done`.
   void stop(std::function<void()> done);
@@ -53,6 +55,7 @@ class Instance {
   std::unique_ptr<DirectoryLock> lock_;  // destroyed last: the files are closed before
   sqlite::PosixFileSystem file_system_;
   std::unique_ptr<api::WatchHub> hub_;
+  NodeMetrics metrics_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<raft::Node> node_;
   std::unique_ptr<Executor> executor_;

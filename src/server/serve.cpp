@@ -105,9 +105,11 @@ class Process {
     http_ = std::make_unique<http::Server>(
         io_, logger_, http::Limits{},
         [this](const http::Request& request) { return handle(*instance_, request); },
-        [](int status, std::string_view detail) {
+        [this](int status, std::string_view detail) {
+          instance_->metrics().on_answered(nullptr, status, 0);
           return api::problem_for_status(status, detail);
         });
+    instance_->executor().count_connections([this] { return http_->connections(); });
     if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
       return listening;
     if (auto started = instance_->start(); !started.ok()) return started;

@@ -89,6 +89,7 @@ struct Perform {
   http::Response operator()(const api::Watch& watch) {
     return api::WatchHub(ipam::Revision(5)).watch(watch.since, ipam::Revision(100));
   }
+  http::Response operator()(const api::ReadMetrics&) { return {}; }
   http::Response operator()(const api::ReadStatus& read) {
     api::NodeStatus status;
     status.cluster_mode = true;

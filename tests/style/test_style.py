@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Otherwise: folders of ours, and libraries by the first part of their include path.
 LAYERS = {
     'src/base': set(),
+    'src/metrics': set(),
     'src/sqlite': {'sqlite3'},
     'raft/core': set(),
     'raft/storage': {'raft/core', 'sqlite', 'sqlite3'},
@@ -36,7 +37,7 @@ LIBRARIES = ('asio', 'sqlite3', 'boost/json', 'boost/program_options', 'fmt', 'd
 
 # Files without clocks, threads, sockets, files and randomness of their own. The shell of http is in
 # the files named; they alone see asio there.
-PURE = re.compile(r'^(raft/core/|raft/node/driver|src/ipam/|src/transfer/|src/api/|'
+PURE = re.compile(r'^(raft/core/|raft/node/driver|src/ipam/|src/transfer/|src/api/|src/metrics/|'
                   r'src/http/(?!session|server|spawn|handler|as_tuple))')
 
 # A call of a C function: not a member, not of another namespace than std or the global one.

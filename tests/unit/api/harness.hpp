@@ -131,6 +131,11 @@ class World {
   }
   http::Response run(const api::Watch& watch) { return hub->watch(watch.since, revision_); }
   http::Response run(const api::ReadStatus& read) { return read.render(status); }
+  http::Response run(const api::ReadMetrics&) {
+    http::Response page;
+    page.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return page;
+  }
   http::Response run(const api::ChangeMembers& change) {
     member_changes.push_back(change);
     return change.render(member_change_result);

@@ -1,6 +1,7 @@
 // What every route answers where all is well.
 #include <doctest/doctest.h>
 
+#include "api/route_table.hpp"
 #include "harness.hpp"
 
 using namespace api_test;
@@ -210,6 +211,29 @@ TEST_CASE("health says ready or why not") {
   CHECK(text_at(unhealthy, "error") == "no leader");
   CHECK(text_at(unhealthy, "reason") == "NOT_READY");
   CHECK(text_at(unhealthy, "uptime") == "2h30m15s");
+}
+
+TEST_CASE("health/live needs no leader, health/ready is health") {
+  World world;
+  world.status.not_ready_reason = "no leader";
+  const auto alive = world.perform(get("health/live"));
+  CHECK(alive.status == 200);
+  CHECK(alive.body == R"({"status":"alive"})");
+  CHECK(world.perform(get("health/ready")).status == 503);
+  world.status.not_ready_reason = "";
+  CHECK(world.perform(get("health/ready")).body == world.perform(get("health")).body);
+}
+
+TEST_CASE("GET /metrics is served below /api/v1 and at the root, and names its route") {
+  http::Request at_root = get("metrics");
+  at_root.path = "/metrics";
+  for (const http::Request& request : {get("metrics"), at_root}) {
+    const api::Action action = api::route(request);
+    CHECK(std::holds_alternative<api::ReadMetrics>(action.body));
+    REQUIRE(action.route != nullptr);
+    CHECK(action.route->pattern == "/metrics");
+  }
+  CHECK(api::route(get("nonsense")).route == nullptr);
 }
 
 TEST_CASE("cluster status shows what the node knows, and 404 in standalone mode") {

@@ -1,0 +1,201 @@
+#include "server/metrics_page.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "metrics/text_format.hpp"
+
+namespace server {
+namespace {
+
+using metrics::TextWriter;
+using metrics::Type;
+
+void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
+  const auto each = [&](const auto& visit) {
+    const auto routes = api::route_table();
+    for (std::size_t index = 0; index < metrics.requests().size(); ++index) {
+      const NodeMetrics::Requests& requests = metrics.requests()[index];
+      if (requests.by_status.empty()) continue;
+      const bool has_route = index < routes.size();
+      visit(has_route ? http::to_string(routes[index].method) : std::string_view("none"),
+            has_route ? fmt::format("/api/v1{}", routes[index].pattern) : std::string("none"),
+            requests);
+    }
+  };
+  page.family("ipam_http_requests_total", Type::counter, "Answered requests");
+  each([&](std::string_view method, const std::string& route, const auto& requests) {
+    for (const auto& [status, count] : requests.by_status)
+      page.sample(count, {{"method", method},
+                          {"route", route},
+                          {"status", fmt::format_int(status).str()}});
+  });
+  page.family("ipam_http_request_duration_seconds", Type::histogram,
+              "From the whole request to its answer, or to the beginning of a long one");
+  each([&](std::string_view method, const std::string& route, const auto& requests) {
+    page.sample(requests.seconds, {{"method", method}, {"route", route}});
+  });
+  page.single("ipam_http_connections", Type::gauge, "Open connections",
+              std::uint64_t{readings.connections});
+  page.single("ipam_watchers", Type::gauge, "Readers of the change stream",
+              std::uint64_t{readings.watchers});
+}
+
+void write_writes(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
+  page.single("ipam_write_duration_seconds", Type::histogram,
+              "From the proposal of a command at this node to its outcome", metrics.writes);
+  page.family("ipam_writes_failed_total", Type::counter,
+              "Commands without an outcome; all but the unknown were certainly not appended");
+  page.sample(metrics.writes_refused, {{"reason", "no_leader"}});
+  page.sample(metrics.writes_overloaded, {{"reason", "overloaded"}});
+  page.sample(metrics.writes_unknown, {{"reason", "unknown"}});
+  page.family("ipam_allocations_requested_total", Type::counter,
+              "Allocations that clients asked this node for, by result");
+  for (const auto& [result, count] : metrics.allocations) page.sample(count, {{"result", result}});
+  page.single("ipam_proposals_pending", Type::gauge, "Commands of this node without an outcome yet",
+              std::uint64_t{readings.proposals_pending});
+  page.single("ipam_state_changes_queued", Type::gauge,
+              "Changes that are applied and not yet taken up by the writer of state.db",
+              std::uint64_t{readings.state_changes_queued});
+}
+
+void write_members(TextWriter& page, const NodeReadings& readings) {
+  const auto& members = readings.status.members;
+  const auto id = [](const api::MemberStatus& member) {
+    return fmt::format_int(member.node_id).str();
+  };
+  page.family("ipam_raft_member", Type::gauge, "1 for each member, by its role");
+  for (const api::MemberStatus& member : members)
+    page.sample(std::uint64_t{1},
+                {{"member", id(member)}, {"addr", member.address}, {"role", member.role}});
+  if (readings.status.role != "leader") return;
+  page.family("ipam_raft_member_lag_entries", Type::gauge,
+              "Entries that the member is known not to have; on the leader alone");
+  for (const api::MemberStatus& member : members) page.sample(member.lag, {{"member", id(member)}});
+  page.family("ipam_raft_member_last_heard_seconds", Type::gauge,
+              "Since the leader heard from the member; on the leader alone");
+  for (const api::MemberStatus& member : members)
+    if (member.last_heard_ms >= 0)
+      page.sample(static_cast<double>(member.last_heard_ms) / 1000, {{"member", id(member)}});
+}
+
+void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
+  const api::NodeStatus& status = readings.status;
+  const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    page.single(name, Type::gauge, help, value);
+  };
+  gauge("ipam_ready", "1 where GET /health says that this node serves",
+        status.not_ready_reason.empty());
+  gauge("ipam_raft_is_leader", "1 where this node leads", status.role == "leader");
+  gauge("ipam_raft_has_leader", "1 where this node knows who leads", status.leader_id != 0);
+  gauge("ipam_raft_term", "The term of this node", status.term);
+  gauge("ipam_raft_commit_index", "The last entry known to be committed", status.commit_index);
+  gauge("ipam_raft_applied_index", "The last entry applied: the revision", status.applied_index);
+  gauge("ipam_raft_last_log_index", "The last entry in the log", status.last_log_index);
+  gauge("ipam_raft_compacted_index", "The log begins after this entry", status.snapshot_index);
+  page.single("ipam_raft_leader_changes_total", Type::counter,
+              "How often this node saw the leader go or change", metrics.leader_changes);
+  page.single("ipam_raft_log_write_duration_seconds", Type::histogram,
+              "Transactions of raft.db, with their fsync", metrics.log_writes);
+  page.single("ipam_raft_log_entries_written_total", Type::counter, "Entries written to raft.db",
+              metrics.log_entries_written);
+  page.single("ipam_raft_commit_duration_seconds", Type::histogram,
+              "From the append of an entry to its commit; on the leader alone", metrics.commits);
+  page.single("ipam_raft_turn_duration_seconds", Type::histogram,
+              "One turn: entries that were committed are applied, messages leave", metrics.turns);
+  write_members(page, readings);
+  if (!readings.snapshot) return;
+  page.family("ipam_raft_snapshot_sent_bytes", Type::gauge, "Of the snapshot that is being sent");
+  const std::string peer = fmt::format_int(readings.snapshot->peer.value()).str();
+  page.sample(readings.snapshot->sent_bytes, {{"member", peer}});
+  page.family("ipam_raft_snapshot_bytes", Type::gauge,
+              "The size of the snapshot that is being sent; 0 while it is made");
+  page.sample(readings.snapshot->total_bytes, {{"member", peer}});
+}
+
+void write_plan(TextWriter& page, const NodeReadings& readings, FullestNetworks& fullest) {
+  const ipam::StateMachine& plan = *readings.plan;
+  page.single("ipam_networks", Type::gauge, "Networks", std::uint64_t{plan.network_count()});
+  page.single("ipam_allocations", Type::gauge, "Active allocations",
+              std::uint64_t{plan.allocation_count()});
+  struct Row {
+    std::string network, cidr, vrf;
+    ipam::NetworkStats stats;
+  };
+  std::vector<Row> rows;
+  for (const ipam::NetworkId id : fullest.look(plan))
+    if (const ipam::Network* network = plan.network(id))  // it may be gone since
+      rows.push_back({ipam::to_string(id), ipam::to_string(network->prefix),
+                      plan.context(*network).vrf, plan.stats(id)});
+  page.family("ipam_network_utilization_ratio", Type::gauge,
+              "The part of the usable addresses that is allocated, of the fullest networks");
+  for (const Row& row : rows)
+    page.sample(allocated_part(row.stats),
+                {{"network", row.network}, {"cidr", row.cidr}, {"vrf", row.vrf}});
+  page.family("ipam_network_threshold_reached", Type::gauge,
+              "Whether the network has reached its threshold_percent, where it has one");
+  for (const Row& row : rows)
+    if (row.stats.threshold_percent > 0)
+      page.sample(std::uint64_t{row.stats.threshold_reached},
+                  {{"network", row.network}, {"cidr", row.cidr}, {"vrf", row.vrf}});
+}
+
+std::uint64_t size_of(const std::filesystem::path& file) {
+  std::error_code missing;
+  const auto bytes = std::filesystem::file_size(file, missing);
+  return missing ? 0 : bytes;
+}
+
+void write_disk(TextWriter& page, const NodeReadings& readings) {
+  page.family("ipam_file_bytes", Type::gauge, "The files of the data directory");
+  for (const char* file : {"raft.db", "raft.db-wal", "state.db", "state.db-wal"})
+    page.sample(std::uint64_t{size_of(readings.data_dir / file)}, {{"file", file}});
+  std::error_code unknown;
+  const auto space = std::filesystem::space(readings.data_dir, unknown);
+  if (unknown) return;
+  page.single("ipam_disk_free_bytes", Type::gauge, "Free on the disk of the data directory",
+              std::uint64_t{space.available});
+}
+
+// The names are those of Prometheus' own client libraries. proc(5) says which field is which.
+void write_process(TextWriter& page) {
+  std::ifstream file("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::vector<std::string> field(3);  // counted from 1; the third, "S", comes first here
+  for (std::string word; fields >> word;) field.push_back(word);
+  if (field.size() <= 24) return;
+  const auto number = [&](std::size_t index) { return std::stod(field[index]); };
+  const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  page.single("process_cpu_seconds_total", Type::counter, "Processor time, user and system",
+              (number(14) + number(15)) / ticks);
+  page.single("process_resident_memory_bytes", Type::gauge, "Resident memory",
+              number(24) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+}
+
+}  // namespace
+
+std::string metrics_page(const NodeMetrics& metrics, const NodeReadings& readings,
+                         FullestNetworks& fullest) {
+  std::string text;
+  TextWriter page(text);
+  page.family("ipam_build_info", Type::gauge, "1, with the version that runs");
+  page.sample(std::uint64_t{1}, {{"version", IPAM_VERSION}});
+  page.single("ipam_uptime_seconds", Type::gauge, "Since the start of the process",
+              static_cast<std::uint64_t>(readings.status.uptime_seconds));
+  write_http(page, metrics, readings);
+  write_writes(page, metrics, readings);
+  write_raft(page, metrics, readings);
+  write_plan(page, readings, fullest);
+  write_disk(page, readings);
+  write_process(page);
+  return text;
+}
+
+}  // namespace server
