@@ -40,7 +40,7 @@ constexpr OperationText operations[] = {
      "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND PRECONDITION_FAILED "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/children", "The networks whose parent it is, by address", "",
-     200, "[]Network", "NETWORK_NOT_FOUND"},
+     200, "[]Network", "NETWORK_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::get, "/networks/{id}/free", "Free blocks of a network, by address", "", 200,
      "[]FreeBlock", "NETWORK_NOT_FOUND INVALID_PARAMETER"},
     {Method::post, "/networks/{id}/subnets", "Make networks in the free blocks of this one",

@@ -40,7 +40,7 @@ constexpr Route routes[] = {
     {Method::get, "/networks/{id}", get_network, true, {"at"}},
     {Method::patch, "/networks/{id}", update_network},
     {Method::delete_, "/networks/{id}", delete_network},
-    {Method::get, "/networks/{id}/children", list_children, true},
+    {Method::get, "/networks/{id}/children", list_children, true, {"limit", "cursor", "at"}},
     {Method::get, "/networks/{id}/free", list_free_blocks, true, {"prefix_length", "limit"}},
     {Method::post, "/networks/{id}/subnets", carve_networks},
     {Method::get, "/networks/{id}/stats", get_network_stats, true},

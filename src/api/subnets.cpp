@@ -1,9 +1,14 @@
 // What is below a network: its children, its free blocks, and new children in these.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "api/handlers.hpp"
 #include "api/json.hpp"
+#include "api/pages.hpp"
+#include "api/past_plan.hpp"
 #include "api/problems.hpp"
+#include "api/reader_at.hpp"
 #include "api/render.hpp"
 
 namespace api {
@@ -14,17 +19,62 @@ constexpr std::uint64_t free_blocks_max = 10'000;
 constexpr std::uint64_t free_blocks_default = 100;
 constexpr std::uint64_t prefix_length_max = 128;
 
-http::Response render_children(const ipam::StateMachine& state, ipam::NetworkId id) {
-  if (!state.network(id)) return network_not_found(ipam::to_string(id));
-  std::string body;
-  JsonWriter json(body);
-  json.begin_array();
-  state.for_each_child_of(id, [&](const ipam::Network& network) {
-    write_network(json, network, state.context(network));
-  });
-  json.end_array();
-  return json_response(200, std::move(body));
-}
+// The children of a network by address, in steps; a cursor names the last address shown.
+class ChildList : public ReaderAt {
+ public:
+  ChildList(ipam::NetworkId id, PageRequest page, std::optional<Moment> moment)
+      : ReaderAt(page.cursor ? std::optional<Moment>(page.cursor->revision) : moment),
+        id_(id),
+        body_(std::move(page)) {}
+
+ protected:
+  Step go_on(const View& view) override {
+    const ipam::StateMachine* const plan = plan_.state(view, revision());
+    if (!plan) return plan_.step();
+    if (!begun_) {
+      const ipam::Network* const parent = plan->network(id_);
+      if (!parent) return network_not_found(ipam::to_string(id_));
+      if (!begin(*parent)) return body_.page().refuse_cursor();
+    }
+    std::size_t left = body_.room();
+    bool at_end = true;
+    plan->visit_children_of(id_, from_, [&](const ipam::Network& network) {
+      from_ = network.prefix.base;
+      at_end = left-- > 0;
+      if (!at_end) return false;
+      std::string text;
+      JsonWriter json(text);
+      write_network(json, network, plan->context(network));
+      return body_.add(ipam::to_string(network.prefix.base), text);
+    });
+    return body_.step(at_end);
+  }
+  void accept(const ipam::HistoryAnswer& answer) override { (void)plan_.take(answer); }
+  http::Response in_future(ipam::Revision wanted, ipam::Revision applied) const override {
+    return body_.page().cursor ? body_.page().refuse_cursor()
+                               : ReaderAt::in_future(wanted, applied);
+  }
+
+ private:
+  // False: the cursor is not one of this list.
+  bool begin(const ipam::Network& parent) {
+    begun_ = true;
+    body_.begin(revision());
+    from_ = parent.prefix.base;
+    if (!body_.page().cursor) return true;
+    const auto last = ipam::parse_address(body_.page().cursor->key);
+    if (!last || !parent.prefix.contains(*last) || *last == parent.prefix.last()) return false;
+    from_ = *last;
+    ++from_.value;
+    return true;
+  }
+
+  const ipam::NetworkId id_;
+  PlanAt plan_;
+  ListBody body_;
+  ipam::Address from_;
+  bool begun_ = false;
+};
 
 http::Response render_free_blocks(const ipam::StateMachine& state, ipam::NetworkId id,
                                   std::optional<int> length, std::size_t limit) {
@@ -76,9 +126,11 @@ ipam::CarveStrategy read_carve_strategy(Fields& fields) {
 Body list_children(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
-                return render_children(state, id);
-              }};
+  const auto moment = read_moment(call.query);
+  if (!moment) return Answer{moment.error()};
+  auto page = PageRequest::read(call, {});  // it has one order
+  if (!page) return Answer{page.error()};
+  return ReadList{call.consistency, std::make_shared<ChildList>(*id, *std::move(page), *moment)};
 }
 
 Body list_free_blocks(const Call& call) {

@@ -50,6 +50,13 @@ class PrefixTree {
   void for_each_child_of(const Prefix& prefix, Visit&& visit) const {
     walk(top_within(prefix), prefix.length + 1, true, visit);
   }
+  // The same from those that begin at `from` on, until `visit` gives false. REQUIRES: `from` is of
+  // the family of `prefix`.
+  template <class Visit>
+  void visit_children_of(const Prefix& prefix, const Address& from, Visit&& visit) const {
+    bool goes_on = true;
+    walk_children(top_within(prefix), prefix.length + 1, align(from), goes_on, visit);
+  }
   // All prefixes within `prefix`, itself included; ascending by address, the wider one first.
   template <class Visit>
   void for_each_within(const Prefix& prefix, Visit&& visit) const {
@@ -165,6 +172,20 @@ class PrefixTree {
     const Node& node = nodes_[index];
     if (node.value != nullptr && node.length >= length_min) goes_on = visit(*node.value);
     for (const Index child : node.children) walk_while(child, length_min, goes_on, visit);
+  }
+
+  template <class Visit>
+  void walk_children(Index index, int length_min, U128 from, bool& goes_on, Visit& visit) const {
+    if (index == none || !goes_on) return;
+    const Node& node = nodes_[index];
+    const U128 last = node.length == 128 ? node.key : node.key | (~U128{0} >> node.length);
+    if (last < from) return;
+    if (node.value != nullptr && node.length >= length_min) {
+      if (node.key >= from) goes_on = visit(*node.value);
+      return;
+    }
+    for (const Index child : node.children)
+      walk_children(child, length_min, from, goes_on, visit);
   }
 
   std::vector<Node> nodes_;

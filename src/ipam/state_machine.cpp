@@ -161,13 +161,13 @@ void StateMachine::for_each_network_within(
   in->tree.for_each_within(prefix, [&](const NetworkState& state) { visit(state.network); });
 }
 
-void StateMachine::for_each_child_of(NetworkId id,
-                                     const std::function<void(const Network&)>& visit) const {
+void StateMachine::visit_children_of(NetworkId id, const Address& from,
+                                     const std::function<bool(const Network&)>& visit) const {
   const NetworkState* parent = implementation_->plan.network(id);
   if (parent == nullptr) return;
   implementation_->plan.vrf(parent->network.vrf)
-      ->tree.for_each_child_of(parent->network.prefix,
-                               [&](const NetworkState& state) { visit(state.network); });
+      ->tree.visit_children_of(parent->network.prefix, from,
+                               [&](const NetworkState& state) { return visit(state.network); });
 }
 
 std::vector<Prefix> StateMachine::free_blocks(NetworkId id, std::optional<int> length,

@@ -49,8 +49,9 @@ class StateMachine {
   // Those of one VRF that lie in the prefix, itself included, by address; one step for each.
   void for_each_network_within(VrfId vrf, const Prefix& prefix,
                                const std::function<void(const Network&)>& visit) const;
-  // Those whose parent it is, by address.
-  void for_each_child_of(NetworkId id, const std::function<void(const Network&)>& visit) const;
+  // Those whose parent it is, by address, from `from` on, until the callback says false.
+  void visit_children_of(NetworkId id, const Address& from,
+                         const std::function<bool(const Network&)>& visit) const;
   // The lowest `limit` free blocks of the network: of this length, or the largest that there are.
   // REQUIRES: the network exists, and the length is longer than its own.
   std::vector<Prefix> free_blocks(NetworkId id, std::optional<int> length,

@@ -94,6 +94,18 @@ TEST_CASE("a prefix tree agrees with a search of all prefixes") {
       tree.for_each_child_of(asked, [&](const Prefix& found) { children.push_back(found); });
       tree.for_each_within(asked, [&](const Prefix& found) { within.push_back(found); });
       REQUIRE(children == naive_within(naive, asked, true));
+      // In steps of some, each from behind the last one seen.
+      std::vector<Prefix> in_steps;
+      Address from = asked.base;
+      for (std::size_t left = 0; left == 0;) {
+        left = 1 + random.below(4);
+        tree.visit_children_of(asked, from, [&](const Prefix& found) {
+          in_steps.push_back(found);
+          from.value = found.base.value + 1;
+          return --left > 0;
+        });
+      }
+      REQUIRE(in_steps == children);
       REQUIRE(within == naive_within(naive, asked, false));
     }
     for (const auto& [key, value] : naive) REQUIRE(tree.erase(key) == value.get());
