@@ -26,6 +26,7 @@ struct Known {
   std::set<ipam::NetworkId> elsewhere;
   bool vrf_exists = true;
   std::optional<ipam::TimeMs> quarantine_ends_at;
+  std::optional<ipam::Reservation> reservation;  // that covers the address, whoever has it
 };
 
 // What the VRFs and networks say.
@@ -55,9 +56,12 @@ Known look_at_plan(const ipam::StateMachine& state, const ipam::Address& address
 Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
               const ipam::VrfReference& reference) {
   Known known = look_at_plan(state, address, reference);
-  if (known.status != "free") return known;
+  if (!known.network) return known;
   const ipam::NetworkView* const network = &*known.network;
   const ipam::VrfId vrf = network->vrf;
+  if (const ipam::Reservation* reservation = state.reservation_of(address, vrf))
+    known.reservation = *reservation;
+  if (known.status != "free") return known;
   const auto is_held = [&](const ipam::Allocation* held) {
     return held->network_id == network->id;
   };
@@ -104,6 +108,11 @@ std::string address_json(const ipam::Address& address, const Known& known,
     json.text("quarantine_ends_at", ipam::to_rfc3339(*known.quarantine_ends_at));
   else
     json.null("quarantine_ends_at");
+  json.key("reservation");
+  if (known.reservation)
+    write_reservation(json, *known.reservation);
+  else
+    json.raw("null");
   json.key("history");
   json.begin_array();
   for (const ipam::Allocation& allocation : holders)

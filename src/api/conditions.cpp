@@ -135,7 +135,9 @@ base::Result<Conditions, http::Response> Conditions::read(const http::Request& r
 }
 
 bool can_be_not_modified(const Route& route) {
-  return route.method == http::Method::get && route.pattern == "/allocations/{id}";
+  return route.method == http::Method::get &&
+         (route.pattern == "/allocations/{id}" ||
+          route.pattern == "/networks/{id}/reservations/{reservation_id}");
 }
 
 Body with_conditions(const Route& route, Conditions conditions, Body body) {

@@ -13,7 +13,7 @@ namespace {
 
 // A piece ends with the row that reaches it.
 constexpr std::size_t piece_bytes = 128u << 10;
-// Networks and allocations that are looked at for one piece, wanted or not: some milliseconds.
+// Objects that are looked at for one piece, wanted or not: some milliseconds.
 constexpr std::size_t piece_objects_max = 5000;
 
 struct Selection {
@@ -30,8 +30,9 @@ struct Selection {
     return (!vrf || candidate.vrf == *vrf) && (!network || candidate.id == *network) &&
            (!within || within->contains(candidate.prefix) || candidate.prefix.contains(*within));
   }
-  bool admits(const ipam::Allocation& allocation) const {
-    return !within || (within->contains(allocation.first) && within->contains(allocation.last));
+  // An allocation or a reservation.
+  bool admits(const auto& range) const {
+    return !within || (within->contains(range.first) && within->contains(range.last));
   }
 };
 
@@ -67,7 +68,8 @@ class ExportSource final : public http::BodySource {
     });
   }
 
-  // Each network with its allocations behind it, by address. False: there is more.
+  // Each network with its reservations and then its allocations behind it, by address. False: there
+  // is more.
   bool write_networks(std::string& out) {
     std::size_t left = piece_objects_max;
     bool is_whole = true;
@@ -82,13 +84,18 @@ class ExportSource final : public http::BodySource {
   }
 
   bool write_network(std::string& out, const ipam::Network& network, std::size_t& left) {
-    const bool goes_on = network.id == next_ && next_allocation_;
+    const bool goes_on = network.id == next_ && (next_reservation_ || next_allocation_);
+    if (!goes_on) {  // the network that was begun may be gone
+      next_reservation_.reset();
+      next_allocation_.reset();
+    }
     next_ = network.id;
     --left;
     if (!goes_on && selection_.admits(network)) writer_.write(out, row_of(network));
     if (!selection_.touches(network)) return true;
     ipam::Address from = selection_.within ? selection_.within->base : network.prefix.base;
-    if (goes_on) from = *next_allocation_;
+    if (!next_allocation_ && !write_reservations(out, network, left, from)) return false;
+    if (next_allocation_) from = *next_allocation_;
     next_allocation_.reset();
     state_.visit_allocations_in(network.id, from, [&](const ipam::Allocation& allocation) {
       if (left == 0 || out.size() >= piece_bytes) {
@@ -102,6 +109,24 @@ class ExportSource final : public http::BodySource {
     });
     if (!next_allocation_) next_ = ipam::NetworkId(network.id.value() + 1);
     return !next_allocation_;
+  }
+
+  // Those from this address on, or from where the last piece ended. False: there is more.
+  bool write_reservations(std::string& out, const ipam::Network& network, std::size_t& left,
+                          const ipam::Address& from) {
+    const ipam::U128 begin = next_reservation_.value_or(from.value);
+    next_reservation_.reset();
+    state_.visit_reservations_in(network.id, begin, [&](const ipam::Reservation& reservation) {
+      if (left == 0 || out.size() >= piece_bytes) {
+        next_reservation_ = reservation.first.value;
+        return false;
+      }
+      --left;
+      if (reservation.id.value() < end_.next_reservation && selection_.admits(reservation))
+        writer_.write(out, row_of(network, reservation));
+      return !selection_.within || selection_.within->contains(reservation.first);
+    });
+    return !next_reservation_;
   }
 
   std::string vrf_name(const ipam::Network& network) const {
@@ -123,6 +148,12 @@ class ExportSource final : public http::BodySource {
     row.threshold_percent = extras.threshold_percent;
     row.metadata = extras.metadata;
     return row;
+  }
+
+  transfer::ReservationRow row_of(const ipam::Network& network,
+                                  const ipam::Reservation& reservation) const {
+    return {vrf_name(network), reservation.first,  reservation.last,
+            reservation.reason, reservation.tags, reservation.metadata};
   }
 
   transfer::AllocationRow row_of(const ipam::Network& network,
@@ -150,7 +181,9 @@ class ExportSource final : public http::BodySource {
   bool has_begun_ = false;
   bool is_cancelled_ = false;
   ipam::NetworkId next_;  // what comes next, from this network on
-  std::optional<ipam::Address> next_allocation_;  // in next_, where that is begun
+  // In next_, where that is begun: one of the two.
+  std::optional<ipam::U128> next_reservation_;
+  std::optional<ipam::Address> next_allocation_;
 };
 
 struct Wanted {

@@ -19,6 +19,7 @@ struct Call {
   std::string_view id;  // what stands for {id} in the path; never empty where there is one
   const Query& query;
   Consistency consistency = Consistency::linearizable;
+  std::string_view inner_id = {};  // what stands for the second placeholder, where there is one
 };
 
 using Handler = Body(const Call&);
@@ -36,6 +37,13 @@ Body list_stats(const Call& call);
 Body list_children(const Call& call);
 Body list_free_blocks(const Call& call);
 Body carve_networks(const Call& call);
+
+// reservations.cpp
+Body list_reservations(const Call& call);
+Body create_reservation(const Call& call);
+Body get_reservation(const Call& call);
+Body update_reservation(const Call& call);
+Body delete_reservation(const Call& call);
 
 // vrfs.cpp
 Body list_vrfs(const Call& call);

@@ -119,17 +119,14 @@ struct CommandOf {
   Result operator()(const transfer::VrfRow& row) const {
     return ipam::CommandBody(ipam::CreateVrf{row.name, row.description});
   }
-  // Held as one block, so that nothing is handed out of it, until there are reservations.
   Result operator()(const transfer::ReservationRow& row) const {
-    transfer::AllocationRow block;
-    block.vrf = row.vrf;
-    block.first = row.first;
-    block.last = row.last;
-    block.description = row.reason;
-    block.tags = row.tags;
-    block.metadata = row.metadata;
-    block.metadata.emplace("type", "reservation");
-    return (*this)(block);
+    return ipam::CommandBody(ipam::CreateReservation{.network_id = {},
+                                                     .first = row.first,
+                                                     .last = row.last,
+                                                     .reason = row.reason,
+                                                     .tags = row.tags,
+                                                     .metadata = row.metadata,
+                                                     .vrf = vrf_of(row.vrf)});
   }
 
   // Files name VRFs: a name that looks like an id is one all the same, and is refused later.

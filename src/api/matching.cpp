@@ -23,6 +23,15 @@ bool TextMatch::in(const ipam::Network& network) const {
                      [&](const std::string& tag) { return in(tag); });
 }
 
+bool TextMatch::in(const ipam::Reservation& reservation) const {
+  if (in(reservation.reason)) return true;
+  for (const std::string& tag : reservation.tags)
+    if (in(tag)) return true;
+  for (const auto& [key, value] : reservation.metadata)
+    if (in(value)) return true;
+  return in(ipam::to_string(reservation.first)) || in(ipam::to_string(reservation.last));
+}
+
 bool TextMatch::in(const ipam::Allocation& allocation) const {
   if (in(allocation.hostname) || in(allocation.description)) return true;
   for (const std::string& tag : allocation.tags)

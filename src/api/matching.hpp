@@ -16,6 +16,8 @@ class TextMatch {
   bool in(std::string_view text) const;
   // In its CIDR, description or a tag.
   bool in(const ipam::Network& network) const;
+  // In its addresses, reason, a tag, or a value of its metadata.
+  bool in(const ipam::Reservation& reservation) const;
   // In its addresses, hostname, description, owner, a tag, or a value of its metadata.
   bool in(const ipam::Allocation& allocation) const;
 

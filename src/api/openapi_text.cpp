@@ -28,11 +28,12 @@ constexpr OperationText operations[] = {
      "metadata dry_run", 201, "Network",
      "INVALID_CIDR INVALID_FIELD INVALID_ARGUMENT VRF_NOT_FOUND NETWORK_EXISTS "
      "CHILD_HOLDS_ALLOCATIONS "
-     "ADDRESS_IN_QUARANTINE "
+     "ADDRESS_IN_QUARANTINE ADDRESS_RESERVED "
      "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}", "One network", "", 200, "Network",
      "NETWORK_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
-    {Method::delete_, "/networks/{id}", "Delete a network without active allocations", "", 204, "",
+    {Method::delete_, "/networks/{id}",
+     "Delete a network without active allocations, and its reservations", "", 204, "",
      "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)",
      "description+ tags status strategy gateway quarantine_seconds threshold_percent metadata",
@@ -47,6 +48,21 @@ constexpr OperationText operations[] = {
      "prefix_length! count strategy description tags", 201, "[]Network",
      "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND NETWORK_NOT_ACTIVE NETWORK_FULL "
      "IDEMPOTENCY_KEY_REUSED"},
+    {Method::get, "/networks/{id}/reservations", "Reservations of a network, by address", "", 200,
+     "[]Reservation", "NETWORK_NOT_FOUND"},
+    {Method::post, "/networks/{id}/reservations", "Keep addresses from being handed out",
+     "start! end reason tags metadata dry_run", 201, "Reservation",
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND ADDRESS_NOT_USABLE RESERVATION_OVERLAPS "
+     "TOO_MANY_RESERVATIONS IDEMPOTENCY_KEY_REUSED"},
+    {Method::get, "/networks/{id}/reservations/{reservation_id}", "One reservation", "", 200,
+     "Reservation", "NETWORK_NOT_FOUND RESERVATION_NOT_FOUND PRECONDITION_FAILED"},
+    {Method::patch, "/networks/{id}/reservations/{reservation_id}",
+     "Change a reservation (JSON merge patch)", "reason+ tags metadata", 200, "Reservation",
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND RESERVATION_NOT_FOUND PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
+    {Method::delete_, "/networks/{id}/reservations/{reservation_id}", "Delete a reservation", "",
+     204, "",
+     "NETWORK_NOT_FOUND RESERVATION_NOT_FOUND PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/stats", "How full a network is", "", 200, "Stats",
      "NETWORK_NOT_FOUND"},
     {Method::get, "/stats", "How full all networks are", "", 200, "[]Stats", ""},
@@ -58,7 +74,8 @@ constexpr OperationText operations[] = {
      201, "Allocations",
      "INVALID_FIELD NETWORK_NOT_FOUND VRF_NOT_FOUND NETWORK_NOT_ACTIVE NETWORK_FULL "
      "ADDRESS_IN_USE "
-     "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE HOSTNAME_IN_USE IDEMPOTENCY_KEY_REUSED"},
+     "ADDRESS_NOT_USABLE ADDRESS_IN_QUARANTINE ADDRESS_RESERVED HOSTNAME_IN_USE "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/allocations/{id}", "One allocation, active or ended", "", 200, "Allocation",
      "ALLOCATION_NOT_FOUND PRECONDITION_FAILED INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::patch, "/allocations/{id}", "Change fields of an allocation; null clears one",
@@ -78,7 +95,8 @@ constexpr OperationText operations[] = {
      "ALLOCATION_NOT_FOUND NETWORK_EXISTS NETWORK_FULL IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/addresses/{id}", "Who holds an address, and who held it before", "", 200,
      "AddressInfo", "INVALID_PARAMETER VRF_NOT_FOUND REVISION_COMPACTED"},
-    {Method::get, "/search", "Networks and active allocations by address, CIDR, id or text", "",
+    {Method::get, "/search",
+     "Networks, reservations and active allocations by address, CIDR, id or text", "",
      200, "SearchResults", "INVALID_PARAMETER"},
     {Method::post, "/import", "Objects of a file of another tool, made where they are not there",
      "@text/plain text/csv application/json application/x-ndjson", 200, "ImportReport",
@@ -127,6 +145,10 @@ constexpr FieldText fields[] = {
     {"gateway", address_schema, "An address of the network that is never handed out by itself",
      R"("192.168.7.1")"},
     {"ip", address_schema, "This address, or the start of the block", R"("192.168.1.20")"},
+    {"start", R"({"type":"string"})", "The first address", R"("192.168.1.100")"},
+    {"end", address_schema, "The last address; without it the reservation has one alone",
+     R"("192.168.1.120")"},
+    {"reason", text_schema, "What the addresses are kept for", R"("DHCP pool")"},
     {"metadata",
      R"({"type":["object","null"],"maxProperties":64,)"
      R"("additionalProperties":{"type":["string","null"],"maxLength":256}})",
@@ -233,6 +255,7 @@ constexpr FieldText parameters[] = {
     {"owner", R"({"type":"string"})", "Of this owner", R"("team-web")"},
     {"q", R"({"type":"string","maxLength":1024})",
      "An address, a CIDR, an id, or a text in whatever case", R"("web")"},
+    {"reservation_id", R"({"type":"string"})", "The id of a reservation, such as res-1", ""},
     {"resource", R"({"type":"string"})", "About this object", R"("net-1")"},
     {"since", R"({"type":"string"})",
      "Of the audit log: not before this time; of the change stream: after this revision",
@@ -305,6 +328,13 @@ constexpr SchemaText schemas[] = {
 "released_at":{"$ref":"#/components/schemas/TimeOrNull"},
 "fence":{"$ref":"#/components/schemas/Count"},"owner":{"type":"string"},
 "metadata":{"type":"object","additionalProperties":{"type":"string"}}}})"},
+    {"Reservation", R"({"type":"object",
+"required":["id","network_id","start","end","reason","tags","created_at"],"properties":{
+"id":{"type":"string","pattern":"^res-[1-9][0-9]*$"},"network_id":{"type":"string"},
+"start":{"type":"string"},"end":{"type":"string"},"reason":{"type":"string"},
+"tags":{"type":"array","items":{"type":"string"}},
+"created_at":{"$ref":"#/components/schemas/Time"},
+"metadata":{"type":"object","additionalProperties":{"type":"string"}}}})"},
     {"Allocations", R"({"description":"An array where contiguous is false","oneOf":[
 {"$ref":"#/components/schemas/Allocation"},
 {"type":"array","items":{"$ref":"#/components/schemas/Allocation"}}]})"},
@@ -318,16 +348,19 @@ constexpr SchemaText schemas[] = {
     {"TransactionResult", R"({"description":"What the write alone would be answered with",
 "type":["object","array","null"],"required":["id"]})"},
     {"AddressInfo", R"({"type":"object",
-"required":["ip","status","network","allocation","quarantine_ends_at","history"],"properties":{
+"required":["ip","status","network","allocation","quarantine_ends_at","reservation","history"],
+"properties":{
 "ip":{"type":"string"},"status":{"type":"string",
 "enum":["unmanaged","unusable","allocated","quarantined","reserved","free"]},
 "network":{"oneOf":[{"$ref":"#/components/schemas/Network"},{"type":"null"}]},
 "allocation":{"oneOf":[{"$ref":"#/components/schemas/Allocation"},{"type":"null"}]},
 "quarantine_ends_at":{"$ref":"#/components/schemas/TimeOrNull"},
+"reservation":{"oneOf":[{"$ref":"#/components/schemas/Reservation"},{"type":"null"}]},
 "history":{"type":"array","items":{"$ref":"#/components/schemas/Allocation"}}}})"},
     {"SearchResults", R"({"type":"object","required":["results","next_cursor"],"properties":{
 "results":{"type":"array","items":{"type":"object","required":["type"],"properties":{
-"type":{"type":"string","enum":["network","allocation"]},
+"type":{"type":"string","enum":["network","reservation","allocation"]},
+"reservation":{"$ref":"#/components/schemas/Reservation"},
 "network":{"$ref":"#/components/schemas/Network"},
 "allocation":{"$ref":"#/components/schemas/Allocation"}}}},
 "next_cursor":{"type":["string","null"]}}})"},
@@ -346,7 +379,8 @@ constexpr SchemaText schemas[] = {
 "revision":{"$ref":"#/components/schemas/Count"},
 "changes":{"type":"array","items":{"type":"object","required":["type"],"properties":{
 "type":{"type":"string","enum":["network_put","network_deleted","vrf_put","vrf_deleted",
-"allocation_put","threshold","audit"]},
+"allocation_put","threshold","audit","reservation_put","reservation_deleted"]},
+"reservation":{"$ref":"#/components/schemas/Reservation"},
 "network":{"$ref":"#/components/schemas/Network"},"id":{"type":"string"},
 "network_id":{"type":"string"},"threshold_percent":{"type":"integer"},
 "reached":{"type":"boolean"},

@@ -41,6 +41,12 @@ constexpr std::array table{
     ProblemRow{P::precondition_failed, 412, "PRECONDITION_FAILED", "Object has changed"},
     ProblemRow{P::network_not_active, 409, "NETWORK_NOT_ACTIVE",
                "Network hands out nothing by itself"},
+    ProblemRow{P::reservation_not_found, 404, "RESERVATION_NOT_FOUND", "Reservation not found"},
+    ProblemRow{P::reservation_overlaps, 409, "RESERVATION_OVERLAPS",
+               "Another reservation has some of the addresses"},
+    ProblemRow{P::address_reserved, 409, "ADDRESS_RESERVED", "Address is reserved"},
+    ProblemRow{P::too_many_reservations, 409, "TOO_MANY_RESERVATIONS",
+               "Network has as many reservations as it may"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -178,6 +184,10 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::vrf_is_default: return P::vrf_is_default;
     case ipam::ErrorCode::precondition_failed: return P::precondition_failed;
     case ipam::ErrorCode::network_not_active: return P::network_not_active;
+    case ipam::ErrorCode::reservation_not_found: return P::reservation_not_found;
+    case ipam::ErrorCode::reservation_overlaps: return P::reservation_overlaps;
+    case ipam::ErrorCode::address_reserved: return P::address_reserved;
+    case ipam::ErrorCode::too_many_reservations: return P::too_many_reservations;
   }
   UNREACHABLE();
 }

@@ -37,6 +37,10 @@ enum class Problem : std::uint8_t {
   vrf_is_default,
   precondition_failed,
   network_not_active,
+  reservation_not_found,
+  reservation_overlaps,
+  address_reserved,
+  too_many_reservations,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,

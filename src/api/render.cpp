@@ -171,6 +171,19 @@ std::string allocation_json(const ipam::Allocation& allocation) {
   return body;
 }
 
+void write_reservation(JsonWriter& json, const ipam::Reservation& reservation) {
+  json.begin_object();
+  json.text("id", ipam::to_string(reservation.id));
+  json.text("network_id", ipam::to_string(reservation.network_id));
+  json.text("start", ipam::to_string(reservation.first));
+  json.text("end", ipam::to_string(reservation.last));
+  json.text("reason", reservation.reason);
+  write_tags(json, reservation.tags);
+  json.text("created_at", ipam::to_rfc3339(reservation.created_at));
+  write_metadata(json, reservation.metadata);
+  json.end_object();
+}
+
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {
   json.begin_object();
   json.text("id", ipam::to_string(entry.id));

@@ -43,6 +43,11 @@ constexpr Route routes[] = {
     {Method::get, "/networks/{id}/children", list_children, true, {"limit", "cursor", "at"}},
     {Method::get, "/networks/{id}/free", list_free_blocks, true, {"prefix_length", "limit"}},
     {Method::post, "/networks/{id}/subnets", carve_networks},
+    {Method::get, "/networks/{id}/reservations", list_reservations, true},
+    {Method::post, "/networks/{id}/reservations", create_reservation},
+    {Method::get, "/networks/{id}/reservations/{reservation_id}", get_reservation, true},
+    {Method::patch, "/networks/{id}/reservations/{reservation_id}", update_reservation},
+    {Method::delete_, "/networks/{id}/reservations/{reservation_id}", delete_reservation},
     {Method::get, "/networks/{id}/stats", get_network_stats, true},
     {Method::get, "/stats", list_stats, true},
     {Method::get, "/allocations", list_allocations, true,
@@ -88,19 +93,35 @@ Body get_index(const Call&) {
   return Answer{json_response(200, std::move(body))};
 }
 
-// What stands for {id}, "" for a pattern without one; nullopt where the path does not match.
-std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-  constexpr std::string_view placeholder = "{id}";
-  const std::size_t at = pattern.find(placeholder);
-  if (at == std::string_view::npos)
-    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
-  const std::string_view before = pattern.substr(0, at);
-  const std::string_view after = pattern.substr(at + placeholder.size());
-  if (path.size() <= before.size() + after.size()) return std::nullopt;
-  if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
-  const std::string_view id =
-      path.substr(before.size(), path.size() - before.size() - after.size());
-  return id.find('/') == std::string_view::npos ? std::optional(id) : std::nullopt;
+// What stands for the placeholders of a pattern, "" where it has none.
+struct Placeholders {
+  std::string_view id;
+  std::string_view inner_id;
+};
+
+// Up to the next slash, which goes with it.
+std::string_view take_segment(std::string_view& path) {
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(std::min(segment.size() + 1, path.size()));
+  return segment;
+}
+
+// nullopt where the path does not match.
+std::optional<Placeholders> match(std::string_view pattern, std::string_view path) {
+  Placeholders found;
+  // As many slashes in both: so the segments go in pairs.
+  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return std::nullopt;
+  while (!pattern.empty() || !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (!wanted.starts_with('{')) {
+      if (wanted != given) return std::nullopt;
+      continue;
+    }
+    if (given.empty()) return std::nullopt;
+    (found.id.empty() ? found.id : found.inner_id) = given;
+  }
+  return found;
 }
 
 // The path below /api/v1; nullopt where it is elsewhere.
@@ -197,7 +218,8 @@ Body with_idempotency_key(const http::Request& request, Body body) {
   return body;
 }
 
-Body call_handler(const Route& route, const http::Request& request, std::string_view id) {
+Body call_handler(const Route& route, const http::Request& request,
+                  const Placeholders& placeholders) {
   std::array<std::string_view, std::tuple_size_v<decltype(route.parameters)> + 1> known;
   std::size_t known_count = 0;
   for (const std::string_view parameter : route.parameters)
@@ -209,7 +231,8 @@ Body call_handler(const Route& route, const http::Request& request, std::string_
   if (!consistency) return Answer{consistency.error()};
   const auto conditions = Conditions::read(request);
   if (!conditions) return Answer{conditions.error()};
-  Body body = route.handler({request, id, *query, *consistency});
+  Body body =
+      route.handler({request, placeholders.id, *query, *consistency, placeholders.inner_id});
   body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
                                      : with_precondition(*conditions, std::move(body));
   return with_idempotency_key(request, std::move(body));
@@ -236,8 +259,8 @@ Action route(const http::Request& request) {
   const Method method = request.method == Method::head ? Method::get : request.method;
   for (const Route& route : routes)
     if (route.method == method)
-      if (const auto id = match(route.pattern, *path))
-        return {*revision, call_handler(route, request, *id), &route};
+      if (const auto placeholders = match(route.pattern, *path))
+        return {*revision, call_handler(route, request, *placeholders), &route};
   return {0, Answer{answer_without_route(request, *path)}};
 }
 

@@ -12,7 +12,8 @@ namespace api {
 // `parameters` ends at the first empty one. Routes that read data also know "consistency".
 struct Route {
   http::Method method;
-  std::string_view pattern;  // below /api/v1; {id} stands for one segment
+  // Below /api/v1; what is in braces stands for one segment, two at most. The first is {id}.
+  std::string_view pattern;
   Handler* handler;
   bool reads_data = false;
   std::array<std::string_view, 16> parameters{};

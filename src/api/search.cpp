@@ -1,4 +1,5 @@
-// GET /search?q=: networks and active allocations that an address, a CIDR, an id or a text finds.
+// GET /search?q=: networks, reservations and active allocations that an address, a CIDR, an id or a
+// text finds.
 #include <fmt/format.h>
 
 #include "api/handlers.hpp"
@@ -20,8 +21,9 @@ constexpr std::uint64_t search_visits_max = 100'000;
 struct Wanted {
   std::string text;
   std::uint64_t limit = search_limit_default;
-  // Where to go on: at this network, then at all allocations, or at this allocation.
+  // Where to go on: at this network, reservation or allocation, then at all of the kinds behind it.
   std::optional<ipam::NetworkId> network;
+  std::optional<ipam::ReservationId> reservation;
   std::optional<ipam::AllocationId> allocation;
 };
 
@@ -44,6 +46,11 @@ class Search {
   void found(const ipam::Network& network) {
     begin("network");
     write_network(json_, network, state_.context(network));
+    json_.end_object();
+  }
+  void found(const ipam::Reservation& reservation) {
+    begin("reservation");
+    write_reservation(json_, reservation);
     json_.end_object();
   }
   void found(const ipam::Allocation& allocation) {
@@ -80,7 +87,8 @@ class Search {
   std::string cursor_;
 };
 
-// The networks around it, from the inside out, VRF by VRF, and its holders.
+// The networks around it, from the inside out, VRF by VRF, each VRF's with the reservation that the
+// address is in, and its holders.
 void search_address(Search& search, const ipam::StateMachine& state, ipam::Address address) {
   const ipam::Prefix alone{address, ipam::bits_of(address.family)};
   state.for_each_vrf([&](const ipam::Vrf& vrf) {
@@ -88,12 +96,13 @@ void search_address(Search& search, const ipam::StateMachine& state, ipam::Addre
     state.for_each_network_containing(
         vrf.id, alone, [&](const ipam::Network& network) { around.push_back(&network); });
     for (auto it = around.rbegin(); it != around.rend(); ++it) search.found(**it);
+    if (const auto* reserved = state.reservation_of(address, vrf.id)) search.found(*reserved);
   });
   for (const ipam::Allocation* allocation : state.allocations_holding(address))
     search.found(*allocation);
 }
 
-// Everything that `matches` in the order of ids, networks first.
+// Everything that `matches` in the order of ids, networks first, then reservations.
 template <class Matches>
 void search_all(Search& search, const ipam::StateMachine& state, const Wanted& wanted,
                 const Matches& matches) {
@@ -102,7 +111,10 @@ void search_all(Search& search, const ipam::StateMachine& state, const Wanted& w
     if (matches(object)) search.found(object);
     return true;
   };
-  if (!wanted.allocation) state.visit_networks(wanted.network.value_or(ipam::NetworkId(1)), visit);
+  if (!wanted.allocation && !wanted.reservation)
+    state.visit_networks(wanted.network.value_or(ipam::NetworkId(1)), visit);
+  if (!wanted.allocation && search.is_at_end())
+    state.visit_reservations(wanted.reservation.value_or(ipam::ReservationId(1)), visit);
   if (search.is_at_end())
     state.visit_allocations(wanted.allocation.value_or(ipam::AllocationId(1)), visit);
 }
@@ -122,6 +134,8 @@ http::Response render_search(const ipam::StateMachine& state, const Wanted& want
     search_all(search, state, wanted, is_within);
   } else if (const auto network_id = ipam::parse_network_id(wanted.text)) {
     if (const ipam::Network* network = state.network(*network_id)) search.found(*network);
+  } else if (const auto reservation_id = ipam::parse_reservation_id(wanted.text)) {
+    if (const auto* reservation = state.reservation(*reservation_id)) search.found(*reservation);
   } else if (const auto allocation_id = ipam::parse_allocation_id(wanted.text)) {
     if (const ipam::Allocation* held = state.allocation(*allocation_id)) search.found(*held);
   } else {
@@ -148,8 +162,9 @@ Body search(const Call& call) {
   wanted.limit = *limit;
   if (const std::string* cursor = call.query.find("cursor")) {
     wanted.network = ipam::parse_network_id(*cursor);
+    wanted.reservation = ipam::parse_reservation_id(*cursor);
     wanted.allocation = ipam::parse_allocation_id(*cursor);
-    if (!wanted.network && !wanted.allocation)
+    if (!wanted.network && !wanted.reservation && !wanted.allocation)
       return invalid("cursor must be the next_cursor of an answer");
   }
   return Read{call.consistency, [wanted](const ipam::StateMachine& state) {

@@ -27,6 +27,9 @@ struct OperationKind {
   Handler* handler;
   std::string_view example_id = {};  // where it names its object in "id", a valid one
   bool has_fields = true;            // else "id" is all that it takes
+  // Where the route has that in the path: the field that names it in place of "id".
+  std::string_view id_field = "id";
+  bool is_inner = false;  // the id is that of the second placeholder, and the first one is left out
 };
 
 constexpr OperationKind kinds[] = {
@@ -41,6 +44,9 @@ constexpr OperationKind kinds[] = {
     {"allocation.release", release_allocation, "alloc-1"},
     {"allocation.update", update_allocation, "alloc-1"},
     {"allocation.renew", renew_allocation, "alloc-1"},
+    {"reservation.create", create_reservation, "net-1", true, "network_id"},
+    {"reservation.update", update_reservation, "res-1", true, "id", true},
+    {"reservation.delete", delete_reservation, "res-1", false, "id", true},
 };
 
 const OperationKind* kind_of(std::string_view op) {
@@ -121,11 +127,12 @@ class OperationReader {
       return fail(Problem::invalid_field, *error);
     std::string id;
     if (!kind->example_id.empty()) {
-      const json::value* text = object.if_contains("id");
+      const json::value* text = object.if_contains({kind->id_field.data(), kind->id_field.size()});
       if (!text || !text->is_string() || text->get_string().empty())
-        return fail(Problem::invalid_field, "\"id\" is required, as a string");
+        return fail(Problem::invalid_field,
+                    fmt::format("\"{}\" is required, as a string", kind->id_field));
       id = std::string(text->get_string());
-      object.erase("id");
+      object.erase({kind->id_field.data(), kind->id_field.size()});
     }
     if (!kind->has_fields && !object.empty())
       return fail(Problem::unknown_field,
@@ -144,7 +151,9 @@ class OperationReader {
     request.body = json::serialize(fields);
     const auto query = Query::parse("", {});
     ASSERT(query.ok());
-    Body body = kind.handler({request, id, *query});
+    Call call{request, id, *query};
+    if (kind.is_inner) std::swap(call.id, call.inner_id);
+    Body body = kind.handler(call);
     if (const auto* answer = std::get_if<Answer>(&body)) return refused(answer->response);
     auto* write = std::get_if<Write>(&body);
     if (!write) return fail(Problem::invalid_field, "dry_run belongs to the transaction");

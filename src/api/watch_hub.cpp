@@ -66,6 +66,20 @@ bool write_change(JsonWriter& json, const ipam::Change& change) {
         json.end_object();
         return true;
       },
+      [&](const ipam::ReservationPut& put) {
+        begin("reservation_put");
+        json.key("reservation");
+        write_reservation(json, put.reservation);
+        json.end_object();
+        return true;
+      },
+      [&](const ipam::ReservationDeleted& deleted) {
+        begin("reservation_deleted");
+        json.text("id", ipam::to_string(deleted.id));
+        json.text("network_id", ipam::to_string(deleted.network_id));
+        json.end_object();
+        return true;
+      },
       [&](const ipam::ThresholdCrossed& crossed) {
         begin("threshold");
         json.text("network_id", ipam::to_string(crossed.network_id));

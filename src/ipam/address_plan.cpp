@@ -47,6 +47,20 @@ const Allocation* NetworkState::first_allocation_in(U128 first, U128 last) const
   return it != allocations.end() && (*it)->first.value <= last ? *it : nullptr;
 }
 
+const Reservation* NetworkState::first_reservation_in(U128 first, U128 last) const {
+  return withheld ? withheld->first_reservation_in(first, last) : nullptr;
+}
+
+U128 NetworkState::withheld_in(U128 first, U128 last) const {
+  return withheld ? withheld->nobodys.free_count(first, last) : 0;
+}
+
+bool NetworkState::is_available(U128 first, U128 last) const {
+  if (first < usable.first.value || last > usable.last.value) return false;
+  return free.is_free(first, last) ||
+         free.free_count(first, last) + withheld_in(first, last) == last - first + 1;
+}
+
 bool NetworkState::is_threshold_reached() const {
   return network.extras && reaches(allocated, usable.count, network.extras->threshold_percent);
 }
@@ -123,22 +137,19 @@ NetworkStats AddressPlan::stats(const NetworkState& state) const {
 }
 
 void AddressPlan::take(NetworkState& state, U128 first, U128 last) {
-  if (!state.network.gateway()) return state.free.take(first, last);
-  while (const auto run = state.free.run_from(first)) {
-    if (run->first > last) return;
-    const U128 end = std::min(run->last, last);
-    state.free.take(std::max(run->first, first), end);
-    if (end == last) return;
-    first = end + 1;
-  }
+  if (!state.withheld) return state.free.take(first, last);
+  take_runs(state.free, first, last);
+  take_runs(state.withheld->nobodys, first, last);
 }
 
 void AddressPlan::give_back(NetworkState& state, U128 first, U128 last) {
-  const auto gateway = state.network.gateway();
-  const bool is_in = gateway && first <= gateway->value && gateway->value <= last;
-  if (!is_in) return state.free.give_back(first, last);
-  if (first < gateway->value) state.free.give_back(first, gateway->value - 1);
-  if (gateway->value < last) state.free.give_back(gateway->value + 1, last);
+  if (!state.withheld) return state.free.give_back(first, last);
+  while (true) {
+    const Withheld::Part part = state.withheld->part_at(first, last);
+    (part.is_withheld ? state.withheld->nobodys : state.free).give_back(first, part.last);
+    if (part.last == last) return;
+    first = part.last + 1;
+  }
 }
 
 void AddressPlan::delegate(NetworkState& parent, const Prefix& child) {
@@ -150,37 +161,24 @@ void AddressPlan::take_back(NetworkState& parent, const Prefix& child) {
     give_back(parent, range->first, range->last);
 }
 
-bool AddressPlan::is_nobodys(const NetworkState& state, const Address& address) const {
-  const U128 value = address.value;
-  return state.first_allocation_in(value, value) == nullptr &&
-         first_quarantine_in(state.network.id, value, value) == nullptr &&
-         network_of(state.network.vrf, address) == &state;
-}
-
 void AddressPlan::move_gateway(NetworkState& state, const std::optional<Address>& before) {
   const auto after = state.network.gateway();
   const auto is_usable = [&](const std::optional<Address>& address) {
     return address && state.usable.first <= *address && *address <= state.usable.last;
   };
   if (before == after) return;
-  if (is_usable(before) && is_nobodys(state, *before))
-    state.free.give_back(before->value, before->value);
-  if (is_usable(after) && state.free.is_free(after->value, after->value))
-    state.free.take(after->value, after->value);
-}
-
-U128 AddressPlan::withheld_in(const NetworkState& state, U128 first, U128 last) const {
-  const auto gateway = state.network.gateway();
-  first = std::max(first, state.usable.first.value);
-  last = std::min(last, state.usable.last.value);
-  const bool is_in = gateway && first <= gateway->value && gateway->value <= last;
-  return is_in && is_nobodys(state, *gateway) ? 1 : 0;
-}
-
-bool AddressPlan::is_available(const NetworkState& state, U128 first, U128 last) const {
-  if (first < state.usable.first.value || last > state.usable.last.value) return false;
-  return state.free.is_free(first, last) ||
-         state.free.free_count(first, last) + withheld_in(state, first, last) == last - first + 1;
+  if (is_usable(after) && !state.withheld)
+    state.withheld = std::make_unique<Withheld>(state.usable);
+  if (!state.withheld) return;
+  Withheld& withheld = *state.withheld;
+  withheld.gateway.reset();
+  if (is_usable(before) && !withheld.has(before->value))
+    move_runs(withheld.nobodys, state.free, before->value, before->value);
+  if (is_usable(after)) {
+    withheld.gateway = after->value;
+    move_runs(state.free, withheld.nobodys, after->value, after->value);
+  }
+  if (withheld.is_empty()) state.withheld.reset();
 }
 
 void AddressPlan::put_vrf(Vrf vrf) {
@@ -245,7 +243,8 @@ const Network& AddressPlan::replace_network(Network network) {
 
 void AddressPlan::remove_network(NetworkId id) {
   const auto it = networks_.find(id);
-  ASSERT(it != networks_.end() && it->second.allocations.empty() && it->second.quarantined == 0);
+  ASSERT(it != networks_.end() && it->second.allocations.empty() && it->second.quarantined == 0 &&
+         it->second.reservation_count() == 0);
   while (const LastHeld* const held = any_last_held(id))
     remove_last_held(id, std::string(held->owner));
   const Prefix prefix = it->second.network.prefix;
@@ -342,6 +341,66 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   if (journal_.is_open())
     journal_.note([removed](AddressPlan& plan) { plan.add_allocation(removed); });
   return removed;
+}
+
+const Reservation* AddressPlan::reservation(ReservationId id) const {
+  const auto it = reservations_.find(id);
+  return it == reservations_.end() ? nullptr : &it->second;
+}
+
+const NetworkState* AddressPlan::first_child_in(const NetworkState& state, const Address& first,
+                                                const Address& last) const {
+  const Network& network = state.network;
+  const NetworkState* const around = network_of(network.vrf, first);
+  if (around != &state) return around;
+  return vrfs_.at(network.vrf).tree.first_beginning_in(network.prefix, first, last);
+}
+
+const Reservation& AddressPlan::add_reservation(Reservation reservation) {
+  const ReservationId id = reservation.id;
+  NetworkState& state = networks_.at(reservation.network_id);
+  const auto [it, is_new] = reservations_.try_emplace(id, std::move(reservation));
+  ASSERT(is_new);
+  const Reservation& added = it->second;
+  if (!state.withheld) state.withheld = std::make_unique<Withheld>(state.usable);
+  ASSERT(state.first_reservation_in(added.first.value, added.last.value) == nullptr);
+  state.withheld->reservations.emplace(added.first.value, &added);
+  move_runs(state.free, state.withheld->nobodys, added.first.value, added.last.value);
+  journal_.note([id](AddressPlan& plan) { plan.remove_reservation(id); });
+  return added;
+}
+
+const Reservation& AddressPlan::replace_reservation(Reservation reservation) {
+  Reservation& there = reservations_.at(reservation.id);
+  ASSERT(there.network_id == reservation.network_id && there.first == reservation.first &&
+         there.last == reservation.last);
+  std::swap(there, reservation);
+  if (journal_.is_open())
+    journal_.note([before = std::move(reservation)](AddressPlan& plan) {
+      plan.replace_reservation(before);
+    });
+  return there;
+}
+
+void AddressPlan::remove_reservation(ReservationId id) {
+  const auto it = reservations_.find(id);
+  ASSERT(it != reservations_.end());
+  const Reservation removed = std::move(it->second);
+  NetworkState& state = networks_.at(removed.network_id);
+  Withheld& withheld = *state.withheld;
+  withheld.reservations.erase(removed.first.value);
+  reservations_.erase(it);
+  const U128 first = std::max(removed.first.value, state.usable.first.value);
+  const U128 last = std::min(removed.last.value, state.usable.last.value);
+  if (first <= last) {
+    move_runs(withheld.nobodys, state.free, first, last);
+    // The gateway is still kept back.
+    if (withheld.gateway)
+      move_runs(state.free, withheld.nobodys, *withheld.gateway, *withheld.gateway);
+  }
+  if (withheld.is_empty()) state.withheld.reset();
+  if (journal_.is_open())
+    journal_.note([removed](AddressPlan& plan) { plan.add_reservation(removed); });
 }
 
 void AddressPlan::add_quarantine(Quarantine quarantine) {

@@ -4,8 +4,8 @@
 //
 // Invariant: an address of a network is held by exactly one of its allocations, in quarantine after
 // one of them, delegated, which means that it lies in a child network, or none of these: it is then
-// withheld, where it is the gateway, else free. So an address is handed out by one network of each
-// VRF at most, the most specific one that contains it.
+// withheld, where it is the gateway or reserved, else free. So an address is handed out by one
+// network of each VRF at most, the most specific one that contains it.
 #pragma once
 
 #include <map>
@@ -18,6 +18,7 @@
 #include "ipam/model.hpp"
 #include "ipam/prefix_tree.hpp"
 #include "ipam/undo_journal.hpp"
+#include "ipam/withheld.hpp"
 
 namespace ipam {
 
@@ -39,6 +40,7 @@ struct NetworkState {
   Network network;
   UsableRange usable;
   AddressSet free;
+  std::unique_ptr<Withheld> withheld;  // only where there is a gateway or a reservation
   std::set<const Allocation*, ByAddress> allocations;
   U128 allocated = 0;  // addresses in `allocations`
   U128 quarantined = 0;
@@ -48,6 +50,14 @@ struct NetworkState {
 
   // The lowest allocation that holds an address of [first, last].
   const Allocation* first_allocation_in(U128 first, U128 last) const;
+  // The lowest reservation that has an address of [first, last].
+  const Reservation* first_reservation_in(U128 first, U128 last) const;
+  std::size_t reservation_count() const { return withheld ? withheld->reservations.size() : 0; }
+  bool is_withheld(U128 address) const { return withheld && withheld->has(address); }
+  // How many of [first, last] are withheld: nobody has them, and yet they are not free. O(log n).
+  U128 withheld_in(U128 first, U128 last) const;
+  // Nobody has any of [first, last], and the network could hand it out. O(log n).
+  bool is_available(U128 first, U128 last) const;
   bool is_threshold_reached() const;
 };
 
@@ -95,12 +105,12 @@ class AddressPlan {
   void remove_vrf(VrfId id);
 
   // Puts it between its parent and its children. REQUIRES: a valid prefix, the VRF exists, id and
-  // prefix are new in it, the parent has no allocation in it.
+  // prefix are new in it, the parent has no allocation, quarantine or reservation in it.
   const Network& add_network(Network network);
   // Puts it in the place of the one with its id. REQUIRES: which has the same VRF and prefix.
   const Network& replace_network(Network network);
   // Its children go to its parent; what was last held in it is forgotten. REQUIRES: it exists,
-  // without allocations and quarantines.
+  // without allocations, quarantines and reservations.
   void remove_network(NetworkId id);
 
   // The allocation of the network, other than `except`, that has this hostname, in whatever case;
@@ -109,7 +119,7 @@ class AddressPlan {
   const Allocation* hostname_holder(NetworkId id, std::string_view hostname,
                                     AllocationId except = AllocationId());
 
-  // REQUIRES: the id is new, the network exists and all the addresses are free in it.
+  // REQUIRES: the id is new, the network exists and all the addresses are available in it.
   const Allocation& add_allocation(Allocation allocation);
   // Puts it in the place of the one with its id. REQUIRES: that exists, in the same network and
   // with the same addresses.
@@ -117,7 +127,21 @@ class AddressPlan {
   // REQUIRES: it exists.
   Allocation remove_allocation(AllocationId id);
 
-  // REQUIRES: the network exists and all the addresses are free in it.
+  const Reservation* reservation(ReservationId id) const;
+  // The network's lowest direct child that has an address of [first, last], or one within that.
+  // REQUIRES: all of it is in the network.
+  const NetworkState* first_child_in(const NetworkState& state, const Address& first,
+                                     const Address& last) const;
+  // REQUIRES: the id is new, the network exists and has all of the addresses, none of them in a
+  // child or in another reservation.
+  const Reservation& add_reservation(Reservation reservation);
+  // Puts it in the place of the one with its id. REQUIRES: that exists, in the same network and
+  // with the same addresses.
+  const Reservation& replace_reservation(Reservation reservation);
+  // REQUIRES: it exists.
+  void remove_reservation(ReservationId id);
+
+  // REQUIRES: the network exists and all the addresses are available in it.
   void add_quarantine(Quarantine quarantine);
   // REQUIRES: one of the network begins there.
   Quarantine remove_quarantine(NetworkId id, U128 first);
@@ -125,10 +149,6 @@ class AddressPlan {
   const Quarantine* first_quarantine_in(NetworkId id, U128 first, U128 last) const;
   // How many addresses of [first, last] are in quarantine in the network. O(found).
   U128 quarantined_in(NetworkId id, U128 first, U128 last) const;
-  // How many of them are withheld: nobody has them, and yet they are not free. O(found).
-  U128 withheld_in(const NetworkState& state, U128 first, U128 last) const;
-  // Nobody has any of [first, last], and the network could hand it out.
-  bool is_available(const NetworkState& state, U128 first, U128 last) const;
 
   // What the owner gave back last in the network; nullptr: nothing, or it is forgotten.
   const LastHeld* last_held(NetworkId id, const std::string& owner) const;
@@ -147,6 +167,7 @@ class AddressPlan {
   const std::map<VrfId, VrfState>& vrfs() const { return vrfs_; }
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
   const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
+  const std::map<ReservationId, Reservation>& reservations() const { return reservations_; }
   const std::set<Lease>& leases() const { return leases_; }  // by when they end
   // By network and first address.
   using Quarantines = std::map<std::pair<NetworkId, U128>, Quarantine>;
@@ -155,14 +176,12 @@ class AddressPlan {
   const std::map<OwnerKey, LastHeld>& last_held() const { return last_held_; }
 
  private:
-  // Of [first, last], what is free.
+  // Of [first, last], what nobody has.
   void take(NetworkState& state, U128 first, U128 last);
-  // All of it but what is withheld. REQUIRES: nobody has any of it, and none of it is free.
+  // To the free set, or to what is withheld. REQUIRES: nobody has any of it, and it is in neither.
   void give_back(NetworkState& state, U128 first, U128 last);
   void delegate(NetworkState& parent, const Prefix& child);
   void take_back(NetworkState& parent, const Prefix& child);
-  // Neither held nor waiting nor delegated.
-  bool is_nobodys(const NetworkState& state, const Address& address) const;
   // The network's gateway is another than it was before.
   void move_gateway(NetworkState& state, const std::optional<Address>& before);
 
@@ -170,6 +189,7 @@ class AddressPlan {
   std::map<std::string, VrfId, std::less<>> vrf_names_;
   std::map<NetworkId, NetworkState> networks_;
   std::map<AllocationId, Allocation> allocations_;
+  std::map<ReservationId, Reservation> reservations_;
   std::set<Lease> leases_;
   Quarantines quarantines_;
   std::set<QuarantineEnd> quarantine_ends_;

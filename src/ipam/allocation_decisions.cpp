@@ -85,11 +85,15 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
                              to_string(held->id))};
   const NetworkId id = state.network.id;
   const U128 quarantined = decision.plan.quarantined_in(id, first.value, last.value);
-  const U128 withheld = decision.plan.withheld_in(state, first.value, last.value);
+  const U128 withheld = state.withheld_in(first.value, last.value);
   if (quarantined + withheld + state.free.free_count(first.value, last.value) == count) {
-    if (force || quarantined == 0) return std::nullopt;
-    return in_quarantine(*decision.plan.first_quarantine_in(id, first.value, last.value),
-                         "with force: true it is handed out all the same");
+    constexpr std::string_view advice = "with force: true it is handed out all the same";
+    if (force) return std::nullopt;
+    if (quarantined > 0)
+      return in_quarantine(*decision.plan.first_quarantine_in(id, first.value, last.value), advice);
+    // Else it is the gateway: who names it gets it.
+    const Reservation* reserved = state.first_reservation_in(first.value, last.value);
+    return reserved == nullptr ? std::nullopt : std::optional(in_reservation(*reserved, advice));
   }
   for (const Address& end : {first, last}) {
     const NetworkState* child = decision.plan.network_of(state.network.vrf, end);
@@ -139,7 +143,7 @@ std::optional<U128> sticky_address(const Decision& decision, const NetworkState&
                          std::none_of(options.exclude.begin(), options.exclude.end(), excludes) &&
                          (address.value & (options.align - 1)) == 0;
   if (!is_wanted || !state.network.prefix.contains(address)) return std::nullopt;
-  if (state.network.gateway() == address) return std::nullopt;  // since then: it only waits
+  if (state.is_withheld(address.value)) return std::nullopt;  // since then: it only waits
   if (state.free.is_free(address.value, address.value)) return address.value;
   const Quarantine* waits =
       decision.plan.first_quarantine_in(state.network.id, address.value, address.value);

@@ -75,9 +75,21 @@ struct ThresholdCrossed {
   friend bool operator==(const ThresholdCrossed&, const ThresholdCrossed&) = default;
 };
 
+struct ReservationPut {
+  Reservation reservation;
+  friend bool operator==(const ReservationPut&, const ReservationPut&) = default;
+};
+// Also of each one of a network that is deleted, before NetworkDeleted.
+struct ReservationDeleted {
+  ReservationId id;
+  NetworkId network_id;
+  friend bool operator==(const ReservationDeleted&, const ReservationDeleted&) = default;
+};
+
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted,
-                            LastHeldPut, LastHeldForgotten, ThresholdCrossed>;
+                            LastHeldPut, LastHeldForgotten, ThresholdCrossed, ReservationPut,
+                            ReservationDeleted>;
 
 // A VRF or a network is made, changed or deleted.
 inline bool changes_plan(const Change& change) {
@@ -88,8 +100,9 @@ inline bool changes_plan(const Change& change) {
 
 // What the client is told: CreateNetwork and UpdateNetwork give the network, CarveNetworks a list
 // of them, CreateVrf and UpdateVrf the VRF, Allocate the Allocation (or a list of them, where
-// scattered ones were wanted); every other command nothing (std::monostate) where it succeeds.
-// A transaction gives the outcomes of its operations.
+// scattered ones were wanted), CreateReservation and UpdateReservation the reservation; every other
+// command nothing (std::monostate) where it succeeds. A transaction gives the outcomes of its
+// operations.
 struct Outcomes;
 struct ImportReport {
   std::uint64_t created = 0;
@@ -103,7 +116,7 @@ struct ImportReport {
 };
 using Outcome = std::variant<Error, NetworkView, Allocation, std::monostate,
                              std::vector<Allocation>, Outcomes, ImportReport, VrfView,
-                             std::vector<NetworkView>>;
+                             std::vector<NetworkView>, Reservation>;
 struct Outcomes {
   std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
 

@@ -23,6 +23,9 @@ enum class Kind : std::uint8_t {
   delete_vrf = 13,
   update_network = 14,
   carve_networks = 15,
+  create_reservation = 16,
+  update_reservation = 17,
+  delete_reservation = 18,
 };
 // Beside the kind of a whole command, where few have one.
 constexpr std::uint8_t has_precondition = 128;
@@ -289,6 +292,28 @@ struct BodyWriter {
     writer.string(command.description);
     write_strings(writer, command.tags);
   }
+  void operator()(const CreateReservation& command) {
+    writer.varint(command.network_id.value());
+    write_vrf(writer, command.vrf);
+    write_address(writer, command.first);
+    write_address(writer, command.last);
+    writer.string(command.reason);
+    write_strings(writer, command.tags);
+    write_metadata(writer, command.metadata);
+  }
+  void operator()(const UpdateReservation& command) {
+    writer.varint(command.id.value());
+    writer.varint(command.network_id.value());
+    write_optional(writer, command.reason);
+    writer.boolean(command.tags.has_value());
+    if (command.tags) write_strings(writer, *command.tags);
+    writer.boolean(command.metadata.has_value());
+    if (command.metadata) write_patch(writer, *command.metadata);
+  }
+  void operator()(const DeleteReservation& command) {
+    writer.varint(command.id.value());
+    writer.varint(command.network_id.value());
+  }
 };
 
 CreateNetwork read_create_network(base::ByteReader& reader) {
@@ -409,6 +434,33 @@ CarveNetworks read_carve_networks(base::ByteReader& reader) {
   return command;
 }
 
+CreateReservation read_create_reservation(base::ByteReader& reader) {
+  CreateReservation command;
+  command.network_id = NetworkId(reader.varint());
+  command.vrf = read_vrf(reader);
+  command.first = read_address(reader);
+  command.last = read_address(reader);
+  command.reason = reader.string();
+  command.tags = read_strings(reader);
+  command.metadata = read_metadata(reader);
+  return command;
+}
+
+UpdateReservation read_update_reservation(base::ByteReader& reader) {
+  UpdateReservation command;
+  command.id = ReservationId(reader.varint());
+  command.network_id = NetworkId(reader.varint());
+  command.reason = read_optional_text(reader);
+  if (reader.boolean()) command.tags = read_strings(reader);
+  if (reader.boolean()) command.metadata = read_patch(reader);
+  return command;
+}
+
+DeleteReservation read_delete_reservation(base::ByteReader& reader) {
+  const ReservationId id(reader.varint());
+  return {id, NetworkId(reader.varint())};
+}
+
 Reference read_reference(base::ByteReader& reader) {
   Reference reference;
   const std::uint8_t into = reader.u8();
@@ -470,6 +522,9 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::delete_vrf: return DeleteVrf{read_vrf(reader)};
     case Kind::update_network: return read_update_network(reader);
     case Kind::carve_networks: return read_carve_networks(reader);
+    case Kind::create_reservation: return read_create_reservation(reader);
+    case Kind::update_reservation: return read_update_reservation(reader);
+    case Kind::delete_reservation: return read_delete_reservation(reader);
   }
   reader.fail();
   return ExpireLeases{};

@@ -138,6 +138,37 @@ struct Allocate {
   friend bool operator==(const Allocate&, const Allocate&) = default;
 };
 
+// Withholds the addresses from next-free. REQUIRES of a client: a network.
+struct CreateReservation {
+  NetworkId network_id;  // 0, in an import: the most specific one of the VRF that contains `first`
+  Address first;
+  Address last;
+  std::string reason;
+  std::vector<std::string> tags = {};
+  Metadata metadata = {};
+  VrfReference vrf = vrf_default;  // where network_id is 0
+
+  friend bool operator==(const CreateReservation&, const CreateReservation&) = default;
+};
+
+// What is not given stays as it is.
+struct UpdateReservation {
+  ReservationId id;
+  NetworkId network_id = {};  // another than the reservation's is refused; 0: whichever
+  std::optional<std::string> reason = {};
+  std::optional<std::vector<std::string>> tags = {};
+  std::optional<MetadataPatch> metadata = {};
+
+  friend bool operator==(const UpdateReservation&, const UpdateReservation&) = default;
+};
+
+struct DeleteReservation {
+  ReservationId id;
+  NetworkId network_id = {};  // another than the reservation's is refused; 0: whichever
+
+  friend bool operator==(const DeleteReservation&, const DeleteReservation&) = default;
+};
+
 struct Release {
   AllocationId id;
   std::optional<std::uint64_t> fence = std::nullopt;  // another than the allocation's is refused
@@ -198,8 +229,9 @@ enum class OnConflict : std::uint8_t {
   update = 3,  // what is there already takes what the row says; as with skip for the rest
 };
 
-// Objects that shall exist: CreateVrf, CreateNetwork and Allocate, without references. An Allocate
-// of network 0 is of the most specific network of its VRF that contains its ip.
+// Objects that shall exist: CreateVrf, CreateNetwork, CreateReservation and Allocate, without
+// references. An Allocate of network 0 is of the most specific network of its VRF that contains its
+// ip; so is a reservation.
 struct Import {
   std::vector<Operation> rows;  // at most operations_max
   OnConflict on_conflict = OnConflict::fail;
@@ -209,7 +241,8 @@ struct Import {
 
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
                                  RecordEvent, UpdateAllocation, RenewLease, Transaction, Import,
-                                 CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks>;
+                                 CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks,
+                                 CreateReservation, UpdateReservation, DeleteReservation>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, vrf = 5 };

@@ -30,6 +30,9 @@ struct Decision {
   // The addresses wait no longer; what is left of a range on either side of them still does.
   void cut_quarantines(const NetworkState& state, U128 first, U128 last);
 
+  // As a command of its own would: also told and audited.
+  void delete_reservation(ReservationId id);
+
   // Tells where the network's utilization has crossed its threshold: it was reached before, or not.
   void note_threshold(const NetworkState& state, bool was_reached);
 
@@ -48,6 +51,9 @@ struct Decision {
   Outcome decide(const DeleteVrf& command);
   Outcome decide(const UpdateNetwork& command);
   Outcome decide(const CarveNetworks& command);
+  Outcome decide(const CreateReservation& command);
+  Outcome decide(const UpdateReservation& command);
+  Outcome decide(const DeleteReservation& command);
 };
 
 // What a decision does from here on, until it is kept or undone: one of the two is called.
@@ -94,6 +100,7 @@ Error network_not_active(const Network& network, std::string_view advice);
 // Metadata as the patch leaves it; an Error where it has too many entries then.
 std::optional<Error> patch_metadata(Metadata& metadata, const MetadataPatch& patch);
 Error in_quarantine(const Quarantine& quarantine, std::string_view advice);
+Error in_reservation(const Reservation& reservation, std::string_view advice);
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,
                       const Allocation& holder);
 std::string held_range(const Address& first, const Address& last);  // "10.0.0.1-10.0.0.5"

@@ -127,6 +127,18 @@ class Digest {
     add(held.revision.value());
   }
 
+  void add(const Reservation& reservation) {
+    add(reservation.id.value());
+    add(reservation.network_id.value());
+    add(reservation.first);
+    add(reservation.last);
+    add(std::string_view(reservation.reason));
+    add(reservation.tags);
+    add(reservation.metadata);
+    add(static_cast<std::uint64_t>(reservation.created_at));
+    add(reservation.revision.value());
+  }
+
   void add(const AuditEntry& entry) {
     add(entry.id.value());
     add(static_cast<std::uint64_t>(entry.timestamp));
@@ -167,6 +179,11 @@ class Digest {
     add(change.network_id.value());
     add(std::uint64_t{change.threshold_percent});
     add(std::uint64_t{change.is_reached});
+  }
+  void add(const ReservationPut& change) { add(change.reservation); }
+  void add(const ReservationDeleted& change) {
+    add(change.id.value());
+    add(change.network_id.value());
   }
   void add(const Change& change) {
     add(change.index());

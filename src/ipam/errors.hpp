@@ -32,8 +32,12 @@ enum class ErrorCode : std::uint8_t {
   vrf_is_default = 18,            // 409 it is always there, under this name
   precondition_failed = 19,       // 412 the object has changed since the client saw it
   network_not_active = 20,        // 409 it hands out nothing by itself; force: true with an ip
+  reservation_not_found = 21,     // 404
+  reservation_overlaps = 22,      // 409 another of the network has some of its addresses
+  address_reserved = 23,          // 409 names the reservation; force: true with an ip
+  too_many_reservations = 24,     // 409 the network has reservations_max
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::network_not_active;
+inline constexpr ErrorCode error_code_last = ErrorCode::too_many_reservations;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

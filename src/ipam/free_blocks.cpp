@@ -9,9 +9,10 @@ namespace ipam {
 
 namespace {
 
-// The address is in no child.
+// The address, which is not among the usable ones or is free, is in no child and not reserved.
 bool is_own(const AddressPlan& plan, const NetworkState& network, const Address& address) {
-  return plan.network_of(network.network.vrf, address) == &network;
+  return plan.network_of(network.network.vrf, address) == &network &&
+         network.first_reservation_in(address.value, address.value) == nullptr;
 }
 
 // Of the block's addresses, those that the network hands out are free, and the others in no child.

@@ -12,25 +12,46 @@ namespace {
 // The row asks for what is there already.
 bool is_conflict(const Error& error) {
   return error.code == ErrorCode::network_exists || error.code == ErrorCode::address_in_use ||
-         error.code == ErrorCode::vrf_exists || error.code == ErrorCode::vrf_is_default;
+         error.code == ErrorCode::vrf_exists || error.code == ErrorCode::vrf_is_default ||
+         error.code == ErrorCode::reservation_overlaps;
+}
+
+// The most specific network of the VRF that contains the address, which a row leaves to us.
+base::Result<const NetworkState*, Error> network_for(const AddressPlan& plan,
+                                                     const VrfReference& reference,
+                                                     const Address& address) {
+  const VrfState* vrf = plan.vrf(reference);
+  if (vrf == nullptr) return base::fail(vrf_not_found(reference));
+  const NetworkState* state = plan.network_of(vrf->vrf.id, address);
+  if (state != nullptr) return state;
+  return base::fail(
+      Error{ErrorCode::network_not_found,
+            fmt::format("network not found: none contains {}", to_string(address))});
+}
+
+Outcome decide_reservation(Decision& decision, CreateReservation row) {
+  if (row.network_id) return decision.decide(row);
+  const auto state = network_for(decision.plan, row.vrf, row.first);
+  if (!state) return state.error();
+  row.network_id = state.value()->network.id;
+  return decision.decide(row);
 }
 
 Outcome decide_row(Decision& decision, const CommandBody& body) {
   if (auto error = check_limits(body)) return *std::move(error);
   if (const auto* vrf = std::get_if<CreateVrf>(&body)) return decision.decide(*vrf);
   if (const auto* network = std::get_if<CreateNetwork>(&body)) return decision.decide(*network);
+  if (const auto* reservation = std::get_if<CreateReservation>(&body))
+    return decide_reservation(decision, *reservation);
   const Allocate& allocate = std::get<Allocate>(body);
   if (allocate.network != decltype(allocate.network)(NetworkId())) return decision.decide(allocate);
   const Address& ip = *allocate.options->ip;
-  const VrfState* vrf = decision.plan.vrf(allocate.vrf);
-  if (vrf == nullptr) return vrf_not_found(allocate.vrf);
-  const NetworkState* state = decision.plan.network_of(vrf->vrf.id, ip);
-  if (state == nullptr)
-    return Error{ErrorCode::network_not_found,
-                 fmt::format("network not found: none contains {}", to_string(ip))};
+  const auto found = network_for(decision.plan, allocate.vrf, ip);
+  if (!found) return found.error();
+  const NetworkState* const state = found.value();
   Allocate in_network = allocate;
   in_network.network = state->network.id;
-  // The file says what is so: also in a network that hands out nothing by itself.
+  // The file says what is so: also in a network that hands out nothing by itself, or reserved.
   AllocateOptions options = *allocate.options;
   options.force = decision.plan.quarantined_in(state->network.id, ip.value,
                                                ip.value + (allocate.count - 1)) == 0;
@@ -93,6 +114,23 @@ struct UpdateOf {
     update.tags = if_given(row.tags);
     update.owner = if_given(row.options->owner);
     update.metadata = put_all(row.options->metadata);
+    return update;
+  }
+  // Where just these addresses are a reservation.
+  std::optional<CommandBody> operator()(const CreateReservation& row) const {
+    const VrfState* const vrf = plan.vrf(row.vrf);
+    const NetworkState* state = plan.network(row.network_id);
+    if (!row.network_id && vrf != nullptr) state = plan.network_of(vrf->vrf.id, row.first);
+    if (state == nullptr) return std::nullopt;
+    const Reservation* const there =
+        state->first_reservation_in(row.first.value, row.first.value);
+    const bool is_same =
+        there != nullptr && there->first == row.first && there->last == row.last;
+    if (!is_same) return std::nullopt;
+    UpdateReservation update{.id = there->id};
+    update.reason = if_given(row.reason);
+    update.tags = if_given(row.tags);
+    update.metadata = put_all(row.metadata);
     return update;
   }
   template <typename Other>

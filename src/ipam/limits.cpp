@@ -176,6 +176,26 @@ struct BodyCheck {
     return check_tags(command.tags);
   }
 
+  std::optional<Error> operator()(const CreateReservation& command) {
+    if (auto error = check_vrf(command.vrf)) return error;
+    if (command.first.family != command.last.family)
+      return invalid("start and end are not of one address family");
+    if (command.last < command.first) return invalid("end is before start");
+    if (auto error = check_text("reason", command.reason, description_bytes_max)) return error;
+    if (auto error = check_metadata(command.metadata)) return error;
+    return check_tags(command.tags);
+  }
+
+  std::optional<Error> operator()(const UpdateReservation& command) {
+    if (auto error = check_text("reason", command.reason.value_or(""), description_bytes_max))
+      return error;
+    if (command.metadata)
+      if (auto error = check_patch(*command.metadata)) return error;
+    return command.tags ? check_tags(*command.tags) : std::nullopt;
+  }
+
+  std::optional<Error> operator()(const DeleteReservation&) { return std::nullopt; }
+
   std::optional<Error> operator()(const Release&) { return std::nullopt; }
   std::optional<Error> operator()(const ExpireLeases&) { return std::nullopt; }
 
@@ -209,6 +229,7 @@ struct BodyCheck {
       const auto* allocate = std::get_if<Allocate>(&row.body);
       const bool is_row = std::holds_alternative<CreateVrf>(row.body) ||
                           std::holds_alternative<CreateNetwork>(row.body) ||
+                          std::holds_alternative<CreateReservation>(row.body) ||
                           (allocate && allocate->options && allocate->options->ip);
       if (!is_row || !row.references.empty()) return invalid("no such row");
     }

@@ -14,6 +14,7 @@ constexpr std::string_view vrf_id_prefix = "vrf-";
 constexpr std::string_view network_id_prefix = "net-";
 constexpr std::string_view allocation_id_prefix = "alloc-";
 constexpr std::string_view audit_id_prefix = "audit-";
+constexpr std::string_view reservation_id_prefix = "res-";
 
 std::optional<std::uint64_t> parse_id(std::string_view prefix, std::string_view text) {
   if (!text.starts_with(prefix)) return std::nullopt;
@@ -86,6 +87,9 @@ std::string to_string(AllocationId id) {
   return fmt::format("{}{}", allocation_id_prefix, id.value());
 }
 std::string to_string(AuditId id) { return fmt::format("{}{}", audit_id_prefix, id.value()); }
+std::string to_string(ReservationId id) {
+  return fmt::format("{}{}", reservation_id_prefix, id.value());
+}
 
 std::string_view to_string(Strategy strategy) {
   switch (strategy) {
@@ -146,6 +150,11 @@ std::optional<AllocationId> parse_allocation_id(std::string_view text) {
 std::optional<AuditId> parse_audit_id(std::string_view text) {
   const auto value = parse_id(audit_id_prefix, text);
   return value ? std::optional(AuditId(*value)) : std::nullopt;
+}
+
+std::optional<ReservationId> parse_reservation_id(std::string_view text) {
+  const auto value = parse_id(reservation_id_prefix, text);
+  return value ? std::optional(ReservationId(*value)) : std::nullopt;
 }
 
 std::optional<TimeMs> parse_rfc3339(std::string_view text) {

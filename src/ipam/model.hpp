@@ -19,6 +19,7 @@ using VrfId = base::Strong<struct VrfIdTag>;                // shown as vrf-N
 using NetworkId = base::Strong<struct NetworkIdTag>;        // shown as net-N
 using AllocationId = base::Strong<struct AllocationIdTag>;  // shown as alloc-N
 using AuditId = base::Strong<struct AuditIdTag>;            // shown as audit-N
+using ReservationId = base::Strong<struct ReservationIdTag>;  // shown as res-N
 // The index of the log entry that made a change: one number orders everything.
 using Revision = base::Strong<struct RevisionTag>;
 
@@ -162,6 +163,22 @@ struct Allocation {
   friend bool operator==(const Allocation&, const Allocation&) = default;
 };
 
+// Addresses of a network that are handed out only where they are named, and that is forced. Who
+// holds some of them already goes on doing so. No two of a network have an address in common.
+struct Reservation {
+  ReservationId id;
+  NetworkId network_id;
+  Address first;
+  Address last;
+  std::string reason;
+  std::vector<std::string> tags;
+  Metadata metadata;
+  TimeMs created_at = 0;
+  Revision revision;  // of its last change
+
+  friend bool operator==(const Reservation&, const Reservation&) = default;
+};
+
 // Addresses of an allocation that ended, which wait before they are handed out again.
 struct Quarantine {
   NetworkId network_id;
@@ -215,7 +232,8 @@ struct NetworkStats {
   U128 total = 0;
   U128 allocated = 0;
   U128 available = 0;
-  // Delegated to child networks, which alone hand them out, or in quarantine.
+  // Delegated to child networks, which alone hand them out, in quarantine, or withheld: nobody has
+  // them, and yet they are not handed out by themselves (the gateway, what is in a reservation).
   U128 reserved = 0;
   U128 quarantined = 0;
   std::optional<Address> first_available;
@@ -233,6 +251,7 @@ struct Counters {
   std::uint64_t next_allocation = 1;
   std::uint64_t next_audit = 1;
   std::uint64_t next_vrf = 2;  // the first one is vrf_default
+  std::uint64_t next_reservation = 1;
   TimeMs now = 0;  // the replicated clock: never goes back
   // Of all changes so far, in order: equal on all nodes that have applied the same entries.
   std::uint64_t digest = 0;
@@ -245,11 +264,13 @@ std::string to_string(VrfId id);         // vrf-1
 std::string to_string(NetworkId id);     // net-1
 std::string to_string(AllocationId id);  // alloc-1
 std::string to_string(AuditId id);       // audit-1
+std::string to_string(ReservationId id);  // res-1
 // nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
 std::optional<VrfId> parse_vrf_id(std::string_view text);
 std::optional<NetworkId> parse_network_id(std::string_view text);
 std::optional<AllocationId> parse_allocation_id(std::string_view text);
 std::optional<AuditId> parse_audit_id(std::string_view text);
+std::optional<ReservationId> parse_reservation_id(std::string_view text);
 
 std::string to_rfc3339(TimeMs time);  // 2024-01-15T10:30:00Z; with .123 where not a whole second
 // Any offset; digits beyond milliseconds are cut off. nullopt for anything but a date and time of
@@ -283,6 +304,8 @@ inline constexpr std::size_t idempotency_keys_max = 100'000;
 inline constexpr std::size_t idempotency_bytes_max = 64 << 20;  // of keys and outcomes
 // Beyond it the addresses that were given back longest ago are forgotten: some 200 MB.
 inline constexpr std::size_t last_held_max = 1'000'000;
+// Of one network: deleting it deletes them, and each is told, in one entry of the log.
+inline constexpr std::size_t reservations_max = 10'000;
 inline constexpr std::uint32_t quarantine_seconds_max = 365 * 86400;
 inline constexpr std::uint64_t ttl_seconds_max = 10ull * 365 * 86400;  // ten years
 

@@ -120,6 +120,10 @@ Outcome Decision::decide(const CreateNetwork& command) {
                                                        prefix.last().value);
     if (waits != nullptr)
       return in_quarantine(*waits, fmt::format("{} would cover it", to_string(prefix)));
+    const Reservation* reserved =
+        parent->first_reservation_in(prefix.base.value, prefix.last().value);
+    if (reserved != nullptr)
+      return in_reservation(*reserved, fmt::format("{} would cover it", to_string(prefix)));
   }
   const Network& added = create(*this, vrf->vrf.id, command);
   return NetworkView{added, plan.context(added)};
@@ -198,6 +202,9 @@ Outcome Decision::decide(const DeleteNetwork& command) {
     plan.remove_quarantine(command.id,
                            plan.first_quarantine_in(command.id, prefix.base.value,
                                                     prefix.last().value)->first.value);
+  while (const Reservation* reservation =
+             state->first_reservation_in(prefix.base.value, prefix.last().value))
+    delete_reservation(reservation->id);
   const std::string where = in_vrf(plan.vrf(state->network.vrf)->vrf);
   plan.remove_network(command.id);
   changes.push_back(NetworkDeleted{command.id});

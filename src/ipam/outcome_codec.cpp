@@ -19,6 +19,7 @@ enum class Kind : std::uint8_t {
   vrf = 9,
   networks = 10,
   import_update_report = 11,
+  reservation = 12,
 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
@@ -106,6 +107,18 @@ struct Writer {
     write_metadata(writer, allocation.extras->metadata);
   }
   void operator()(std::monostate) { kind(Kind::nothing); }
+  void operator()(const Reservation& reservation) {
+    kind(Kind::reservation);
+    writer.varint(reservation.id.value());
+    writer.varint(reservation.network_id.value());
+    write_address(writer, reservation.first);
+    write_address(writer, reservation.last);
+    writer.string(reservation.reason);
+    write_strings(writer, reservation.tags);
+    write_metadata(writer, reservation.metadata);
+    writer.i64(reservation.created_at);
+    writer.varint(reservation.revision.value());
+  }
   void operator()(const ImportReport& report) {
     const bool has_updates = report.updated > 0 || report.unchanged > 0;
     kind(has_updates ? Kind::import_update_report : Kind::import_report);
@@ -189,6 +202,20 @@ Allocation read_allocation(base::ByteReader& reader) {
   return allocation;
 }
 
+Reservation read_reservation(base::ByteReader& reader) {
+  Reservation reservation;
+  reservation.id = ReservationId(reader.varint());
+  reservation.network_id = NetworkId(reader.varint());
+  reservation.first = read_address(reader);
+  reservation.last = read_address(reader);
+  reservation.reason = reader.string();
+  reservation.tags = read_strings(reader);
+  reservation.metadata = read_metadata(reader);
+  reservation.created_at = reader.i64();
+  reservation.revision = Revision(reader.varint());
+  return reservation;
+}
+
 std::vector<Allocation> read_list(base::ByteReader& reader) {
   std::vector<Allocation> allocations;
   for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
@@ -259,6 +286,7 @@ Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
     case Kind::list: return read_list(reader);
     case Kind::vrf: return read_vrf(reader);
     case Kind::networks: return read_networks(reader);
+    case Kind::reservation: return read_reservation(reader);
   }
   reader.fail();
   return std::monostate();

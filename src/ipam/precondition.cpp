@@ -16,6 +16,8 @@ NetworkId target_of(const DeleteNetwork& command) { return command.id; }
 AllocationId target_of(const UpdateAllocation& command) { return command.id; }
 AllocationId target_of(const RenewLease& command) { return command.id; }
 AllocationId target_of(const Release& command) { return command.id; }
+ReservationId target_of(const UpdateReservation& command) { return command.id; }
+ReservationId target_of(const DeleteReservation& command) { return command.id; }
 
 template <typename Body>
 concept HasTarget = requires(const Body& body) { target_of(body); };
@@ -41,6 +43,12 @@ std::optional<Found> find(const AddressPlan& plan, AllocationId id) {
   const Allocation* allocation = plan.allocation(id);
   if (allocation == nullptr) return std::nullopt;
   return Found{to_string(id), allocation->revision};
+}
+
+std::optional<Found> find(const AddressPlan& plan, ReservationId id) {
+  const Reservation* reservation = plan.reservation(id);
+  if (reservation == nullptr) return std::nullopt;
+  return Found{to_string(id), reservation->revision};
 }
 
 }  // namespace

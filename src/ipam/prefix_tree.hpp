@@ -68,6 +68,10 @@ class PrefixTree {
     bool goes_on = true;
     walk_while(top_within(prefix), prefix.length, goes_on, visit);
   }
+  // The lowest one strictly within `prefix` that begins in [first, last]. nullptr: none.
+  T* first_beginning_in(const Prefix& prefix, const Address& first, const Address& last) const {
+    return first_in(top_within(prefix), prefix.length + 1, align(first), align(last));
+  }
   std::size_t size() const { return size_; }
 
  private:
@@ -164,6 +168,18 @@ class PrefixTree {
       if (stop_at_first) return;
     }
     for (const Index child : node.children) walk(child, length_min, stop_at_first, visit);
+  }
+
+  // Subtrees that end before `first` or begin after `last` are left out: two paths at most.
+  T* first_in(Index index, int length_min, U128 first, U128 last) const {
+    if (index == none) return nullptr;
+    const Node& node = nodes_[index];
+    const U128 rest = node.length == 128 ? U128{0} : ~U128{0} >> node.length;
+    if (node.key > last || (node.key | rest) < first) return nullptr;
+    if (node.value != nullptr && node.length >= length_min && node.key >= first) return node.value;
+    for (const Index child : node.children)
+      if (T* found = first_in(child, length_min, first, last)) return found;
+    return nullptr;
   }
 
   template <class Visit>

@@ -215,6 +215,35 @@ const Quarantine* StateMachine::quarantine_of(const Address& address, VrfId vrf)
                                                    address.value);
 }
 
+const Reservation* StateMachine::reservation(ReservationId id) const {
+  return implementation_->plan.reservation(id);
+}
+
+const Reservation* StateMachine::reservation_of(const Address& address, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network_of(vrf, address);
+  return state != nullptr ? state->first_reservation_in(address.value, address.value) : nullptr;
+}
+
+void StateMachine::visit_reservations_in(
+    NetworkId id, U128 from, const std::function<bool(const Reservation&)>& visit) const {
+  const NetworkState* state = implementation_->plan.network(id);
+  if (state == nullptr || !state->withheld) return;
+  const auto& reservations = state->withheld->reservations;
+  for (auto it = reservations.lower_bound(from); it != reservations.end(); ++it)
+    if (!visit(*it->second)) return;
+}
+
+void StateMachine::visit_reservations(
+    ReservationId from, const std::function<bool(const Reservation&)>& visit) const {
+  const auto& reservations = implementation_->plan.reservations();
+  for (auto it = reservations.lower_bound(from); it != reservations.end(); ++it)
+    if (!visit(it->second)) return;
+}
+
+std::size_t StateMachine::reservation_count() const {
+  return implementation_->plan.reservations().size();
+}
+
 bool StateMachine::is_free(const Address& address, VrfId vrf) const {
   const NetworkState* state = implementation_->plan.network_of(vrf, address);
   ASSERT(state != nullptr);
@@ -324,7 +353,7 @@ void StateMachine::load_allocation(Allocation allocation) {
   const bool is_range = allocation.first.family == family && allocation.last.family == family &&
                         allocation.first.value <= allocation.last.value;
   if (!is_range) refuse("its addresses are no range of its network's family");
-  if (!plan.is_available(*state, allocation.first.value, allocation.last.value))
+  if (!state->is_available(allocation.first.value, allocation.last.value))
     refuse("its addresses are outside its network, or something else holds them");
   plan.add_allocation(std::move(allocation));
 }
@@ -342,9 +371,29 @@ void StateMachine::load_quarantine(Quarantine quarantine) {
   const bool is_range = quarantine.first.family == family && quarantine.last.family == family &&
                         quarantine.first.value <= quarantine.last.value;
   if (!is_range) refuse("its addresses are no range of its network's family");
-  if (!plan.is_available(*state, quarantine.first.value, quarantine.last.value))
+  if (!state->is_available(quarantine.first.value, quarantine.last.value))
     refuse("its addresses are outside its network, or something else holds them");
   plan.add_quarantine(std::move(quarantine));
+}
+
+void StateMachine::load_reservation(Reservation reservation) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("{}: {}", to_string(reservation.id), reason));
+  };
+  if (!reservation.id) refuse("a reservation without an id");
+  if (plan.reservation(reservation.id) != nullptr) refuse("the id is there twice");
+  const NetworkState* state = plan.network(reservation.network_id);
+  if (state == nullptr) refuse("its network does not exist");
+  const Address& first = reservation.first;
+  const Address& last = reservation.last;
+  const Prefix& prefix = state->network.prefix;
+  const bool is_within = prefix.contains(first) && prefix.contains(last) && first <= last;
+  if (!is_within) refuse("its addresses are no range of its network");
+  if (plan.first_child_in(*state, first, last) != nullptr) refuse("a child network has some of it");
+  if (state->first_reservation_in(first.value, last.value) != nullptr)
+    refuse("another one has some of its addresses");
+  plan.add_reservation(std::move(reservation));
 }
 
 void StateMachine::load_last_held(LastHeld held) {
@@ -390,6 +439,10 @@ std::uint64_t StateMachine::digest() const {
   const auto& quarantines = implementation_->plan.quarantines();
   digest.add(quarantines.size());
   for (const auto& [key, quarantine] : quarantines) digest.add(quarantine);
+  digest.add(counters.next_reservation);
+  digest.add(implementation_->plan.reservations().size());
+  for (const auto& [id, reservation] : implementation_->plan.reservations())
+    digest.add(reservation);
   digest.add(implementation_->plan.last_held().size());
   for (const auto& [key, held] : implementation_->plan.last_held()) digest.add(held);
   digest.add(implementation_->keys.size());

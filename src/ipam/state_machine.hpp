@@ -38,6 +38,7 @@ class StateMachine {
   // REQUIRES: the network is one of this state machine.
   NetworkContext context(const Network& network) const;
   const Allocation* allocation(AllocationId id) const;  // active ones only
+  const Reservation* reservation(ReservationId id) const;
   // True where the id was once handed out, whether or not it is active.
   bool allocation_existed(AllocationId id) const;
   // REQUIRES: the network exists.
@@ -68,6 +69,17 @@ class StateMachine {
   // The quarantine that the address is in, in the network that would hand it out; or nullptr.
   const Quarantine* quarantine_of(const Address& address, VrfId vrf = vrf_default) const;
 
+  // The reservation that covers the address, in the network that would hand it out; or nullptr.
+  const Reservation* reservation_of(const Address& address, VrfId vrf = vrf_default) const;
+  // Those of one network that begin at this value or above, by address, until the callback says
+  // false. O(visited).
+  void visit_reservations_in(NetworkId id, U128 from,
+                             const std::function<bool(const Reservation&)>& visit) const;
+  // All from this id on, until the callback says false. O(visited).
+  void visit_reservations(ReservationId from,
+                          const std::function<bool(const Reservation&)>& visit) const;
+  std::size_t reservation_count() const;
+
   // Whether next-free could hand it out. REQUIRES: network_of() has one.
   bool is_free(const Address& address, VrfId vrf = vrf_default) const;
   // Networks and active allocations from this id on, until the callback says false. O(visited).
@@ -97,6 +109,7 @@ class StateMachine {
   void load_vrf(Vrf vrf);
   void load_network(Network network);
   void load_allocation(Allocation allocation);
+  void load_reservation(Reservation reservation);  // after the networks; throws like them
   void load_quarantine(Quarantine quarantine);  // after the allocations; throws like them
   void load_last_held(LastHeld held);           // after the networks; throws like them
   void load_outcome(StoredOutcome stored);

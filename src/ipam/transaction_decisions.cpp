@@ -9,7 +9,7 @@ namespace ipam {
 
 namespace {
 
-using Value = std::variant<NetworkId, AllocationId, VrfId, Prefix, Address>;
+using Value = std::variant<NetworkId, AllocationId, VrfId, ReservationId, Prefix, Address>;
 
 // Of one field of an outcome; nullopt where it has no such field.
 struct ValueOf {
@@ -30,6 +30,16 @@ struct ValueOf {
       case ResultField::network_id: return allocation.network_id;
       case ResultField::ip: return allocation.first;
       case ResultField::end_ip: return allocation.last;
+      case ResultField::cidr: break;
+    }
+    return std::nullopt;
+  }
+  std::optional<Value> operator()(const Reservation& reservation) const {
+    switch (field) {
+      case ResultField::id: return reservation.id;
+      case ResultField::network_id: return reservation.network_id;
+      case ResultField::ip: return reservation.first;
+      case ResultField::end_ip: return reservation.last;
       case ResultField::cidr: break;
     }
     return std::nullopt;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 4,
+    .version = 5,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -38,6 +38,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters,
   writer.u64(counters.next_allocation);
   writer.u64(counters.next_audit);
   writer.u64(counters.next_vrf);
+  writer.u64(counters.next_reservation);
   writer.i64(counters.now);
   writer.u64(counters.digest);
   writer.u64(oldest_known.value());
@@ -54,9 +55,10 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     sqlite::create_database(
         files, path, format,
         schema() +
-            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},0,0,zeroblob(32),{});",
+            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},0,0,zeroblob(32),{});",
                         counters.next_network, counters.next_allocation, counters.next_audit,
-                        counters.next_vrf, counters.now, crc_of({}, counters, {})));
+                        counters.next_vrf, counters.next_reservation, counters.now,
+                        crc_of({}, counters, {})));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
@@ -92,6 +94,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   put_last_held_ = connection_.prepare(put_last_held_sql);
   delete_last_held_ =
       connection_.prepare("DELETE FROM last_held WHERE network_id=? AND owner=?");
+  put_reservation_ = connection_.prepare(put_reservation_sql);
+  delete_reservation_ = connection_.prepare("DELETE FROM reservations WHERE id=?");
   delete_last_held_of_ = connection_.prepare("DELETE FROM last_held WHERE network_id=?");
   delete_quarantine_ =
       connection_.prepare("DELETE FROM quarantines WHERE network_id=? AND ip=?");
@@ -102,8 +106,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, next_vrf=?, now=?, digest=?, oldest_known=?, audit_hash=?, "
-      "crc=? WHERE id=1");
+      "next_allocation=?, next_audit=?, next_vrf=?, next_reservation=?, now=?, digest=?, "
+      "oldest_known=?, audit_hash=?, crc=? WHERE id=1");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
   select_covers_ = connection_.prepare(
       "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) AND id < ? "
@@ -113,13 +117,14 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, next_vrf, now, digest, audit_hash, oldest_known, crc FROM meta WHERE id=1");
+      "next_audit, next_vrf, next_reservation, now, digest, audit_hash, oldest_known, crc "
+      "FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
-  counters_ = {row.number(3),  row.number(4), row.number(5),    row.number(6),
-               row.integer(7), row.number(8), read_hash(row, 9)};
-  oldest_known_ = ipam::Revision(row.number(10));
-  if (row.number(11) != crc_of(position_, counters_, oldest_known_))
+  counters_ = {row.number(3), row.number(4),  row.number(5), row.number(6),
+               row.number(7), row.integer(8), row.number(9), read_hash(row, 10)};
+  oldest_known_ = ipam::Revision(row.number(11));
+  if (row.number(12) != crc_of(position_, counters_, oldest_known_))
     throw Damage("the checksum of its meta row");
 }
 
@@ -153,6 +158,11 @@ base::Result<Loaded, std::string> Database::load() {
       loaded.state_machine.load_quarantine(read_quarantine(quarantines));
     sqlite::Statement owners = connection_.prepare("SELECT * FROM last_held");
     while (owners.step()) loaded.state_machine.load_last_held(read_last_held(owners));
+    sqlite::Statement reservations = connection_.prepare("SELECT * FROM reservations ORDER BY id");
+    while (reservations.step()) {
+      check_below(reservations.number(0), counters_.next_reservation, "reservations");
+      loaded.state_machine.load_reservation(read_reservation(reservations));
+    }
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
     while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
       loaded.state_machine.load_outcome(read_outcome(outcomes));
@@ -289,6 +299,10 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::LastHeldForgotten& gone) {
                    delete_last_held_.run(gone.network_id.value(), gone.owner);
                  },
+                 [&](const ipam::ReservationPut& put_) { put(put_reservation_, put_.reservation); },
+                 [&](const ipam::ReservationDeleted& deleted) {
+                   delete_reservation_.run(deleted.id.value());
+                 },
                  [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
                  [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },
                  [](const ipam::ThresholdCrossed&) {},  // its audit entry is kept
@@ -304,8 +318,8 @@ void Database::commit() {
   }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.next_vrf, counters_.now, counters_.digest, oldest_known_.value(),
-                   as_blob(counters_.audit_hash),
+                   counters_.next_vrf, counters_.next_reservation, counters_.now,
+                   counters_.digest, oldest_known_.value(), as_blob(counters_.audit_hash),
                    std::uint64_t{crc_of(position_, counters_, oldest_known_)});
   commit_.run();
   in_transaction_ = false;

@@ -133,6 +133,15 @@ void put(sqlite::Statement& statement, const ipam::LastHeld& held) {
           ipam::to_string(held.address), held.allocation_id.value(), held.revision.value());
 }
 
+void put(sqlite::Statement& statement, const ipam::Reservation& reservation) {
+  std::optional<std::string> end, metadata;
+  if (reservation.last != reservation.first) end = ipam::to_string(reservation.last);
+  if (!reservation.metadata.empty()) metadata = map_to_json(reservation.metadata);
+  put_row(statement, "reservations", reservation.id.value(), reservation.network_id.value(),
+          ipam::to_string(reservation.first), end, reservation.reason, to_json(reservation.tags),
+          metadata, reservation.created_at, reservation.revision.value());
+}
+
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
   put_row(statement, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
           entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
@@ -214,6 +223,25 @@ ipam::LastHeld read_last_held(const sqlite::Statement& row) {
   if (!address) damaged("last_held", row, "ip");
   return {ipam::NetworkId(row.number(0)), std::string(row.text(1)), *address,
           ipam::AllocationId(row.number(3)), ipam::Revision(row.number(4))};
+}
+
+ipam::Reservation read_reservation(const sqlite::Statement& row) {
+  check_row("reservations", row, 9);
+  const auto first = ipam::parse_address(row.text(2));
+  if (!first) damaged("reservations", row, "ip");
+  const auto last = row.is_null(3) ? first : ipam::parse_address(row.text(3));
+  if (!last) damaged("reservations", row, "end_ip");
+  auto metadata = row.is_null(6) ? ipam::Metadata() : map_from_json(row.text(6));
+  if (!metadata) damaged("reservations", row, "metadata");
+  return {.id = ipam::ReservationId(row.number(0)),
+          .network_id = ipam::NetworkId(row.number(1)),
+          .first = *first,
+          .last = *last,
+          .reason = std::string(row.text(4)),
+          .tags = read_tags("reservations", row, 5),
+          .metadata = *std::move(metadata),
+          .created_at = row.integer(7),
+          .revision = ipam::Revision(row.number(8))};
 }
 
 ipam::AuditEntry read_audit(const sqlite::Statement& row) {

@@ -11,7 +11,7 @@
 
 namespace state {
 
-// Format version 4. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// Format version 5. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
 // the longest prefix that contains all of it: who holds an address has one of the 33 or 129
@@ -48,6 +48,10 @@ inline constexpr const char* other_tables = R"(
   CREATE TABLE last_held(network_id INTEGER NOT NULL, owner TEXT NOT NULL, ip TEXT NOT NULL,
                          allocation_id INTEGER NOT NULL, revision INTEGER NOT NULL,
                          crc INTEGER NOT NULL, PRIMARY KEY(network_id, owner)) WITHOUT ROWID;
+  CREATE TABLE reservations(id INTEGER PRIMARY KEY, network_id INTEGER NOT NULL, ip TEXT NOT NULL,
+                            end_ip TEXT, reason TEXT NOT NULL, tags TEXT NOT NULL, metadata TEXT,
+                            created_at INTEGER NOT NULL, revision INTEGER NOT NULL,
+                            crc INTEGER NOT NULL);
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
                      revision INTEGER NOT NULL, hash BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -59,6 +63,7 @@ inline constexpr const char* other_tables = R"(
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
                     next_audit INTEGER NOT NULL, next_vrf INTEGER NOT NULL,
+                    next_reservation INTEGER NOT NULL,
                     now INTEGER NOT NULL, digest INTEGER NOT NULL,
                     oldest_known INTEGER NOT NULL,
                     audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -77,6 +82,8 @@ inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO q
                                                        "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_last_held_sql = "INSERT OR REPLACE INTO last_held "
                                                       "VALUES(?,?,?,?,?,?)";
+inline constexpr std::string_view put_reservation_sql = "INSERT OR REPLACE INTO reservations "
+                                                        "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
@@ -90,6 +97,7 @@ void put(sqlite::Statement& statement, const ipam::Network& network);
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::LastHeld& held);
+void put(sqlite::Statement& statement, const ipam::Reservation& reservation);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
@@ -101,6 +109,7 @@ ipam::Network read_network(const sqlite::Statement& row);
 ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::Quarantine read_quarantine(const sqlite::Statement& row);
 ipam::LastHeld read_last_held(const sqlite::Statement& row);
+ipam::Reservation read_reservation(const sqlite::Statement& row);
 ipam::AuditEntry read_audit(const sqlite::Statement& row);
 ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
 

@@ -140,19 +140,32 @@ def netbox_import_accounts_for_every_object(env):
 
     held = {(vrf_of_network[one['network_id']], one['ip'], one['end_ip']): one
             for one in client.get('/allocations').json()}
-    for model, first, last in (('ipam.iprange', 'start_address', 'end_address'),
-                               ('ipam.ipaddress', 'address', None)):
-        for fields in of[model].values():
-            ends = [str(ipaddress.ip_interface(fields[key]).ip) if key else None
-                    for key in (first, last)]
-            found = held.pop((vrf_of(fields), *ends))
-            wanted = {'hostname': fields.get('dns_name', ''), 'tags': fields.get('tags', []),
-                      'description': fields['description'], 'metadata': metadata_of(fields, True)}
-            if last:
-                wanted['metadata']['type'] = 'reservation'
-            found.setdefault('metadata', {})
-            check_equal({key: found[key] for key in wanted}, wanted, f'{ends}')
+    for fields in of['ipam.ipaddress'].values():
+        ip = str(ipaddress.ip_interface(fields['address']).ip)
+        found = held.pop((vrf_of(fields), ip, None))
+        wanted = {'hostname': fields.get('dns_name', ''), 'tags': fields.get('tags', []),
+                  'description': fields['description'], 'metadata': metadata_of(fields, True)}
+        found.setdefault('metadata', {})
+        check_equal({key: found[key] for key in wanted}, wanted, ip)
     check_equal(list(held), [], 'other allocations')
+
+    kept = {(network['vrf'], one['start'], one['end']): one for network in listed
+            for one in client.get(f'/networks/{network["id"]}/reservations').json()}
+    for fields in of['ipam.iprange'].values():
+        ends = [str(ipaddress.ip_interface(fields[key]).ip)
+                for key in ('start_address', 'end_address')]
+        found = kept.pop((vrf_of(fields), *ends))
+        wanted = {'tags': fields.get('tags', []), 'reason': fields['description'],
+                  'metadata': metadata_of(fields, True)}
+        found.setdefault('metadata', {})
+        check_equal({key: found[key] for key in wanted}, wanted, f'{ends}')
+    check_equal(list(kept), [], 'other reservations')
+
+    # Once more: what is there stays, or takes what the file says, which is the same.
+    for on_conflict, count in (('skip', 'skipped'), ('update', 'unchanged')):
+        again = json.loads(env.ipam('import', '--format', 'netbox', '--output', 'json',
+                                    '--on-conflict', on_conflict, NETBOX).stdout)
+        check_equal((again['refused'], again[count]), ([], report['created']), on_conflict)
 
     # Tags, tenants and what else the file has are no objects here: the report counts them all.
     ignored = {one['kind']: one['count'] for one in report['ignored']}
@@ -178,11 +191,15 @@ def export_is_imported_again(env):
                        ('/allocations', {'network_id': 'net-1', 'count': 1000, 'contiguous': False,
                                          'owner': 'o', 'metadata': {'rack': '7'}}),
                        ('/allocations', {'network_id': 'net-1', 'count': 1000, 'contiguous': False}),
-                       ('/allocations', {'network_id': 'net-3', 'count': 9, 'hostname': 'six'})):
+                       ('/allocations', {'network_id': 'net-3', 'count': 9, 'hostname': 'six'}),
+                       ('/networks/net-1/reservations',
+                        {'start': '10.9.0.1', 'end': '10.9.0.99', 'reason': 'DHCP; "pool"',
+                         'tags': ['a;b'], 'metadata': {'rack': '7'}}),
+                       ('/networks/net-2/reservations', {'start': '10.9.0.1'})):
         check_equal(client.post(path, body).status, 201, f'POST {path} {body}')
     files = {name: env.ipam('export', '--format', name, *more).stdout
              for name, *more in (['csv'], ['json'], ['hosts'], ['zone', '--zone', 'example.com'])}
-    check_equal(files['json'].count('\n'), 2005, 'lines of the JSON')
+    check_equal(files['json'].count('\n'), 2007, 'lines of the JSON')
     check('six IN AAAA 2001:db8::1' in files['zone'], files['zone'][-200:])
     server.stop()
     for name in ('csv', 'json'):

@@ -29,10 +29,11 @@ def is_stream(operation):
 
 
 class Known:
-    """The ids that answers spoke of, by their kind ("net"), and which collection has which kind."""
+    """The ids that answers spoke of, by their kind ("net"), which collection has which kind, and
+    below which network a reservation is."""
 
     def __init__(self):
-        self.ids, self.kinds = {}, {}
+        self.ids, self.kinds, self.networks = {}, {}, {}
 
     def learn(self, path, answer):
         if not 200 <= answer.status < 300 or 'json' not in answer.headers.get('content-type', ''):
@@ -51,9 +52,19 @@ class Known:
                     ids.remove(item['id'])
                 ids.append(item['id'])
                 del ids[:-KNOWN_MAX]
+                if kind == 'res':
+                    self.networks[item['id']] = item['network_id']
 
     def of(self, collection):
         return self.ids.get(self.kinds.get(collection), [])
+
+    def in_its_network(self, path, choice):
+        """A path to an object below another one, with the ids of two that belong together."""
+        ids = self.of(path.split('/')[-2]) if path.count('{') == 2 else []
+        if not ids:
+            return path
+        inner = choice(ids)
+        return '/'.join([*path.replace('{id}', self.networks[inner]).split('/')[:-1], inner])
 
     def in_place_of(self, value, choice):
         """An example with ids that are there in place of those that it names."""
@@ -147,6 +158,8 @@ class Requests:
         """(method, path, pattern, body, headers, operation)"""
         method, pattern, operation = self.random.choice(self.operations)
         path, query, headers = pattern, [], {}
+        if self.random.random() < 0.7:
+            path = self.known.in_its_network(path, self.random.choice)
         for parameter in operation.get('parameters', ()):
             where, name = parameter['in'], parameter['name']
             if where == 'path':
@@ -173,11 +186,13 @@ class Requests:
 
     def example(self, method, pattern, operation):
         """(path, body) as the document's examples are, of what is there."""
-        path, query = pattern, []
+        path, query = self.known.in_its_network(pattern, self.random.choice), []
         for parameter in operation.get('parameters', ()):
             name = parameter['name']
             if parameter['in'] == 'path':
                 ids = self.known.of(path.split('{' + name + '}')[0].rstrip('/').split('/')[-1])
+                if self.random.random() < 0.5:  # one that was made for this
+                    ids = ids[-2:]
                 path = path.replace('{' + name + '}', self.random.choice(ids or ['10.0.0.5']))
             elif parameter['in'] == 'query' and pattern == '/search' and name == 'q':
                 query.append('q=10')
@@ -216,15 +231,19 @@ def random_requests_find_no_500(env):
             check(str(answer.status) in operation['responses'], what)
 
     def make_objects():
-        """A network, an allocation and a VRF that nothing else uses; they are the newest ones."""
+        """A network, an allocation, a reservation and a VRF that nothing else uses; they are the
+        newest ones."""
         fresh = sum(sent for sent, _ in counts.values())
         for path, body in (('/vrfs', {'name': f'empty-{fresh}'}), ('/vrfs', {'name': f'fresh-{fresh}'}),
                            ('/networks', {'cidr': '192.168.7.0/24', 'vrf': f'fresh-{fresh}'}),
-                           ('/networks', {'cidr': '192.168.8.0/24', 'vrf': f'fresh-{fresh}'})):
+                           ('/networks', {'cidr': '192.168.1.0/24', 'vrf': f'fresh-{fresh}'})):
             answer = client.post(path, body)
             requests.known.learn(path, answer)
-        answer = client.post('/allocations', {'network_id': answer.json()['id'], 'ttl': 600})
+        network = answer.json()['id']
+        answer = client.post('/allocations', {'network_id': network, 'ttl': 600})
         requests.known.learn('/allocations', answer)
+        answer = client.post(f'/networks/{network}/reservations', {'start': '192.168.1.9'})
+        requests.known.learn('/networks/{id}/reservations', answer)
 
     make_objects()
     for _ in range(REQUESTS_FULL if env.full else REQUESTS):

@@ -23,7 +23,8 @@ GET networks; POST networks; GET networks/{id}; PATCH networks/{id}; DELETE netw
 GET networks/{id}/stats; GET networks/{id}/children; GET networks/{id}/free
 POST networks/{id}/subnets; POST networks/{id}/split; POST networks/merge
 GET networks/{id}/reservations; POST networks/{id}/reservations
-DELETE networks/{id}/reservations/{id}
+GET networks/{id}/reservations/{reservation_id}; PATCH networks/{id}/reservations/{reservation_id}
+DELETE networks/{id}/reservations/{reservation_id}
 GET allocations; POST allocations; GET allocations/{id}; PATCH allocations/{id}
 POST allocations/{id}/release; POST allocations/{id}/renew
 GET vrfs; POST vrfs; GET vrfs/{id}; PATCH vrfs/{id}; DELETE vrfs/{id}
@@ -92,12 +93,12 @@ def all_tests():
 
 
 def mentions_route(text, route):
-    """The method by one of its names, then the path, with anything for {id}."""
+    """The method by one of its names, then the path, with anything for {id} and the like."""
     method, pattern = route.split(' ', 1)
     words = {'GET': 'get|GET|same_on_all', 'POST': 'post|POST', 'PATCH': 'patch|PATCH',
              'DELETE': 'del|delete|delete_|DELETE'}[method]
     begin = rf'\b(?:{words})\b(?:\([\w.]+,)?'
-    path = re.escape(pattern.strip('/')).replace(r'\{id\}', r'[^"\'/?\s]+')
+    path = re.sub(r'\\\{\w+\\\}', lambda _: r'[^"\'/?\s]+', re.escape(pattern.strip('/')))
     if not path:  # of the index
         return re.search(begin + r'\(?["\' ](?:/api/v1)?/?["\' ]', text) is not None
     between = r'[^\w]{1,8}(?:f["\'])?(?:/?api/v1)?/?'

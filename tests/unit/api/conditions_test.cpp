@@ -202,12 +202,15 @@ TEST_CASE("the routes that are said to answer 412 are those that do") {
     CAPTURE(std::string(text.pattern));
     World world;
     fill(world);
+    world.perform(post("networks/net-1/reservations", R"({"start":"10.0.0.9"})"));
     std::string target = "/api/v1" + std::string(text.pattern);
     if (const std::size_t at = target.find("{id}"); at != std::string::npos)
       target.replace(at, 4, target.starts_with("/api/v1/vrfs")          ? "vrf-2"
                             : target.starts_with("/api/v1/networks")    ? "net-1"
                             : target.starts_with("/api/v1/allocations") ? "alloc-1"
                                                                         : "10.0.0.1");
+    constexpr std::string_view inner = "{reservation_id}";
+    if (target.ends_with(inner)) target.replace(target.size() - inner.size(), inner.size(), "res-1");
     const bool renews = target.ends_with("/renew");
     const auto answer = world.perform(with(
         request(text.method, target, renews ? R"({"ttl":5})" : ""), "If-Match", "\"9\""));

@@ -36,6 +36,10 @@ void fill(World& world) {
   REQUIRE(world.perform(post("allocations/alloc-5/release")).status == 204);
   // What nobody gets without asking for it, and what gives nothing any more.
   made(world, "allocations", R"({"network_id":"net-2","ip":"10.0.1.254"})");
+  made(world, "networks/net-2/reservations", R"({"start":"10.0.1.100","end":"10.0.1.120",
+       "reason":"DHCP, \"pool\"","tags":["a;b"],"metadata":{"k":"v"}})");
+  made(world, "networks/net-3/reservations", R"({"start":"10.0.1.100"})");
+  made(world, "allocations", R"({"network_id":"net-2","ip":"10.0.1.110","force":true})");
   REQUIRE(world.perform(request(http::Method::patch, "networks/net-4",
                                 R"({"status":"deprecated"})"))
               .status == 200);
@@ -53,7 +57,8 @@ TEST_CASE("an export that is imported elsewhere is exported the same") {
     const auto imported = other.perform(post("import?format=" + format, file));
     CAPTURE(imported.body);
     REQUIRE(imported.status == 200);
-    CHECK(text_at(imported, "created") == "10");
+    CHECK(text_at(imported, "created") == "13");
+    CHECK(parsed(other.perform(get("networks/net-2/reservations"))).as_array().size() == 1);
     CHECK(exported(other, "format=csv") == exported(world, "format=csv"));
     CHECK(exported(other, "format=json") == exported(world, "format=json"));
   }
@@ -66,11 +71,12 @@ TEST_CASE("an export has what its parameters leave") {
     const std::string text = exported(world, "format=csv&" + query);
     return std::count(text.begin(), text.end(), '\n') - 1;  // and the header
   };
-  CHECK(rows("") == 10);
-  CHECK(rows("vrf=blue") == 3);
-  CHECK(rows("vrf=default") == 7);
-  CHECK(rows("network_id=net-3") == 2);
-  CHECK(rows("within=10.0.1.0/24&vrf=default") == 4);
+  CHECK(rows("") == 13);
+  CHECK(rows("vrf=blue") == 4);
+  CHECK(rows("vrf=default") == 9);
+  CHECK(rows("network_id=net-3") == 3);
+  CHECK(rows("within=10.0.1.0/24&vrf=default") == 6);
+  CHECK(rows("within=10.0.1.64/26&vrf=default") == 2);
   CHECK(rows("within=10.0.1.0/32") == 0);
   CHECK(rows("within=10.0.1.1/32&vrf=vrf-1") == 1);
   // hosts and zones know one address space.
@@ -104,6 +110,39 @@ TEST_CASE("an export says what file it is, and refuses what it cannot write") {
     CAPTURE(query);
     const auto refused = world.perform(get(std::string("export?") + query));
     CHECK(text_at(refused, "reason") == reason);
+  }
+}
+
+TEST_CASE("reservations are exported in pieces, each of them once") {
+  World world;
+  made(world, "networks", R"({"cidr":"10.0.0.0/8"})");
+  made(world, "networks", R"({"cidr":"11.0.0.0/8"})");
+  made(world, "allocations", R"({"network_id":"net-1"})");
+  const std::string reason(1000, 'r');
+  for (int i = 0; i < 400; ++i)
+    made(world, "networks/net-1/reservations",
+         fmt::format(R"({{"start":"10.1.{}.{}","reason":"{}"}})", i / 200, i % 200, reason)
+             .c_str());
+  for (const bool goes_meanwhile : {false, true}) {
+    CAPTURE(goes_meanwhile);
+    const auto answer = world.perform(get("export?format=csv"));
+    std::string text;
+    int pieces = 0;
+    bool is_more = true;
+    while (is_more) {
+      answer.stream->next([&](const http::BodySource::Piece& piece) {
+        text += piece.bytes;
+        is_more = piece.after == http::BodySource::After::more;
+      });
+      if (++pieces != 1 || !goes_meanwhile) continue;
+      REQUIRE(world.perform(post("allocations/alloc-1/release")).status == 204);
+      REQUIRE(world.perform(del("networks/net-1")).status == 204);
+    }
+    CHECK(pieces > 1);
+    CHECK(text.find("\nnetwork,,,11.0.0.0/8,") != text.npos);
+    if (goes_meanwhile) continue;
+    CHECK(std::count(text.begin(), text.end(), '\n') == 404);
+    CHECK(text.find("\nallocation,,,10.0.0.0/8,10.0.0.1,") != text.npos);
   }
 }
 

@@ -191,8 +191,8 @@ TEST_CASE("a file says what is so, and updates attributes of what is there") {
                            "10.0.0.0/24,,,,container,10.0.0.1,a\n,10.0.0.7,,,,,\n"
                            ",,10.0.0.20,10.0.0.29,,,\n"),
                 "created") == "3");
-  CHECK(allocate(world, R"("network_id":"net-1","ip":"10.0.0.25","force":true)") ==
-        "ADDRESS_IN_USE");
+  CHECK(allocate(world, R"("network_id":"net-1","ip":"10.0.0.25")") == "NETWORK_NOT_ACTIVE");
+  CHECK(text_at(world.perform(get("networks/net-1/reservations/res-1")), "end") == "10.0.0.29");
   CHECK(text_at(import("&on_conflict=update", "cidr,status,threshold_percent,metadata.rack\n"
                                               "10.0.0.0/24,reserved,80,7\n"),
                 "updated") == "1");

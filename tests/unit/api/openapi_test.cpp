@@ -43,6 +43,8 @@ bool knows_schema(std::string_view name) {
 
 std::string target_of(std::string_view pattern) {
   std::string target(pattern);
+  constexpr std::string_view inner = "{reservation_id}";
+  if (target.ends_with(inner)) target.replace(target.size() - inner.size(), inner.size(), "res-1");
   const std::size_t at = target.find("{id}");
   if (at == std::string::npos) return "/api/v1" + target;
   return "/api/v1" + target.replace(at, 4,
@@ -62,6 +64,7 @@ void fill(World& world) {
       {"networks", R"({"cidr":"192.168.2.0/24"})"},
       {"networks", R"({"cidr":"192.168.1.128/25"})"},
       {"allocations", R"({"network_id":"net-1","hostname":"web-01","ttl":60})"},
+      {"networks/net-1/reservations", R"({"start":"192.168.1.90","metadata":{"k":"v"}})"},
   };
   for (const auto& [target, body] : bodies)
     REQUIRE(world.perform(api_test::post(target, body)).status == 201);

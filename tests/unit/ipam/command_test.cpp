@@ -144,7 +144,26 @@ Command random_command(base::Random& random) {
     for (std::uint64_t left = random.below(4); left > 0; --left)
       command.precondition->revisions.push_back(Revision(random_number(random)));
   }
-  switch (random.below(15)) {
+  switch (random.below(18)) {
+    case 15:
+      command.body = CreateReservation{NetworkId(random_number(random)), random_address(random),
+                                       random_address(random), random_text(random),
+                                       random_tags(random), random_metadata(random),
+                                       random_vrf(random)};
+      break;
+    case 16: {
+      UpdateReservation update{.id = ReservationId(random_number(random)),
+                               .network_id = NetworkId(random_number(random))};
+      if (random.chance(50)) update.reason = random_text(random);
+      if (random.chance(50)) update.tags = random_tags(random);
+      if (random.chance(50)) update.metadata = random_patch(random);
+      command.body = std::move(update);
+      break;
+    }
+    case 17:
+      command.body = DeleteReservation{ReservationId(random_number(random)),
+                                       NetworkId(random_number(random))};
+      break;
     case 14: command.body = random_import(random); break;
     case 12: command.body = random_transaction(random); break;
     case 0:

@@ -11,7 +11,7 @@ namespace {
 
 using namespace ipam;
 
-// A network of 256 addresses with children and allocations at random places.
+// A network of 256 addresses with children, allocations and reservations at random places.
 class RandomNetwork {
  public:
   RandomNetwork(std::uint64_t seed, const char* cidr) : random_(seed), whole_(*parse_prefix(cidr)) {
@@ -21,9 +21,11 @@ class RandomNetwork {
       const Prefix prefix = block(length, random_.below(256));
       const NetworkState* parent = plan.parent_of(vrf_default, prefix);
       if (plan.network(vrf_default, prefix) == nullptr &&
-          !parent->first_allocation_in(prefix.base.value, prefix.last().value))
+          !parent->first_allocation_in(prefix.base.value, prefix.last().value) &&
+          !parent->first_reservation_in(prefix.base.value, prefix.last().value))
         add(prefix);
       if (random_.chance(50)) allocate();
+      if (random_.chance(10)) reserve();
     }
   }
 
@@ -37,12 +39,14 @@ class RandomNetwork {
     return prefix;
   }
 
-  // Nothing is in it: neither a network nor an allocation.
+  // Nothing is in it: neither a network nor an allocation, nor is any of it reserved.
   bool is_free(const Prefix& prefix) const {
     for (const auto& [id, state] : plan.networks()) {
       const Prefix& other = state.network.prefix;
       if (id != NetworkId(1) && (other.contains(prefix) || prefix.contains(other))) return false;
     }
+    for (const auto& [id, reservation] : plan.reservations())
+      if (reservation.first <= prefix.last() && prefix.base <= reservation.last) return false;
     return network().first_allocation_in(prefix.base.value, prefix.last().value) == nullptr;
   }
 
@@ -100,6 +104,20 @@ class RandomNetwork {
     allocation.network_id = NetworkId(1);
     allocation.first = allocation.last = {whole_.base.family, address};
     plan.add_allocation(std::move(allocation));
+  }
+
+  void reserve() {
+    Reservation reservation;
+    reservation.id = ReservationId(++next_id_);
+    reservation.network_id = NetworkId(1);
+    reservation.first = reservation.last = block(bits_of(whole_.base.family),
+                                                 random_.below(256)).base;
+    reservation.last.value += random_.below(5);
+    const bool is_possible =
+        whole_.contains(reservation.last) &&
+        !plan.first_child_in(network(), reservation.first, reservation.last) &&
+        !network().first_reservation_in(reservation.first.value, reservation.last.value);
+    if (is_possible) plan.add_reservation(std::move(reservation));
   }
 
   base::Random random_;

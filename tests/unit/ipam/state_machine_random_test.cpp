@@ -35,6 +35,7 @@ class NaivePlan {
   std::map<std::pair<NetworkId, std::string>, Allocation> last_held;
   std::map<NetworkId, TimeMs> wait_ms;
   std::map<NetworkId, Address> gateways;
+  std::map<ReservationId, Reservation> reservations;
   std::map<std::pair<NetworkId, Address>, Waiting> waiting;
 
   void end(const Allocation& allocation, TimeMs now) {
@@ -45,11 +46,23 @@ class NaivePlan {
       last_held[{allocation.network_id, allocation.extras->owner}] = allocation;
   }
 
+  bool is_reserved(NetworkId id, const Address& address) const {
+    return std::ranges::any_of(reservations, [&](const auto& entry) {
+      const Reservation& one = entry.second;
+      return one.network_id == id && one.first <= address && address <= one.last;
+    });
+  }
+
+  // Not handed out by itself, whoever has it.
+  bool is_withheld(NetworkId id, const Address& address) const {
+    return (gateways.contains(id) && gateways.at(id) == address) || is_reserved(id, address);
+  }
+
   // Where the owner's last one is free, or waits after the owner alone.
   std::optional<U128> sticky(NetworkId id, const std::string& owner) const {
     const auto held = last_held.find({id, owner});
     if (held == last_held.end()) return std::nullopt;
-    if (gateways.contains(id) && gateways.at(id) == held->second.first) return std::nullopt;
+    if (is_withheld(id, held->second.first)) return std::nullopt;
     const auto waits = waiting.find({id, held->second.first});
     const bool is_own = waits != waiting.end() && waits->second.after == held->second.id;
     if (!is_own && !free_in(id).contains(held->second.first.value)) return std::nullopt;
@@ -100,6 +113,23 @@ class NaivePlan {
            });
   }
 
+  bool parent_reserves_some_of(const Place& place) const {
+    const auto parent = parent_of(place);
+    for (Address a = place.prefix.base; parent && a <= place.prefix.last(); ++a.value)
+      if (is_reserved(*parent, a)) return true;
+    return false;
+  }
+
+  // A network within this one has some of the addresses.
+  bool is_delegated(NetworkId id, const Address& first, const Address& last) const {
+    const Place& place = networks.at(id);
+    return std::ranges::any_of(networks, [&](const auto& entry) {
+      const Prefix& other = entry.second.prefix;
+      return entry.second.vrf == place.vrf && other.length > place.prefix.length &&
+             place.prefix.contains(other) && other.base <= last && first <= other.last();
+    });
+  }
+
   std::set<U128> held_in(NetworkId id) const {
     std::set<U128> held;
     for (const auto& [other, allocation] : allocations)
@@ -124,10 +154,9 @@ class NaivePlan {
       const bool is_delegated = std::any_of(within.begin(), within.end(), [&](const Prefix& child) {
         return child.contains(address);
       });
-      const bool is_gateway = gateways.contains(id) && gateways.at(id) == address;
       const bool is_nobodys =
           !is_delegated && held.count(v) == 0 && !waiting.contains({id, address});
-      if (is_nobodys && is_gateway == of_withheld) free.insert(v);
+      if (is_nobodys && is_withheld(id, address) == of_withheld) free.insert(v);
     }
     return free;
   }
@@ -150,6 +179,7 @@ struct Stored {
   std::map<AllocationId, Allocation> active;
   std::map<std::pair<NetworkId, Address>, Quarantine> quarantines;
   std::map<std::pair<NetworkId, std::string>, LastHeld> last_held;
+  std::map<ReservationId, Reservation> reservations;
   std::uint64_t audits = 0;
 
   void follow(const std::vector<Change>& changes) {
@@ -168,6 +198,11 @@ struct Stored {
         REQUIRE(quarantines.erase({ended->network_id, ended->first}) == 1);
       } else if (const auto* held = std::get_if<LastHeldPut>(&change)) {
         last_held[{held->held.network_id, held->held.owner}] = held->held;
+      } else if (const auto* reserved = std::get_if<ReservationPut>(&change)) {
+        reservations[reserved->reservation.id] = reserved->reservation;
+      } else if (const auto* unreserved = std::get_if<ReservationDeleted>(&change)) {
+        REQUIRE(networks.contains(unreserved->network_id));
+        REQUIRE(reservations.erase(unreserved->id) == 1);
       } else if (const auto* vrf = std::get_if<VrfPut>(&change)) {
         vrfs[vrf->vrf.id] = vrf->vrf;
       } else if (const auto* gone = std::get_if<VrfDeleted>(&change)) {
@@ -196,10 +231,20 @@ StateMachine loaded_from(const Stored& stored, const Counters& counters, base::R
   for (const auto& [id, network] : stored.networks) networks.push_back(network);
   std::vector<Allocation> allocations;
   for (const auto& [id, allocation] : stored.active) allocations.push_back(allocation);
+  std::vector<Reservation> reservations;
+  for (const auto& [id, reservation] : stored.reservations) reservations.push_back(reservation);
   shuffle(networks, random);
+  shuffle(reservations, random);
   shuffle(allocations, random);
   for (auto& network : networks) machine.load_network(std::move(network));
+  // Before or after the allocations: either way nobody but next-free minds.
+  const bool is_first = random.chance(50);
+  const auto load_reservations = [&] {
+    for (auto& reservation : reservations) machine.load_reservation(std::move(reservation));
+  };
+  if (is_first) load_reservations();
   for (auto& allocation : allocations) machine.load_allocation(std::move(allocation));
+  if (!is_first) load_reservations();
   for (const auto& [key, quarantine] : stored.quarantines) machine.load_quarantine(quarantine);
   for (const auto& [key, held] : stored.last_held) machine.load_last_held(held);
   return machine;
@@ -238,6 +283,12 @@ class Comparison {
       delete_network();
     else if (choice < 24)
       move_gateway();
+    else if (choice < 27)
+      reserve();
+    else if (choice < 29)
+      change_reservation();
+    else if (choice < 31)
+      try_reserving();
     else if (choice < 60)
       allocate();
     else if (choice < 65)
@@ -265,6 +316,11 @@ class Comparison {
     for (const auto& [address, waiting] : naive_.waiting)
       if (!next || waiting.until < *next) next = waiting.until;
     REQUIRE(machine_.next_expiry() == next);
+    REQUIRE(machine_.reservation_count() == naive_.reservations.size());
+    for (const auto& [id, reservation] : naive_.reservations) {
+      REQUIRE(machine_.reservation(id) != nullptr);
+      REQUIRE(*machine_.reservation(id) == reservation);
+    }
     for (int i = 0; i < 20; ++i) check_address(random_prefix(random_).base);
     for (const VrfId vrf : naive_.vrfs) check_nesting(vrf, random_prefix(random_));
   }
@@ -348,6 +404,7 @@ class Comparison {
     const bool exists = naive_.has(place);
     const bool is_held = naive_.parent_holds_some_of(place);
     const bool waits = naive_.parent_waits_for_some_of(place);
+    const bool is_reserved = naive_.parent_reserves_some_of(place);
     const auto seconds = static_cast<std::uint32_t>(random_.chance(50) ? random_.below(20) : 0);
     NetworkExtras extras;
     if (random_.chance(30)) extras.gateway = some_address(place.prefix);
@@ -362,6 +419,8 @@ class Comparison {
       REQUIRE(error_of(outcome) == ErrorCode::child_holds_allocations);
     } else if (waits) {
       REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
+    } else if (is_reserved) {
+      REQUIRE(error_of(outcome) == ErrorCode::address_reserved);
     } else {
       REQUIRE(std::holds_alternative<NetworkView>(outcome));
       naive_.networks[std::get<NetworkView>(outcome).id] = place;
@@ -402,7 +461,98 @@ class Comparison {
       std::erase_if(naive_.waiting, is_of);
       std::erase_if(naive_.last_held, is_of);
       naive_.gateways.erase(id);
+      std::erase_if(naive_.reservations,
+                    [&](const auto& entry) { return entry.second.network_id == id; });
     }
+  }
+
+  // A range in or around a network.
+  CreateReservation random_reservation(NetworkId id) {
+    CreateReservation command{.network_id = id, .first = {}, .last = {}, .reason = "r"};
+    command.first = command.last = naive_.networks.contains(id)
+                                       ? some_address(naive_.networks.at(id).prefix)
+                                       : *parse_address("10.0.0.1");
+    command.last.value += random_.below(random_.chance(80) ? 6 : 60);
+    return command;
+  }
+
+  std::optional<ErrorCode> refusal_of(const CreateReservation& command) const {
+    const NetworkId id = command.network_id;
+    if (!naive_.networks.contains(id)) return ErrorCode::network_not_found;
+    if (!naive_.networks.at(id).prefix.contains(command.last) ||
+        naive_.is_delegated(id, command.first, command.last))
+      return ErrorCode::address_not_usable;
+    for (Address a = command.first; a <= command.last; ++a.value)
+      if (naive_.is_reserved(id, a)) return ErrorCode::reservation_overlaps;
+    return std::nullopt;
+  }
+
+  void reserve() {
+    const CreateReservation command = random_reservation(some_network());
+    CAPTURE(to_string(command.first));
+    CAPTURE(to_string(command.last));
+    const auto refusal = refusal_of(command);
+    const Outcome outcome = apply(command);
+    REQUIRE(error_of(outcome) == refusal);
+    if (refusal) return;
+    const Reservation& made = std::get<Reservation>(outcome);
+    REQUIRE(made.first == command.first);
+    REQUIRE(made.last == command.last);
+    REQUIRE(made.created_at == machine_.counters().now);
+    naive_.reservations[made.id] = made;
+  }
+
+  void change_reservation() {
+    if (naive_.reservations.empty()) return;
+    const auto it = std::next(naive_.reservations.begin(),
+                              static_cast<long>(random_.below(naive_.reservations.size())));
+    Reservation& there = it->second;
+    NetworkId network;
+    if (random_.chance(50)) network = there.network_id;
+    if (random_.chance(10)) network = NetworkId(there.network_id.value() + 1);
+    const bool is_other = network && network != there.network_id;
+    if (random_.chance(30)) {
+      UpdateReservation update{.id = there.id, .network_id = network};
+      update.reason = "reason " + std::to_string(random_.below(3));
+      const Outcome outcome = apply(update);
+      REQUIRE(error_of(outcome).has_value() == is_other);
+      if (is_other) return;
+      if (there.reason != *update.reason) there.revision = Revision(revision_);
+      there.reason = *update.reason;
+      REQUIRE(std::get<Reservation>(outcome) == there);
+      return;
+    }
+    const Outcome outcome = apply(DeleteReservation{there.id, network});
+    if (!is_other) {
+      REQUIRE_FALSE(error_of(outcome));
+      naive_.reservations.erase(it);
+    } else {
+      const bool exists = naive_.networks.contains(network);
+      REQUIRE(error_of(outcome) ==
+              (exists ? ErrorCode::reservation_not_found : ErrorCode::network_not_found));
+    }
+  }
+
+  // One that is deleted in the transaction that makes it, or whose transaction fails.
+  void try_reserving() {
+    const CreateReservation command = random_reservation(some_network());
+    const auto refusal = refusal_of(command);
+    const bool fails = random_.chance(50);
+    Transaction transaction{{{command, {}}}};
+    if (fails)
+      transaction.operations.push_back({Release{AllocationId(0)}, {}});
+    else
+      transaction.operations.push_back(
+          {DeleteReservation{ReservationId(1), {}},
+           {{OperationField::id, 0, ResultField::id},
+            {OperationField::network_id, 0, ResultField::network_id}}});
+    const Outcome outcome = apply(transaction);
+    if (refusal)
+      REQUIRE(error_of(outcome) == refusal);
+    else if (fails)
+      REQUIRE(error_of(outcome) == ErrorCode::allocation_not_found);
+    else
+      REQUIRE(std::get<Outcomes>(outcome).of_operations.size() == 2);
   }
 
   void allocate() {
@@ -457,23 +607,25 @@ class Comparison {
     command.options = options;
     std::set<U128> free = naive_.free_in(id);
     free.merge(naive_.free_in(id, true));  // the gateway: who names it gets it
-    bool is_free = true, is_possible = true;
+    bool is_free = true, is_possible = true, is_reserved = false;
     for (std::uint64_t i = 0; i < command.count; ++i) {
       const Address one{first.family, first.value + i};
       is_free = is_free && free.contains(one.value);
+      is_reserved = is_reserved || naive_.is_reserved(id, one);
       is_possible =
           is_possible && (free.contains(one.value) || naive_.waiting.contains({id, one}));
     }
     CAPTURE(to_string(first));
     const Outcome outcome = apply(command);
-    if (is_free || (is_possible && options.force)) {
+    if ((is_free && !is_reserved) || (is_possible && options.force)) {
       const Allocation& allocation = std::get<Allocation>(outcome);
       REQUIRE(allocation.first == first);
       naive_.allocations.emplace(allocation.id, allocation);
       for (Address a = first; a <= allocation.last; ++a.value)
         naive_.waiting.erase(std::pair(id, a));
     } else if (is_possible) {
-      REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
+      REQUIRE(error_of(outcome) ==
+              (is_free ? ErrorCode::address_reserved : ErrorCode::address_in_quarantine));
     } else {
       const auto error = error_of(outcome);
       REQUIRE((error == ErrorCode::address_in_use || error == ErrorCode::address_not_usable));
@@ -546,6 +698,7 @@ class Comparison {
     REQUIRE((stats.total == usable_range(prefix).count));
     REQUIRE((stats.allocated == held.size()));
     REQUIRE((stats.available == free.size()));
+    REQUIRE((stats.reserved >= naive_.free_in(id, true).size() + stats.quarantined));
     REQUIRE((stats.quarantined == naive_.waiting_in(id)));
     REQUIRE((stats.total == stats.allocated + stats.available + stats.reserved));
     REQUIRE(stats.first_available.has_value() == !free.empty());
@@ -582,7 +735,10 @@ class Comparison {
       const Network* network = machine_.network_of(address, vrf);
       const auto expected = naive_.most_specific(vrf, address);
       REQUIRE((network != nullptr) == expected.has_value());
-      if (expected) REQUIRE(network->id == *expected);
+      if (!expected) continue;
+      REQUIRE(network->id == *expected);
+      REQUIRE((machine_.reservation_of(address, vrf) != nullptr) ==
+              naive_.is_reserved(*expected, address));
     }
     std::vector<AllocationId> holders, expected_holders;
     for (const Allocation* allocation : machine_.allocations_holding(address))
@@ -635,61 +791,4 @@ TEST_CASE("two machines that applied the same commands have the same digest, oth
   CHECK(run(1, 500) == run(1, 500));
   CHECK(run(1, 500) != run(1, 499));
   CHECK(run(1, 500) != run(2, 500));
-}
-
-TEST_CASE("the digest sees every field of an allocation and of a network") {
-  Network network;
-  network.id = NetworkId(1);
-  network.prefix = *parse_prefix("10.0.0.0/24");
-  Allocation allocation;
-  allocation.id = AllocationId(1);
-  allocation.network_id = NetworkId(1);
-  allocation.first = allocation.last = *parse_address("10.0.0.7");
-  std::set<std::uint64_t> digests;
-  const auto add = [&](auto change) {
-    Network n = network;
-    Allocation a = allocation;
-    change(n, a);
-    StateMachine machine;
-    Vrf blue;
-    blue.id = VrfId(2);
-    blue.name = "blue";
-    machine.load_vrf(blue);
-    machine.load_network(n);
-    machine.load_allocation(a);
-    CHECK(digests.insert(machine.digest()).second);
-  };
-  add([](Network&, Allocation&) {});
-  add([](Network& n, Allocation&) { n.description = "d"; });
-  add([](Network& n, Allocation&) { n.tags = {"t"}; });
-  add([](Network& n, Allocation&) { n.tags = {"", "t"}; });
-  add([](Network& n, Allocation&) { n.created_at = 1; });
-  add([](Network& n, Allocation&) { n.updated_at = 1; });
-  add([](Network& n, Allocation&) { n.revision = Revision(1); });
-  add([](Network& n, Allocation&) { n.prefix.length = 25; });
-  add([](Network& n, Allocation&) { n.quarantine_seconds = 1; });
-  add([](Network& n, Allocation&) { n.vrf = VrfId(2); });
-  const auto add_extras = [&](auto change) {
-    add([&](Network& n, Allocation&) {
-      NetworkExtras extras;
-      change(extras);
-      n.extras = extras;
-    });
-  };
-  add_extras([](NetworkExtras& e) { e.status = NetworkStatus::container; });
-  add_extras([](NetworkExtras& e) { e.strategy = Strategy::last; });
-  add_extras([](NetworkExtras& e) { e.gateway = parse_address("10.0.0.1"); });
-  add_extras([](NetworkExtras& e) { e.threshold_percent = 1; });
-  add_extras([](NetworkExtras& e) { e.metadata = {{"k", "v"}}; });
-  add([](Network&, Allocation& a) { a.id = AllocationId(2); });
-  add([](Network&, Allocation& a) { a.last.value += 1; });
-  add([](Network&, Allocation& a) { a.hostname = "h"; });
-  add([](Network&, Allocation& a) { a.description = "h"; });
-  add([](Network&, Allocation& a) { a.tags = {"h"}; });
-  add([](Network&, Allocation& a) { a.allocated_at = 1; });
-  add([](Network&, Allocation& a) { a.expires_at = 0; });
-  add([](Network&, Allocation& a) { a.expires_at = 1; });
-  add([](Network&, Allocation& a) { a.revision = Revision(1); });
-  add([](Network&, Allocation& a) { a.extras.set({"o", {}}); });
-  add([](Network&, Allocation& a) { a.extras.set({"", {{"o", ""}}}); });
 }

@@ -24,6 +24,13 @@ std::string dump(const AddressPlan& plan) {
             std::to_string(state.free.run_count()) + " free";
     for (U128 v = state.usable.first.value; v <= state.usable.last.value; ++v)
       if (state.free.is_free(v, v)) text += " " + to_string(v);
+    if (state.withheld) {
+      state.withheld->nobodys.check_invariants();
+      REQUIRE_FALSE(state.withheld->is_empty());
+      text += " withheld";
+      for (U128 v = state.usable.first.value; v <= state.usable.last.value; ++v)
+        if (state.withheld->nobodys.is_free(v, v)) text += " " + to_string(v);
+    }
     text += " held";
     for (const Allocation* held : state.allocations) text += " " + to_string(held->id);
     if (state.hostnames) {
@@ -43,6 +50,8 @@ std::string dump(const AddressPlan& plan) {
     text += to_string(id) + " " + to_string(allocation.first) + " " + allocation.hostname + "\n";
   for (const auto& [key, quarantine] : plan.quarantines())
     text += "quarantine " + to_string(quarantine.first) + " " + to_string(quarantine.last) + "\n";
+  for (const auto& [id, reservation] : plan.reservations())
+    text += to_string(id) + " " + to_string(reservation.first) + " " + reservation.reason + "\n";
   for (const QuarantineEnd& end : plan.quarantine_ends())
     text += "ends " + to_string(end.first) + " " + std::to_string(end.ends_at) + "\n";
   for (const auto& [key, held] : plan.last_held())
@@ -64,6 +73,10 @@ class RandomPlan {
     const std::uint64_t choice = random_.below(16);
     if (random_.chance(5))
       change_vrf();
+    else if (random_.chance(15))
+      change_reservations();
+    else if (random_.chance(5))
+      move_gateway();
     else if (choice < 3)
       add_network();
     else if (choice < 4)
@@ -123,12 +136,14 @@ class RandomPlan {
     const U128 last = prefix.last().value;
     if (parent && parent->first_allocation_in(prefix.base.value, last)) return;
     if (parent && plan.quarantined_in(parent->network.id, prefix.base.value, last) > 0) return;
+    if (parent && parent->first_reservation_in(prefix.base.value, last)) return;
     plan.add_network(std::move(network));
   }
 
   void remove_network() {
     const NetworkState* state = some_network();
-    if (state && state->allocations.empty() && state->quarantined == 0)
+    if (state && state->allocations.empty() && state->quarantined == 0 &&
+        state->reservation_count() == 0)
       plan.remove_network(state->network.id);
   }
 
@@ -163,6 +178,47 @@ class RandomPlan {
     plan.add_quarantine({state->network.id, {Family::ipv4, *first},
                          {Family::ipv4, *first + (count - 1)},
                          static_cast<TimeMs>(random_.below(100)), AllocationId(1)});
+  }
+
+  void change_reservations() {
+    const auto& all = plan.reservations();
+    if (!all.empty() && random_.chance(50)) {
+      const auto it = std::next(all.begin(), static_cast<long>(random_.below(all.size())));
+      Reservation changed = it->second;
+      if (random_.chance(50)) return plan.remove_reservation(changed.id);
+      changed.reason = "changed-" + std::to_string(random_.below(4));
+      plan.replace_reservation(std::move(changed));
+      return;
+    }
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    Reservation reservation;
+    reservation.id = ReservationId(++next_id_);
+    reservation.network_id = state->network.id;
+    reservation.first = reservation.last = some_address(*state);
+    reservation.last.value += random_.below(5);
+    const bool is_possible =
+        state->network.prefix.contains(reservation.last) &&
+        !plan.first_child_in(*state, reservation.first, reservation.last) &&
+        !state->first_reservation_in(reservation.first.value, reservation.last.value);
+    if (is_possible) plan.add_reservation(std::move(reservation));
+  }
+
+  void move_gateway() {
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    Network changed = state->network;
+    NetworkExtras extras;
+    if (random_.chance(70)) extras.gateway = some_address(*state);
+    changed.extras.set(extras);
+    plan.replace_network(std::move(changed));
+  }
+
+  Address some_address(const NetworkState& state) {
+    Address address = state.network.prefix.base;
+    const U128 more = state.network.prefix.last().value - address.value;
+    address.value += random_.below(static_cast<std::uint64_t>(more) + 1);
+    return address;
   }
 
   void change_last_held() {

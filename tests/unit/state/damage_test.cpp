@@ -56,9 +56,9 @@ TEST_CASE("a state.db that is empty, foreign, of another version or in use is re
   check_refusal(directory.path(), "no state database of ipam", "Move it away");
   fs::remove(file);
   fill(directory.path());
+  sql(directory.path(), "PRAGMA user_version=6");
+  check_refusal(directory.path(), "has format version 6, this program knows version 5", "newer");
   sql(directory.path(), "PRAGMA user_version=5");
-  check_refusal(directory.path(), "has format version 5, this program knows version 4", "newer");
-  sql(directory.path(), "PRAGMA user_version=4");
   Loop loop;
   auto store = open(directory.path(), loop);
   check_refusal(directory.path(), "is in use by another process", "Stop that one");
@@ -96,7 +96,8 @@ TEST_CASE("content that no node can have written is refused") {
     TemporaryDirectory directory;
     fill(directory.path());
     sql(directory.path(), text);
-    for (const char* table : {"networks", "allocations"}) reseal(directory.path(), table);
+    for (const char* table : {"networks", "allocations", "reservations"})
+      reseal(directory.path(), table);
     check_refusal(directory.path(), what, move_away);
   };
   refused("UPDATE meta SET applied_index=7", "checksum of its meta row");
@@ -111,6 +112,11 @@ TEST_CASE("content that no node can have written is refused") {
   refused("DELETE FROM networks", "its network does not exist");
   refused("INSERT INTO audit VALUES(100000,0,'','','','',0,x'',0)", "beyond its counter");
   refused("UPDATE networks SET id=100000 WHERE id=(SELECT max(id) FROM networks)",
+          "beyond its counter");
+  refused("UPDATE reservations SET ip='1.2.3'", "of table reservations: its ip cannot be read");
+  refused("UPDATE reservations SET metadata='[]'", "its metadata cannot be read");
+  refused("UPDATE reservations SET ip='192.0.2.1', end_ip=NULL", "no range of its network");
+  refused("UPDATE reservations SET id=100000 WHERE id=(SELECT max(id) FROM reservations)",
           "beyond its counter");
   refused("DROP TABLE audit", "no such table");
 }

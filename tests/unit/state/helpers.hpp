@@ -182,7 +182,7 @@ class Node {
     const auto network = ipam::NetworkId(1 + random_.below(machine_.counters().next_network));
     const auto allocation =
         ipam::AllocationId(1 + random_.below(machine_.counters().next_allocation));
-    const std::uint64_t kind = random_.below(20);
+    const std::uint64_t kind = random_.below(22);
     const ipam::VrfReference vrf = ipam::VrfId(random_.between(1, 3));
     if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
     if (kind < 3 && random_.chance(20))
@@ -195,6 +195,7 @@ class Node {
                                  {"tag \"one\"", "two\\\n", "drei\xc3\xa4"},
                                  random_.chance(50) ? 20u : 0u, vrf, random_extras()};
     if (kind == 3) return ipam::DeleteNetwork{network};
+    if (kind >= 20) return random_reservation_command(network);
     if (kind < 8) return ipam::Release{allocation};
     if (kind == 8) return ipam::ExpireLeases{};
     if (kind == 9) return ipam::RecordEvent{"leader_elected", "node-1", "Node 1 leads"};
@@ -211,6 +212,23 @@ class Node {
       allocate.options = options;
     }
     return allocate;
+  }
+
+  ipam::CommandBody random_reservation_command(ipam::NetworkId network) {
+    const auto one =
+        ipam::ReservationId(1 + random_.below(machine_.counters().next_reservation));
+    if (random_.chance(20)) return ipam::DeleteReservation{one};
+    if (random_.chance(20))
+      return ipam::UpdateReservation{.id = one, .reason = "it's \"changed\""};
+    ipam::CreateReservation reservation{.network_id = network, .first = {}, .last = {},
+                                        .reason = "it's \"reserved\"", .tags = {"x", "\"y\""}};
+    if (const ipam::Network* there = machine_.network(network))
+      reservation.first = there->prefix.base;
+    reservation.first.value += random_.below(200);
+    reservation.last = reservation.first;
+    if (random_.chance(50)) reservation.last.value += random_.below(20);
+    if (random_.chance(50)) reservation.metadata = {{"key \"1\"", "it's"}, {"two", ""}};
+    return reservation;
   }
 
   ipam::CommandBody random_vrf_command(const ipam::VrfReference& vrf) {

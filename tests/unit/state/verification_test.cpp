@@ -13,8 +13,8 @@ std::string contents(const fs::path& directory) {
   try {
     sqlite::Connection connection(directory / "state.db", sqlite::OpenMode::existing);
     std::string text;
-    for (const char* table : {"networks", "allocations", "old_networks", "old_allocations", "audit",
-                              "idempotency", "meta"}) {
+    for (const char* table : {"networks", "allocations", "old_networks", "old_allocations",
+                              "reservations", "audit", "idempotency", "meta"}) {
       sqlite::Statement row = connection.prepare(fmt::format("SELECT * FROM {}", table));
       sqlite::Statement names = connection.prepare(
           fmt::format("SELECT count(*) FROM pragma_table_info('{}')", table));
