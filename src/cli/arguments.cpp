@@ -84,7 +84,7 @@ std::optional<UsageError> check_positionals(const CommandSpec& spec,
     return UsageError{fmt::format("unexpected argument '{}' for 'ipam {}'{}",
                                   given[spec.positionals.size()], spec.words, see_help(spec))};
   }
-  if (given.size() < spec.positionals.size()) {
+  if (given.size() < spec.positionals.size() && !spec.positionals[given.size()].is_optional) {
     return UsageError{fmt::format("'ipam {}' needs {}{}", spec.words,
                                   spec.positionals[given.size()].name, see_help(spec))};
   }
@@ -150,7 +150,8 @@ void append_options(std::string& text, const std::vector<OptionSpec>& options) {
 
 std::string help_text(const CommandSpec& spec) {
   std::string text = fmt::format("{}\n\nUsage:\n  ipam {}", spec.summary, spec.words);
-  for (const PositionalSpec& positional : spec.positionals) text += " " + positional.name;
+  for (const PositionalSpec& positional : spec.positionals)
+    text += positional.is_optional ? " [" + positional.name + "]" : " " + positional.name;
   text += " [options]\n";
   if (!spec.positionals.empty()) {
     text += "\nArguments:\n";

@@ -31,12 +31,13 @@ struct OptionSpec {
 struct PositionalSpec {
   std::string name;
   std::string help;
+  bool is_optional = false;  // only behind those that are not
 };
 
 struct CommandSpec {
   std::string words;  // "network add"
   std::string summary;
-  std::vector<PositionalSpec> positionals = {};  // all required
+  std::vector<PositionalSpec> positionals = {};
   std::vector<OptionSpec> options = {};          // without the global ones
   std::vector<std::string> examples = {};        // complete command lines; at least one
 };
@@ -48,8 +49,9 @@ class Arguments {
  public:
   bool has(const std::string& option) const { return options_.contains(option); }
   std::optional<std::string> get(const std::string& option) const;
-  // REQUIRES: `position` is one of the command's positionals.
+  // REQUIRES: `position` is one of the command's positionals, and below positional_count().
   const std::string& positional(std::size_t position) const;
+  std::size_t positional_count() const { return positionals_.size(); }  // that were given
 
  private:
   friend base::Result<Arguments, UsageError> parse_arguments(const CommandSpec&,

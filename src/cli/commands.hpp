@@ -31,12 +31,13 @@ struct Command {
 };
 
 // Each in a file of its own: vrf_commands, network_commands, allocation_commands, lease_commands,
-// search_commands, report_commands, transaction_commands, import_commands, export_command,
-// cluster_commands, watch_command.
+// reservation_commands, search_commands, report_commands, transaction_commands, import_commands,
+// export_command, cluster_commands, watch_command.
 std::vector<Command> vrf_commands();
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
 std::vector<Command> lease_commands();
+std::vector<Command> reservation_commands();
 std::vector<Command> search_commands();
 std::vector<Command> report_commands();
 std::vector<Command> transaction_commands();

@@ -92,8 +92,8 @@ CommandTable make_table(const Hooks& hooks) {
   CommandTable table;
   for (auto commands :
        {vrf_commands(), network_commands(), allocation_commands(), lease_commands(),
-        search_commands(), report_commands(), transaction_commands(), import_commands(),
-        export_commands(), cluster_commands(), watch_commands()})
+        reservation_commands(), search_commands(), report_commands(), transaction_commands(),
+        import_commands(), export_commands(), cluster_commands(), watch_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},

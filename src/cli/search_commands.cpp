@@ -37,6 +37,12 @@ CommandResult address_show(Context& context) {
                 fmt::format("{} ({})", text_of(network->as_object(), "id"),
                             text_of(network->as_object(), "cidr")));
   print_field(context.io, "Quarantine until", text_of(*address, "quarantine_ends_at"));
+  if (const auto* reserved = address->if_contains("reservation"); reserved && reserved->is_object())
+    print_field(context.io, "Reservation",
+                fmt::format("{} ({} - {}) {}", text_of(reserved->as_object(), "id"),
+                            text_of(reserved->as_object(), "start"),
+                            text_of(reserved->as_object(), "end"),
+                            text_of(reserved->as_object(), "reason")));
   if (!holders.empty()) print_rows(context, allocation_columns(), holders);
   return base::Ok{};
 }
@@ -50,7 +56,7 @@ CommandResult check_search(const Arguments& arguments) {
   return base::Ok{};
 }
 
-// A result of the search as one row: its object, with what both kinds have in a table.
+// A result of the search as one row: its object, with what all kinds have in a table.
 boost::json::object row_of(const boost::json::object& result) {
   boost::json::object row;
   row["type"] = text_of(result, "type");
@@ -59,8 +65,12 @@ boost::json::object row_of(const boost::json::object& result) {
   const boost::json::object& object = value->as_object();
   row["id"] = text_of(object, "id");
   row["address"] = object.contains("cidr") ? text_of(object, "cidr") : address_text(object);
+  if (object.contains("start")) {
+    const std::string start = text_of(object, "start"), end = text_of(object, "end");
+    row["address"] = start == end ? start : fmt::format("{} - {}", start, end);
+  }
   row["name"] = text_of(object, "hostname");
-  row["description"] = text_of(object, "description");
+  row["description"] = text_of(object, object.contains("reason") ? "reason" : "description");
   row["tags"] = text_of(object, "tags");
   return row;
 }
@@ -104,7 +114,7 @@ CommandResult search(Context& context) {
 std::vector<Command> search_commands() {
   return {
       {{"search",
-        "Find networks and allocations by address, CIDR, id or text.",
+        "Find networks, reservations and allocations by address, CIDR, id or text.",
         {{"WHAT", "10.0.0.5, 10.0.0.0/8, alloc-7, or a part of a hostname, tag or description"}},
         {{"limit", 0, "N", "so many results at most (default 100)"},
          {"cursor", 0, "CURSOR", "go on behind an earlier search"}},

@@ -215,6 +215,41 @@ TEST_CASE("vrf commands") {
                 2);
 }
 
+TEST_CASE("reservation commands") {
+  const std::string reservation =
+      R"({"id":"res-1","network_id":"net-1","start":"10.0.0.5","end":"10.0.0.9","reason":"DHCP",)"
+      R"("tags":["t"],"created_at":"2024-01-15T10:30:00Z"})";
+  const std::string path = " /api/v1/networks/net-1/reservations";
+  check({{"reservation", "add", "net-1", "10.0.0.5", "10.0.0.9", "-r", "DHCP", "-t", "t",
+          "--metadata", "k=v"},
+         {{201, reservation}},
+         {"POST" + path + R"( {"start":"10.0.0.5","end":"10.0.0.9","reason":"DHCP","tags":["t"],)"
+                          R"("metadata":{"k":"v"}})"},
+         "Reservation added successfully\nID: res-1\nNetwork: net-1\nStart: 10.0.0.5\n"
+         "End: 10.0.0.9\nReason: DHCP\nTags: t\n"});
+  check({{"reservation", "add", "net-1", "10.0.0.5", "--output", "json"}, {{201, reservation}},
+         {"POST" + path + R"( {"start":"10.0.0.5"})"}, reservation + "\n"});
+  check({{"reservation", "list", "net-1"}, {{200, "[" + reservation + "]"}}, {"GET" + path},
+         "ID     Network  Start     End       Reason  Tags  Created\n"
+         "res-1  net-1    10.0.0.5  10.0.0.9  DHCP    t     2024-01-15T10:30:00Z\n"});
+  check({{"reservation", "list", "net-1"}, {{200, "[]"}}, {"GET" + path},
+         "No reservations found\n"});
+  check({{"reservation", "edit", "net-1", "res-1", "-r", "", "--output", "csv"},
+         {{200, reservation}}, {"PATCH" + path + R"(/res-1 {"reason":""})"},
+         "ID,Network,Start,End,Reason,Tags,Created\r\n"
+         "res-1,net-1,10.0.0.5,10.0.0.9,DHCP,t,2024-01-15T10:30:00Z\r\n"});
+  check({{"reservation", "delete", "net-1", "res-1"}, {{204, ""}}, {"DELETE" + path + "/res-1"},
+         "Reservation deleted successfully\n"});
+  check_failure({{"reservation", "edit", "net-1", "res-1"}, {}, {},
+                 "'ipam reservation edit' needs an option that says what to change"}, 2);
+  check_failure({{"reservation", "add", "net-1"}, {}, {},
+                 "'ipam reservation add' needs START (see 'ipam reservation add --help')"}, 2);
+  World world;
+  CHECK(world.run({"reservation", "add", "--help"}) == 0);
+  CHECK(world.out.find("ipam reservation add NETWORK START [END] [options]") !=
+        std::string::npos);
+}
+
 TEST_CASE("network delete takes an id or a CIDR") {
   check({{"network", "delete", "net-1"}, {{204, ""}}, {"DELETE /api/v1/networks/net-1"},
          "Network deleted successfully\n"});
