@@ -8,6 +8,13 @@ namespace cli {
 
 namespace {
 
+// "192.168.1.1", or "192.168.1.1 - 192.168.1.5".
+std::string reserved_text(const boost::json::object& reservation) {
+  const std::string start = text_of(reservation, "start");
+  const std::string end = text_of(reservation, "end");
+  return start == end ? start : fmt::format("{} - {}", start, end);
+}
+
 CommandResult address_show(Context& context) {
   Query query;
   if (const auto vrf = context.arguments.get("vrf")) query.emplace_back("vrf", *vrf);
@@ -39,9 +46,8 @@ CommandResult address_show(Context& context) {
   print_field(context.io, "Quarantine until", text_of(*address, "quarantine_ends_at"));
   if (const auto* reserved = address->if_contains("reservation"); reserved && reserved->is_object())
     print_field(context.io, "Reservation",
-                fmt::format("{} ({} - {}) {}", text_of(reserved->as_object(), "id"),
-                            text_of(reserved->as_object(), "start"),
-                            text_of(reserved->as_object(), "end"),
+                fmt::format("{} ({}) {}", text_of(reserved->as_object(), "id"),
+                            reserved_text(reserved->as_object()),
                             text_of(reserved->as_object(), "reason")));
   if (!holders.empty()) print_rows(context, allocation_columns(), holders);
   return base::Ok{};
@@ -65,10 +71,7 @@ boost::json::object row_of(const boost::json::object& result) {
   const boost::json::object& object = value->as_object();
   row["id"] = text_of(object, "id");
   row["address"] = object.contains("cidr") ? text_of(object, "cidr") : address_text(object);
-  if (object.contains("start")) {
-    const std::string start = text_of(object, "start"), end = text_of(object, "end");
-    row["address"] = start == end ? start : fmt::format("{} - {}", start, end);
-  }
+  if (object.contains("start")) row["address"] = reserved_text(object);
   row["name"] = text_of(object, "hostname");
   row["description"] = text_of(object, object.contains("reason") ? "reason" : "description");
   row["tags"] = text_of(object, "tags");

@@ -210,7 +210,8 @@ TEST_CASE("the routes that are said to answer 412 are those that do") {
                             : target.starts_with("/api/v1/allocations") ? "alloc-1"
                                                                         : "10.0.0.1");
     constexpr std::string_view inner = "{reservation_id}";
-    if (target.ends_with(inner)) target.replace(target.size() - inner.size(), inner.size(), "res-1");
+    if (target.ends_with(inner))
+      target.replace(target.size() - inner.size(), inner.size(), "res-1");
     const bool renews = target.ends_with("/renew");
     const auto answer = world.perform(with(
         request(text.method, target, renews ? R"({"ttl":5})" : ""), "If-Match", "\"9\""));

@@ -156,6 +156,29 @@ TEST_CASE("a long list of reservations is whole and in order, whatever is delete
     CHECK(list.at(i).at("id").as_string() == "res-" + std::to_string(1000 - i));
 }
 
+TEST_CASE("who watches is told of reservations, also of those that go with their network") {
+  World world = reserved();
+  const auto watching = world.perform(get("watch"));
+  REQUIRE(watching.stream);
+  world.perform(patch("networks/net-1/reservations/res-1", R"({"reason":"VIPs"})"));
+  world.perform(del("networks/net-1"));
+  std::string seen;
+  for (bool is_there = true; is_there;) {
+    is_there = false;
+    watching.stream->next([&](http::BodySource::Piece piece) {
+      seen += piece.bytes;
+      is_there = true;
+    });
+  }
+  const std::size_t put = seen.find(R"({"type":"reservation_put","reservation":{"id":"res-1",)");
+  const std::size_t gone =
+      seen.find(R"({"type":"reservation_deleted","id":"res-1","network_id":"net-1"})");
+  const std::size_t network = seen.find(R"({"type":"network_deleted","id":"net-1"})");
+  CHECK(put < gone);
+  CHECK(gone < network);
+  CHECK(network != std::string::npos);
+}
+
 TEST_CASE("an address and a search tell of the reservation") {
   World world = reserved();
   world.perform(post("allocations", R"({"network_id":"net-1","ip":"10.0.0.12","force":true})"));

@@ -387,6 +387,18 @@ TEST_CASE("search and address show") {
          "IP: 192.168.1.1\nStatus: allocated\nNetwork: net-1 (192.168.1.0/24)\n"
          "ID       IP           Network  Hostname  Status     Expires\n"
          "alloc-7  192.168.1.1  net-1    web-01    allocated  2024-01-15T11:35:00Z\n"});
+  const std::string reservation =
+      R"({"id":"res-1","start":"10.0.0.5","end":"10.0.0.9","reason":"DHCP","tags":[]})";
+  check({{"address", "show", "10.0.0.5"},
+         {{200, R"({"ip":"10.0.0.5","status":"reserved","reservation":)" + reservation + "}"}},
+         {"GET /api/v1/addresses/10.0.0.5"},
+         "IP: 10.0.0.5\nStatus: reserved\nReservation: res-1 (10.0.0.5 - 10.0.0.9) DHCP\n"});
+  check({{"search", "dhcp"},
+         {{200, R"({"results":[{"type":"reservation","reservation":)" + reservation +
+                    R"(}],"next_cursor":null})"}},
+         {"GET /api/v1/search?q=dhcp&limit=100"},
+         "Type         ID     Address              Hostname  Description\n"
+         "reservation  res-1  10.0.0.5 - 10.0.0.9            DHCP\n"});
   check({{"address", "show", "192.168.1.1", "--vrf", "blue", "--output", "json"}, {{200, "{}"}},
          {"GET /api/v1/addresses/192.168.1.1?vrf=blue"}, "{}\n"});
   check({{"list", "--within", "10.0.0.0/8", "-q", "a b", "--output", "json"}, {{200, "[]"}},
