@@ -444,6 +444,15 @@ void Driver::compact_log() {
   core_.compact(target);
 }
 
+void Driver::cut_log() {
+  Index target = std::min(state_durable_, core_.applied());
+  if (const auto needed = sender_.needed_after()) target = std::min(target, *needed);
+  for (const ProgressStatus& peer : core_.status().progress)
+    if (peer.ticks_since_heard && *peer.ticks_since_heard <= options_.core.election_timeout_ticks)
+      target = std::min(target, peer.match);
+  core_.compact(target);
+}
+
 // ---- snapshots ----
 
 void Driver::advance_snapshots() {

@@ -117,6 +117,9 @@ class Driver {
   void on_not_sent(const Message& message);
   // The state of the host is durable up to here: the log before it may be cut.
   void on_state_durable(Index index) { state_durable_ = std::max(state_durable_, index); }
+  // Cuts the log up to there now, however few entries it has: an operator wants the room. What a
+  // follower that is heard still waits for stays, so that it needs no snapshot for that.
+  void cut_log();
   void on_snapshot_made(std::optional<SnapshotMeta> meta, std::uint64_t total_bytes);
   void on_snapshot_read(std::uint64_t offset, std::optional<base::SharedBytes> data);
   void on_snapshot_begun(bool ok) { receiver_.on_begun(ok); }

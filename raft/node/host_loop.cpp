@@ -59,6 +59,12 @@ void HostLoop::fail_pending() {
   shell_.schedule_turn();
 }
 
+void HostLoop::cut_log() {
+  if (failed_) return;
+  driver_.cut_log();
+  shell_.schedule_turn();
+}
+
 bool HostLoop::hand_over() {
   const NodeId successor = driver_.hand_over();
   if (successor) logger_.info("raft", "handing leadership over to node {}", successor.value());

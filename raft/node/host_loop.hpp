@@ -44,6 +44,8 @@ class HostLoop {
   bool hand_over();
   void on_disk_low(bool low) { driver_.on_disk_low(low); }
   void on_state_durable(Index index) { driver_.on_state_durable(index); }
+  // See Driver.
+  void cut_log();
   // Answers whoever waits.
   void fail_pending();
 

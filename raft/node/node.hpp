@@ -58,6 +58,8 @@ class Node : public Proposer, private HostLoop::Shell {
   void read(std::function<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
   void on_state_durable(Index index) override { loop_.on_state_durable(index); }
+  // Cuts the log up to what the host's state holds durably; see Driver.
+  void cut_log() { loop_.cut_log(); }
 
   // Hands leadership over, fails what is pending, closes the connections and the log. `done` is
   // called at the end; io.run() then runs out of work by itself.

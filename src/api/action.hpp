@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "api/list_reader.hpp"
+#include "base/result.hpp"
 #include "http/message.hpp"
 #include "ipam/change.hpp"
 #include "ipam/command.hpp"
@@ -44,6 +45,7 @@ struct NodeStatus {
   std::uint64_t term = 0;
   std::uint64_t commit_index = 0;
   std::uint64_t applied_index = 0;
+  std::uint64_t digest = 0;  // ipam::Counters::digest as of applied_index
   std::uint64_t last_log_index = 0;
   std::uint64_t snapshot_index = 0;
   std::vector<MemberStatus> members;
@@ -67,6 +69,23 @@ enum class MemberAction : std::uint8_t {
   add,
   remove,
   lead,  // the leader hands over to it; node 0: to whichever has most of the log
+};
+
+// A copy of state.db.
+struct Backup {
+  std::uint64_t revision = 0;
+  std::uint64_t digest = 0;  // ipam::Counters::digest as of that revision
+  std::uint64_t bytes = 0;
+  std::shared_ptr<http::BodySource> body;  // of so many bytes
+};
+struct BackupFailure {
+  enum class Reason : std::uint8_t { too_many, no_room, failed };
+  Reason reason = Reason::failed;
+  std::string detail;
+};
+struct LogCut {
+  std::uint64_t durable_index = 0;   // state.db holds everything up to here
+  std::uint64_t snapshot_index = 0;  // the log begins after it
 };
 
 // ---- the actions ----
@@ -117,10 +136,19 @@ struct ChangeMembers {
   std::string address;  // add only; host:port
   std::function<http::Response(MemberChangeResult)> render;
 };
+// As of a revision that is not before the request; stale: of what this node has.
+struct MakeBackup {
+  Consistency consistency = Consistency::linearizable;
+  std::function<http::Response(const base::Result<Backup, BackupFailure>&)> render;
+};
+// Writes out what is applied, and cuts the log up to there.
+struct CutLog {
+  std::function<http::Response(const LogCut&)> render;
+};
 
 using Body =
     std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadList, Watch, ReadStatus,
-                 ReadMetrics, ChangeMembers>;
+                 ReadMetrics, ChangeMembers, MakeBackup, CutLog>;
 
 struct Route;
 struct Action {

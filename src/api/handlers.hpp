@@ -87,6 +87,10 @@ Body add_node(const Call& call);
 Body remove_node(const Call& call);
 Body transfer_leader(const Call& call);
 
+// backup.cpp
+Body create_backup(const Call& call);
+Body create_snapshot(const Call& call);
+
 // openapi.cpp
 Body get_openapi(const Call& call);
 

@@ -123,6 +123,10 @@ constexpr OperationText operations[] = {
      "NOT_A_MEMBER WOULD_LOSE_QUORUM CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
     {Method::post, "/cluster/transfer-leader", "Let another node lead", "node_id", 204, "",
      "NOT_A_MEMBER NO_SUCCESSOR CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
+    {Method::post, "/cluster/backup", "All of this node's state as one SQLite database", "", 200,
+     "@application/vnd.sqlite3", "INVALID_PARAMETER INSUFFICIENT_STORAGE OVERLOADED"},
+    {Method::post, "/cluster/snapshot", "Write out what is applied and cut the log up to there", "",
+     200, "LogCut", "SHUTTING_DOWN"},
 };
 
 constexpr std::string_view text_schema = R"({"type":["string","null"],"maxLength":1024})";
@@ -398,13 +402,17 @@ constexpr SchemaText schemas[] = {
     {"Liveness", R"({"type":"object","required":["status"],"properties":{
 "status":{"const":"alive"}}})"},
     {"ClusterStatus", R"({"type":"object","required":["node_id","cluster_id","role","raft_state",
-"has_leader","leader_id","term","commit_index","applied_index","last_log_index","snapshot_index",
-"members"],"properties":{"node_id":{"type":"integer"},"cluster_id":{"type":"integer"},
+"has_leader","leader_id","term","commit_index","applied_index","digest","last_log_index",
+"snapshot_index","members"],"properties":{"node_id":{"type":"integer"},
+"cluster_id":{"type":"integer"},
 "role":{"type":"string"},"raft_state":{"type":"string"},"has_leader":{"type":"boolean"},
 "leader_id":{"type":"integer"},"term":{"type":"integer"},"commit_index":{"type":"integer"},
-"applied_index":{"type":"integer"},"last_log_index":{"type":"integer"},
-"snapshot_index":{"type":"integer"},
+"applied_index":{"type":"integer"},"digest":{"type":"string","pattern":"^[0-9a-f]{16}$"},
+"last_log_index":{"type":"integer"},"snapshot_index":{"type":"integer"},
 "members":{"type":"array","items":{"$ref":"#/components/schemas/Member"}}}})"},
+    {"LogCut", R"({"type":"object","required":["durable_index","snapshot_index"],"properties":{
+"durable_index":{"$ref":"#/components/schemas/Count"},
+"snapshot_index":{"$ref":"#/components/schemas/Count"}}})"},
     {"Member", R"({"type":"object",
 "required":["node_id","addr","role","voter","match_index","lag","last_heard_ms"],"properties":{
 "node_id":{"type":"integer"},"addr":{"type":"string"},"role":{"type":"string"},

@@ -86,6 +86,7 @@ constexpr std::array table{
     ProblemRow{P::outcome_unknown, 504, "OUTCOME_UNKNOWN", "Outcome unknown"},
     ProblemRow{P::read_timeout, 503, "READ_TIMEOUT", "Read timeout"},
     ProblemRow{P::overloaded, 503, "OVERLOADED", "Overloaded"},
+    ProblemRow{P::insufficient_storage, 507, "INSUFFICIENT_STORAGE", "Too little disk space"},
     ProblemRow{P::shutting_down, 503, "SHUTTING_DOWN", "Shutting down"},
     ProblemRow{P::not_ready, 503, "NOT_READY", "Not ready"},
 };

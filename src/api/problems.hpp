@@ -77,6 +77,7 @@ enum class Problem : std::uint8_t {
   outcome_unknown,
   read_timeout,
   overloaded,
+  insufficient_storage,
   shutting_down,
   not_ready,
 };

@@ -229,6 +229,7 @@ void write_cluster_status(JsonWriter& json, const NodeStatus& status) {
   json.count("term", status.term);
   json.count("commit_index", status.commit_index);
   json.count("applied_index", status.applied_index);
+  json.text("digest", digest_text(status.digest));
   json.count("last_log_index", status.last_log_index);
   json.count("snapshot_index", status.snapshot_index);
   json.key("members");
@@ -280,6 +281,8 @@ http::Response no_content() {
 }
 
 std::string entity_tag(ipam::Revision revision) { return fmt::format("\"{}\"", revision.value()); }
+
+std::string digest_text(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 http::Response with_entity_tag(http::Response response, ipam::Revision revision) {
   response.headers.push_back({"ETag", entity_tag(revision)});

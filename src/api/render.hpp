@@ -37,6 +37,8 @@ http::Response no_content();
 
 // "17", with the quotes: an object is what it is since the revision of its last change.
 std::string entity_tag(ipam::Revision revision);
+// Of a state: 16 digits of hex.
+std::string digest_text(std::uint64_t digest);
 http::Response with_entity_tag(http::Response response, ipam::Revision revision);
 
 // 200 where ready, else 503: a problem whose "status" is "unhealthy" ("code" has the number).

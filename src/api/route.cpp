@@ -76,6 +76,8 @@ constexpr Route routes[] = {
     {Method::post, "/cluster/nodes", add_node},
     {Method::delete_, "/cluster/nodes/{id}", remove_node},
     {Method::post, "/cluster/transfer-leader", transfer_leader},
+    {Method::post, "/cluster/backup", create_backup, true},
+    {Method::post, "/cluster/snapshot", create_snapshot},
 };
 
 Body get_index(const Call&) {

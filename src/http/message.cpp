@@ -25,7 +25,7 @@ struct Reason {
   std::string_view phrase;
 };
 // RFC 9110 §15, RFC 6585. Sorted by status.
-constexpr std::array<Reason, 38> reasons{{{100, "Continue"},
+constexpr std::array<Reason, 39> reasons{{{100, "Continue"},
                                           {101, "Switching Protocols"},
                                           {200, "OK"},
                                           {201, "Created"},
@@ -62,7 +62,8 @@ constexpr std::array<Reason, 38> reasons{{{100, "Continue"},
                                           {501, "Not Implemented"},
                                           {503, "Service Unavailable"},
                                           {504, "Gateway Timeout"},
-                                          {505, "HTTP Version Not Supported"}}};
+                                          {505, "HTTP Version Not Supported"},
+                                          {507, "Insufficient Storage"}}};
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 

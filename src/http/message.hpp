@@ -61,6 +61,9 @@ struct Response {
   std::vector<Header> headers;
   std::string body;
   std::shared_ptr<BodySource> stream;  // in place of `body` where it is set
+  // Of `stream`, where it is known before: sent as Content-Length. A source that gives another
+  // number of bytes breaks the answer.
+  std::optional<std::uint64_t> stream_bytes = {};
 
   // The first field of that name; nullptr where there is none.
   const std::string* header(std::string_view name) const;

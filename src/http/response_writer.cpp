@@ -9,7 +9,7 @@
 namespace http {
 namespace {
 
-void append_number(std::string& out, std::size_t number) {
+void append_number(std::string& out, std::uint64_t number) {
   std::array<char, 20> digits{};
   const auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
   out.append(digits.data(), end);
@@ -53,11 +53,11 @@ void write_head(std::string& out, const Response& response, const WriteOptions& 
     ASSERT_MSG(is_token(header.name), "a handler's header name");
     if (!is_writers_own(header.name)) append_field(out, header.name, header.value);
   }
-  if (response.stream) {
+  if (response.stream && !response.stream_bytes) {
     if (options.minor_version >= 1) out.append("Transfer-Encoding: chunked\r\n");
   } else if (response.status != 204 && response.status != 304) {
     out.append("Content-Length: ");
-    append_number(out, response.body.size());
+    append_number(out, response.stream ? *response.stream_bytes : response.body.size());
     out.append("\r\n");
   }
   if (!options.keep_alive) out.append("Connection: close\r\n");

@@ -149,12 +149,14 @@ asio::awaitable<bool> Session::answer() {
   if (!socket_.is_open()) co_return false;  // aborted meanwhile
   if (failed) response = context_->render_error(500, "internal error");
   const bool streams = response.stream && has_body(response.status, request.method);
-  const bool ends_with_connection = response.stream && request.minor_version == 0;
+  const std::optional<std::uint64_t> stream_bytes = response.stream_bytes;
+  const bool ends_with_connection =
+      response.stream && !stream_bytes && request.minor_version == 0;
   const bool keep_alive = request.keep_alive && !context_->stopping && !ends_with_connection;
   std::shared_ptr<BodySource> source = response.stream;
   put(std::move(response), keep_alive);
   if (streams) {
-    const bool whole = co_await stream(std::move(source));
+    const bool whole = co_await stream(std::move(source), stream_bytes);
     if (whole && !keep_alive) co_await linger();
     co_return whole && keep_alive;
   }
@@ -167,8 +169,11 @@ asio::awaitable<bool> Session::answer() {
 // Sends a body piece by piece: the next one is asked for once the socket has taken the one before,
 // so a slow reader costs one piece of memory, and write_timeout cuts it off. False: the body is not
 // whole, and the connection has to end so that the client notices.
-asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source) {
-  const bool chunked = parser_.request().minor_version >= 1;
+// `bytes`: what Content-Length has promised, if anything.
+asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
+                                      std::optional<std::uint64_t> bytes) {
+  const bool chunked = parser_.request().minor_version >= 1 && !bytes;
+  std::uint64_t given_bytes = 0;
   source_ = source;
   if (context_->stopping) source->cancel();
   bool whole = false;
@@ -176,9 +181,11 @@ asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source) {
     enter_handling();
     const BodySource::Piece piece = co_await next_piece(source, socket_.get_executor());
     if (!socket_.is_open()) break;  // aborted meanwhile
+    given_bytes += piece.bytes.size();
+    if (bytes && given_bytes > *bytes) break;  // what follows would be taken for another answer
     if (!chunked) output_.append(piece.bytes);
     else if (!piece.bytes.empty()) write_chunk(output_, piece.bytes);
-    whole = piece.after == BodySource::After::end;
+    whole = piece.after == BodySource::After::end && (!bytes || given_bytes == *bytes);
     if (whole && chunked) write_chunk(output_, {});
     const bool written = co_await flush();
     whole = whole && written;

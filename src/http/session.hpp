@@ -10,6 +10,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -74,7 +75,8 @@ class Session {
   asio::awaitable<bool> receive();
   asio::awaitable<bool> answer();
   asio::awaitable<bool> flush();
-  asio::awaitable<bool> stream(std::shared_ptr<BodySource> source);
+  asio::awaitable<bool> stream(std::shared_ptr<BodySource> source,
+                               std::optional<std::uint64_t> bytes);
   asio::awaitable<void> refuse(int status, std::string_view detail);
   asio::awaitable<void> linger();
   void put(Response response, bool keep_alive);

@@ -136,6 +136,14 @@ void Executor::perform_now(api::Body body, Done done) {
   if (std::holds_alternative<api::ReadMetrics>(body)) return done(metrics_answer());
   if (auto* change = std::get_if<api::ChangeMembers>(&body))
     return perform(std::move(*change), std::move(done));
+  if (auto* backup = std::get_if<api::MakeBackup>(&body))
+    return perform(std::move(*backup), std::move(done));
+  if (auto* cut = std::get_if<api::CutLog>(&body)) return perform(std::move(*cut), std::move(done));
+}
+
+void Executor::stop() {
+  lists_.stop();
+  backups_.stop();
 }
 
 void Executor::perform(api::Write write, Done done) {
@@ -235,6 +243,27 @@ http::Response Executor::metrics_answer() {
   return response;
 }
 
+void Executor::perform(api::MakeBackup backup, Done done) {
+  const api::Consistency consistency = backup.consistency;
+  auto make = [this, backup = std::move(backup)](Done answered) {
+    backups_.perform(backup, std::move(answered));
+  };
+  after_barrier(consistency, std::move(done), std::move(make));
+}
+
+void Executor::perform(api::CutLog cut, Done done) {
+  if (node_.stopping() || !replica_.failure().empty())
+    return done(api::problem_shutting_down());
+  // The node was told how far state.db is durable before this is called.
+  auto flushed = [this, render = std::move(cut.render),
+                  done = std::move(done)](std::uint64_t durable) {
+    if (node_.stopping()) return done(api::problem_shutting_down());
+    node_.cut_log();
+    done(render({durable, node_.core().log().compacted().index.value()}));
+  };
+  replica_.store().flush(std::move(flushed));
+}
+
 std::string Executor::not_ready_reason() const {
   if (!replica_.failure().empty()) return "storage failed: " + replica_.failure();
   if (node_.stopping()) return "shutting down";
@@ -257,6 +286,7 @@ api::NodeStatus Executor::status() const {
   status.term = core.term().value();
   status.commit_index = core.commit().value();
   status.applied_index = replica_.applied().value();
+  status.digest = replica_.state_machine().counters().digest;
   status.last_log_index = core.log().last_index().value();
   status.snapshot_index = core.log().compacted().index.value();
   status.not_ready_reason = not_ready_reason();

@@ -10,6 +10,7 @@
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
 #include "raft/node/node.hpp"
+#include "server/backup_performer.hpp"
 #include "server/fullest_networks.hpp"
 #include "server/list_performer.hpp"
 #include "server/node_files.hpp"
@@ -29,7 +30,8 @@ class Executor {
         node_(node),
         hub_(hub),
         metrics_(metrics),
-        lists_(io, replica) {}
+        lists_(io, replica),
+        backups_(replica.store()) {}
 
   using Done = std::function<void(http::Response)>;
   // `done` is called once, on the io thread, never from within this call.
@@ -40,7 +42,7 @@ class Executor {
     connections_ = std::move(connections);
   }
   // Long answers under way are cut.
-  void stop() { lists_.stop(); }
+  void stop();
 
  private:
   void perform_now(api::Body body, Done done);
@@ -51,6 +53,8 @@ class Executor {
   void perform(api::ReadList read, Done done);
   void perform(api::Watch watch, Done done);
   void perform(api::ChangeMembers change, Done done);
+  void perform(api::MakeBackup backup, Done done);
+  void perform(api::CutLog cut, Done done);
   // Calls `then` once it may read; otherwise answers by itself.
   void after_barrier(api::Consistency consistency, Done done, std::function<void(Done)> then);
   http::Response metrics_answer();
@@ -67,6 +71,7 @@ class Executor {
   FullestNetworks fullest_;
   std::function<std::size_t()> connections_ = [] { return std::size_t{0}; };
   ListPerformer lists_;
+  BackupPerformer backups_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

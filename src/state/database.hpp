@@ -41,6 +41,7 @@ class Database {
   // revision is known from that of the last audit entry before `time` on. True: there may be more.
   bool forget_history(ipam::TimeMs time, std::size_t rows_max);
   ipam::TimeMs now() const { return counters_.now; }  // the replicated clock, as of position()
+  const ipam::Counters& counters() const { return counters_; }  // as of position()
 
   // Sees what the open transaction holds; VerifyQuery wants none to be open.
   ipam::HistoryAnswer query(const ipam::HistoryQuery& query);

@@ -39,6 +39,8 @@ base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::
     // Left by a crash; only now, as nobody else has the directory open.
     sqlite::remove_database(files, directory / "incoming.db");
     sqlite::remove_database(files, directory / "snapshot.db");
+    for (std::size_t slot = 0; slot < backups_max; ++slot)
+      sqlite::remove_database(files, backup_path(directory, slot));
   } catch (const std::system_error& error) {
     return base::fail(std::string(error.what()));
   }
@@ -127,6 +129,31 @@ void StateStore::read_snapshot(std::uint64_t offset, std::size_t size,
 
 void StateStore::delete_snapshot() {
   implementation_->push([](Worker& worker) { worker.delete_snapshot(); });
+}
+
+void StateStore::make_backup(std::function<void(base::Result<Backup, BackupFailure>)> done) {
+  using Made = base::Result<Backup, BackupFailure>;
+  implementation_->push(
+      [done](Worker& worker) { worker.start_backup(done); },
+      [done](Worker& worker, const std::string& reason) {
+        worker.deliver<Made>(done,
+                             base::fail(BackupFailure{BackupFailure::Reason::failed, reason}));
+      });
+}
+
+void StateStore::read_backup(std::uint64_t number, std::uint64_t offset, std::size_t size,
+                             std::function<void(base::Result<base::Bytes, std::string>)> done) {
+  using Read = base::Result<base::Bytes, std::string>;
+  implementation_->push_result<Read>(
+      std::move(done),
+      [number, offset, size](Worker& worker) { return worker.read_backup(number, offset, size); },
+      [](const std::string& reason) -> Read { return base::fail(reason); });
+}
+
+void StateStore::delete_backup(std::uint64_t number) {
+  const auto work = [number](Worker& worker) { worker.delete_backup(number); };
+  // Also where state.db has failed: the disk may be full of it.
+  implementation_->push(work, [work](Worker& worker, const std::string&) { work(worker); });
 }
 
 void StateStore::begin_receive(std::uint64_t total_bytes, std::function<void(bool)> done) {

@@ -48,6 +48,10 @@ using Moment = std::chrono::steady_clock::time_point;
 // Who does the work: a thread of the store's own, or the caller of perform_due().
 enum class Execution : std::uint8_t { thread, caller };
 
+// Backups that exist at once, each as large as state.db on the same disk: what one operator and one
+// job on a timer take.
+inline constexpr std::size_t backups_max = 2;
+
 class StateStore {
  public:
   // Opens `directory`/state.db, makes it where there is none, and reads it whole. An unfinished
@@ -98,15 +102,38 @@ class StateStore {
   };
   // A copy of the database as of one index, in a file of its own (snapshot.db) that the caller
   // deletes with delete_snapshot(). At most one exists at a time: a finished one is replaced, and
-  // while one is being made another is refused. Where the disk is full only the copy fails.
+  // while one is being made another is refused. Where the disk is full only the copy fails. One
+  // copy is made after the other, snapshots and backups in the order of the calls.
   void make_snapshot(std::function<void(base::Result<SnapshotFile, std::string>)> done);
   // Fewer bytes than `size` at its end, none behind it.
   void read_snapshot(std::uint64_t offset, std::size_t size,
                      std::function<void(base::Result<base::Bytes, std::string>)> done);
   void delete_snapshot();
 
-  // Receiving: begin, then chunks in order (a repeated one is fine), then install. A begin drops an
-  // unfinished one, and is refused where the disk has no room for it.
+  // ---- backups ----
+  struct Backup {
+    std::uint64_t number = 0;  // names it below
+    Position position;
+    std::uint64_t digest = 0;  // ipam::Counters::digest as of `position`
+    std::uint64_t bytes = 0;
+  };
+  struct BackupFailure {
+    enum class Reason : std::uint8_t { too_many, no_room, failed };
+    Reason reason = Reason::failed;
+    std::string text;
+  };
+  // A copy like a snapshot, as of an index that is not before what was appended before the call, in
+  // a file that the caller deletes with delete_backup(). At most backups_max exist or are being
+  // made. Installing a received snapshot fails those that are being made.
+  void make_backup(std::function<void(base::Result<Backup, BackupFailure>)> done);
+  // As read_snapshot().
+  void read_backup(std::uint64_t number, std::uint64_t offset, std::size_t size,
+                   std::function<void(base::Result<base::Bytes, std::string>)> done);
+  void delete_backup(std::uint64_t number);
+
+  // ---- receiving ----
+  // Begin, then chunks in order (a repeated one is fine), then install. A begin drops an unfinished
+  // one, and is refused where the disk has no room for it.
   void begin_receive(std::uint64_t total_bytes, std::function<void(bool ok)> done);
   void write_chunk(std::uint64_t offset, base::SharedBytes data, std::function<void(bool ok)> done);
   // Checks the received file (integrity, position equal to the one given; an empty configuration

@@ -22,11 +22,11 @@ void Worker::advance(Moment now) {
     forget_if_due(now);
     commit_if_due(now);
   });
-  if (copy_) continue_snapshot();
+  if (!copies_.empty()) continue_copy();
 }
 
 std::optional<Moment> Worker::next_due() const {
-  if (copy_) return Moment();
+  if (!copies_.empty()) return Moment();
   if (!database_ || !poison_.empty()) return std::nullopt;
   std::optional<Moment> due;
   if (database_->in_transaction()) due = commit_deadline_;
@@ -35,7 +35,8 @@ std::optional<Moment> Worker::next_due() const {
 }
 
 void Worker::finish() {
-  if (copy_) end_snapshot(base::fail(std::string("the node is stopping")));
+  fail_copies("the node is stopping");
+  for (BackupSlot& slot : backups_) free_slot(slot);
   or_poison([&] { commit(); });
 }
 
@@ -75,12 +76,12 @@ void Worker::perform_one(Job job, Moment) {
 
 void Worker::commit_if_due(Moment now) {
   if (!database_->in_transaction()) return;
-  // A snapshot step needs a committed database; otherwise more may come to share the fsync.
-  if (copy_ || now >= commit_deadline_) commit();
+  // A step of a copy needs a committed database; otherwise more may come to share the fsync.
+  if (!copies_.empty() || now >= commit_deadline_) commit();
 }
 
 void Worker::forget_if_due(Moment now) {
-  if (history_retention_ == 0 || copy_ || now < forget_due_) return;
+  if (history_retention_ == 0 || !copies_.empty() || now < forget_due_) return;
   const ipam::TimeMs oldest = database_->now() - history_retention_;
   if (!database_->in_transaction()) commit_deadline_ = now + commit_delay;
   const bool has_more = oldest > 0 && database_->forget_history(oldest, forget_rows_max);
@@ -96,70 +97,7 @@ void Worker::commit() {
   database_->checkpoint_if_large();
 }
 
-// ---- making a snapshot ----
-
-void Worker::start_snapshot(SnapshotDone done) {
-  if (copy_) {
-    deliver(std::move(done), base::Result<StateStore::SnapshotFile, std::string>(
-                                 base::fail(std::string("a snapshot is already being made"))));
-    return;
-  }
-  snapshot_.reset();
-  copy_done_ = std::move(done);
-  commit();
-  try {
-    if (!has_room(files_.file_size(directory_ / "state.db")))
-      throw std::runtime_error("too little free disk space for a copy of state.db");
-    copy_.emplace(files_, *database_, directory_ / "snapshot.db");
-  } catch (const std::exception& error) {
-    end_snapshot(base::fail(fmt::format("the snapshot failed: {}", error.what())));
-  }
-}
-
-bool Worker::has_room(std::uint64_t bytes) const {
-  const std::uint64_t available = files_.free_bytes(directory_);
-  return available >= free_bytes_min && available - free_bytes_min >= bytes;
-}
-
-void Worker::continue_snapshot() {
-  if (!poison_.empty()) {
-    end_snapshot(base::fail(poison_));
-    return;
-  }
-  try {
-    if (!copy_->step()) return;
-    const std::uint64_t bytes = copy_->finish();
-    const std::filesystem::path path = directory_ / "snapshot.db";
-    snapshot_ = files_.open(path, sqlite::FileMode::read);
-    end_snapshot(StateStore::SnapshotFile{path, database_->position(), bytes});
-  } catch (const std::exception& error) {
-    // The copy's trouble, such as a full disk: the database itself is untouched.
-    end_snapshot(base::fail(fmt::format("the snapshot failed: {}", error.what())));
-  }
-}
-
-void Worker::end_snapshot(base::Result<StateStore::SnapshotFile, std::string> result) {
-  copy_.reset();
-  deliver(std::exchange(copy_done_, nullptr), std::move(result));
-}
-
-base::Result<base::Bytes, std::string> Worker::read_snapshot(std::uint64_t offset,
-                                                             std::size_t size) {
-  if (!snapshot_) return base::fail(std::string("there is no snapshot"));
-  try {
-    return snapshot_->read_at(offset, size);
-  } catch (const std::system_error& error) {
-    return base::fail(std::string(error.what()));
-  }
-}
-
-void Worker::delete_snapshot() {
-  if (copy_) end_snapshot(base::fail(std::string("the snapshot was given up")));
-  snapshot_.reset();
-  sqlite::remove_database(files_, directory_ / "snapshot.db");
-}
-
-// ---- receiving one ----
+// ---- receiving a snapshot ----
 
 bool Worker::begin_receive(std::uint64_t total_bytes) {
   receiver_.reset();
@@ -190,6 +128,7 @@ base::Result<Loaded, std::string> Worker::install(const Position& expected) {
     return loaded;
   }
   delete_snapshot();  // a copy of what is about to go
+  fail_copies("a snapshot of the leader took the place of state.db meanwhile; try again");
   commit();
   database_->seal();
   database_.reset();

@@ -1,8 +1,11 @@
-// What the thread of StateStore does: fills and commits transactions, copies a snapshot in between.
+// What the thread of StateStore does: fills and commits transactions, copies snapshots and backups
+// in between.
 // It has no thread and no clock of its own (task_queue.hpp); results leave by `post`.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <variant>
 
@@ -27,6 +30,9 @@ inline constexpr std::chrono::milliseconds forget_delay{50};
 
 // What a snapshot, made or received, leaves free on the disk: the logs must be able to grow on.
 inline constexpr std::uint64_t free_bytes_min = 64 << 20;
+
+// backup-1.db and so on, which a crash may leave.
+std::filesystem::path backup_path(const std::filesystem::path& directory, std::size_t slot);
 
 class Worker {
  public:
@@ -53,7 +59,7 @@ class Worker {
   void advance(Moment now);
   // nullopt: nothing to be done before the next task.
   std::optional<Moment> next_due() const;
-  // The end: commits, and gives up the snapshot that is being made.
+  // The end: commits, gives up the copies that are being made, and deletes the backups.
   void finish();
 
   // Calls `done(value)` by `post`.
@@ -75,6 +81,12 @@ class Worker {
   void start_snapshot(SnapshotDone done);
   base::Result<base::Bytes, std::string> read_snapshot(std::uint64_t offset, std::size_t size);
   void delete_snapshot();
+  using BackupDone =
+      std::function<void(base::Result<StateStore::Backup, StateStore::BackupFailure>)>;
+  void start_backup(BackupDone done);
+  base::Result<base::Bytes, std::string> read_backup(std::uint64_t number, std::uint64_t offset,
+                                                     std::size_t size);
+  void delete_backup(std::uint64_t number);
   bool begin_receive(std::uint64_t total_bytes);
   bool write_chunk(std::uint64_t offset, base::BytesView data);
   base::Result<Loaded, std::string> install(const Position& expected);
@@ -85,8 +97,21 @@ class Worker {
   void commit_if_due(Moment now);
   void forget_if_due(Moment now);
   bool has_room(std::uint64_t bytes) const;
-  void continue_snapshot();
-  void end_snapshot(base::Result<StateStore::SnapshotFile, std::string> result);
+
+  // A copy that is asked for; the first one is being made, the others wait.
+  struct CopyRequest {
+    std::uint64_t number = 0;  // of a backup; 0: the snapshot
+    std::filesystem::path path;
+    SnapshotDone snapshot_done;
+    BackupDone backup_done;
+  };
+  void start_copy(CopyRequest request);
+  void begin_copy();
+  void continue_copy();
+  void finish_copy();
+  void fail_copy(std::size_t at, StateStore::BackupFailure failure);
+  void fail_copies(const std::string& reason);
+
   template <class Work>
   void or_poison(Work work);
 
@@ -102,9 +127,17 @@ class Worker {
   Moment commit_deadline_;
   ipam::TimeMs history_retention_ = 0;
   Moment forget_due_;
-  std::optional<SnapshotCopy> copy_;  // while one is being made
-  SnapshotDone copy_done_;
+  std::deque<CopyRequest> copies_;
+  std::optional<SnapshotCopy> copy_;  // of copies_.front(), once it is begun
   std::unique_ptr<sqlite::File> snapshot_;
+  struct BackupSlot {
+    std::uint64_t number = 0;  // 0: it is free
+    std::unique_ptr<sqlite::File> file;  // once it is made
+  };
+  BackupSlot* slot_of(std::uint64_t number);
+  void free_slot(BackupSlot& slot);
+  std::array<BackupSlot, backups_max> backups_;
+  std::uint64_t next_backup_ = 1;
   std::optional<Receiver> receiver_;
 };
 

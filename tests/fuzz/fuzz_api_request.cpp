@@ -100,6 +100,10 @@ struct Perform {
     ASSERT(change.node_id != 0);
     return change.render(api::MemberChangeResult::done);
   }
+  http::Response operator()(const api::MakeBackup& make) {
+    return make.render(base::fail(api::BackupFailure{api::BackupFailure::Reason::no_room, "full"}));
+  }
+  http::Response operator()(const api::CutLog& cut) { return cut.render({2, 1}); }
 };
 
 }  // namespace

@@ -72,6 +72,17 @@ inline std::string text_at(const http::Response& response, std::string_view name
   return value.is_string() ? std::string(value.as_string()) : boost::json::serialize(value);
 }
 
+// A body that is given in one piece.
+class FixedBody : public http::BodySource {
+ public:
+  explicit FixedBody(std::string bytes) : bytes_(std::move(bytes)) {}
+  void next(std::function<void(Piece)> done) override { done({bytes_, After::end}); }
+  void cancel() override {}
+
+ private:
+  const std::string bytes_;
+};
+
 class World {
  public:
   http::Response perform(const http::Request& request) { return perform(api::route(request)); }
@@ -92,6 +103,9 @@ class World {
   // Called after each step of a list: others may write then.
   std::function<void()> between_steps;
   ipam::Revision oldest_known;
+  base::Result<api::Backup, api::BackupFailure> backup = api::Backup{
+      7, 0xabc, 6, std::make_shared<FixedBody>("SQLite")};
+  std::vector<api::MakeBackup> backups;
 
  private:
   http::Response run(const api::Answer& answer) { return answer.response; }
@@ -140,6 +154,12 @@ class World {
     member_changes.push_back(change);
     return change.render(member_change_result);
   }
+
+  http::Response run(const api::MakeBackup& make) {
+    backups.push_back(make);
+    return make.render(backup);
+  }
+  http::Response run(const api::CutLog& cut) { return cut.render({revision_.value(), 3}); }
 
   ipam::Applied apply(const ipam::Command& command) {
     ++revision_;

@@ -250,6 +250,7 @@ TEST_CASE("cluster status shows what the node knows, and 404 in standalone mode"
                   .term = 3,
                   .commit_index = 42,
                   .applied_index = 41,
+                  .digest = 0xabc,
                   .last_log_index = 43,
                   .snapshot_index = 7,
                   .members = {{1, "node1.example.com:5001", "leader", true, 43, 0, 0},
@@ -259,6 +260,7 @@ TEST_CASE("cluster status shows what the node knows, and 404 in standalone mode"
   CHECK(world.perform(get("cluster/status")).body ==
         R"({"node_id":1,"cluster_id":100,"role":"leader","raft_state":"StateLeader",)"
         R"("has_leader":true,"leader_id":1,"term":3,"commit_index":42,"applied_index":41,)"
+        R"("digest":"0000000000000abc",)"
         R"("last_log_index":43,"snapshot_index":7,"members":[)"
         R"({"node_id":1,"addr":"node1.example.com:5001","role":"leader","voter":true,)"
         R"("match_index":43,"lag":0,"last_heard_ms":0},)"

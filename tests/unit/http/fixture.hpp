@@ -126,6 +126,8 @@ class TestServer {
       http::Response response = text_response(200, "");
       response.stream =
           std::make_shared<Pieces>(io_, pieces, request.path[1] == 'c', pieces_asked_);
+      if (request.query.starts_with("bytes="))
+        response.stream_bytes = std::stoul(request.query.substr(6));
       co_return response;
     }
     if (request.path.starts_with("/big/"))

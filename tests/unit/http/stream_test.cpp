@@ -21,6 +21,32 @@ TEST_CASE("a streamed body arrives whole, in chunks, and the connection goes on"
   CHECK(client.receive().body == "GET /next ");
 }
 
+TEST_CASE("a streamed body whose length is known comes under a Content-Length") {
+  TestServer server;
+  Client client(server.port());
+  client.send(get("/stream/501?bytes=501000") + get("/stream/0?bytes=0") + get("/next"));
+  const auto response = client.receive();
+  REQUIRE(response.header("content-length") != nullptr);
+  CHECK(*response.header("content-length") == "501000");
+  CHECK(response.header("transfer-encoding") == nullptr);
+  CHECK(response.body == std::string(501000, 's'));
+  CHECK(client.receive().body.empty());
+  CHECK(client.receive().body == "GET /next ");
+}
+
+TEST_CASE("a streamed body of another length than was said is not taken for a whole one") {
+  for (const char* const target : {"/stream/3?bytes=3001", "/cut/3?bytes=4000"}) {
+    TestServer server;
+    Client client(server.port());
+    client.send(get(target) + get("/next"));
+    CHECK(client.receive().status == 0);
+  }
+  TestServer server;
+  Client client(server.port());
+  client.send(get("/stream/3?bytes=2500") + get("/next"));
+  CHECK(client.read_to_end().size() < 2500);  // cut before what would be taken for an answer
+}
+
 TEST_CASE("HEAD of a streamed body asks for no piece") {
   TestServer server;
   Client client(server.port());

@@ -527,3 +527,34 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   write(60);
   CHECK(leader.log().compacted().index > made);
 }
+
+TEST_CASE("a log that is cut on demand keeps what a follower that is heard still needs") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      cluster.propose(1, "x");
+      cluster.run();
+    }
+  };
+  write(20);
+  Driver& leader = *cluster.nodes.at(1).driver;
+  CHECK(leader.core().log().compacted().index == Index());
+  leader.cut_log();
+  cluster.run();
+  CHECK(leader.core().log().compacted().index == cluster.nodes.at(1).position.index);
+
+  cluster.isolate(3);
+  const Index has = cluster.nodes.at(3).position.index;
+  write(20);
+  leader.cut_log();  // it was heard a moment ago
+  cluster.run();
+  CHECK(leader.core().log().compacted().index <= has);
+  cluster.tick(100);
+  leader.cut_log();  // it may be gone for good
+  cluster.run();
+  CHECK(leader.core().log().compacted().index == cluster.nodes.at(1).position.index);
+  cluster.cut.clear();
+  cluster.tick(100);  // and comes back: a snapshot
+  CHECK(cluster.nodes.at(3).driver->core().commit() == leader.core().commit());
+}

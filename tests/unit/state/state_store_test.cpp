@@ -153,6 +153,8 @@ TEST_CASE("a store that cannot write says so once and delivers failures from the
     const auto snapshot = loop.get<base::Result<state::StateStore::SnapshotFile, std::string>>(
         [&](auto done) { store.value()->make_snapshot(done); });
     const bool chunk = loop.get<bool>([&](auto done) { store.value()->begin_receive(10, done); });
+    using Backup = base::Result<state::StateStore::Backup, state::StateStore::BackupFailure>;
+    if (loop.get<Backup>([&](auto done) { store.value()->make_backup(done); }).ok()) ::_exit(5);
     std::fprintf(stderr, "poisoned: %s\n", failures.empty() ? "?" : failures[0].c_str());
     if (failures.size() != 1 || !contains(failures[0], "state.db: cannot be")) ::_exit(2);
     if (flushed || query.ok() || snapshot.ok() || chunk) ::_exit(3);
