@@ -38,4 +38,23 @@ std::optional<Recovery> plan_recovery(const DurableState& durable, NodeId self) 
   return recovery;
 }
 
+Founding plan_founding(const SnapshotMeta& state, NodeId self, std::string address,
+                       std::uint64_t epochs) {
+  ASSERT(epochs > 0);
+  Founding founding;
+  founding.before = state.configuration;
+  Member alone;
+  alone.address = std::move(address);
+  alone.voter = true;
+  founding.after.members.emplace(self, std::move(alone));
+  founding.after.epoch = state.configuration.epoch + epochs;
+  // As if its own entry had come behind those of the copy: the audit log then says who left.
+  const Term term = state.last.term + 1;
+  founding.batch.snapshot = state;
+  founding.batch.hard_state = HardState{term, self, state.last.index};
+  founding.batch.entries.push_back({state.last.index + 1, term, EntryKind::configuration,
+                                    base::share(encode(founding.after))});
+  return founding;
+}
+
 }  // namespace raft

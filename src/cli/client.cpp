@@ -85,6 +85,13 @@ base::Result<base::Ok, CommandError> Client::stream(std::string_view path, const
   return base::Ok{};
 }
 
+base::Result<http::Response, CommandError> Client::stream_post(
+    std::string_view path, const Query& query, const Connection::TakeBytes& take) {
+  http::Request request = make_get(path, query);
+  request.method = http::Method::post;
+  return exchange(std::move(request), take);
+}
+
 base::Result<std::string, CommandError> Client::post(std::string_view path,
                                                      const boost::json::object& body) {
   http::Request request = make_request(http::Method::post, path);
@@ -148,7 +155,7 @@ base::Result<http::Response, CommandError> Client::exchange(http::Request reques
           ExitCode::not_reachable,
           error.message + " (is `ipam server` running there, and is --server right?)"});
     }
-    const bool write = request.method != http::Method::get;
+    const bool write = request.method != http::Method::get && !take;
     return base::fail(failed(error.message + (write ? "; the change may or may not have been made:"
                                                       " look before you try again"
                                                     : "")));

@@ -49,6 +49,9 @@ class Client {
   // Hands the body of a 200 over as it comes, until it ends or `take` gives false.
   base::Result<base::Ok, CommandError> stream(std::string_view path, const Query& query,
                                               const Connection::TakeBytes& take);
+  // The same of a POST without a body that changes nothing; gives the head.
+  base::Result<http::Response, CommandError> stream_post(std::string_view path, const Query& query,
+                                                         const Connection::TakeBytes& take);
   base::Result<std::string, CommandError> post(std::string_view path,
                                                const boost::json::object& body);
   base::Result<std::string, CommandError> patch(std::string_view path,

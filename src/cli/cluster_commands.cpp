@@ -73,6 +73,7 @@ CommandResult cluster_status(Context& context) {
       {"Term", text_of(*status, "term")},
       {"Commit index", text_of(*status, "commit_index")},
       {"Applied index", text_of(*status, "applied_index")},
+      {"Digest", text_of(*status, "digest")},
       {"Last log index", text_of(*status, "last_log_index")},
       {"Snapshot index", text_of(*status, "snapshot_index")},
   };
@@ -150,6 +151,20 @@ CommandResult transfer_leader(Context& context) {
   return base::Ok{};
 }
 
+CommandResult cut_log(Context& context) {
+  auto answer = context.client.post("/cluster/snapshot", {});
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::json) {
+    print_json(context.io, *answer);
+    return base::Ok{};
+  }
+  auto cut = context.client.object(*answer);
+  if (!cut) return base::fail(cut.error());
+  print_field(context.io, "Durable index", text_of(*cut, "durable_index"));
+  print_field(context.io, "Log begins after", text_of(*cut, "snapshot_index"));
+  return base::Ok{};
+}
+
 }  // namespace
 
 std::vector<Command> cluster_commands() {
@@ -188,6 +203,15 @@ std::vector<Command> cluster_commands() {
          "ipam cluster transfer-leader --config node1-data/cluster.json"}},
        check_transfer_leader,
        transfer_leader,
+       true},
+      {{"cluster snapshot",
+        "Have a node write out its state and cut its log up to there.",
+        {},
+        {config_option},
+        {"ipam cluster snapshot --server http://localhost:8081",
+         "ipam cluster snapshot --config node1-data/cluster.json"}},
+       nullptr,
+       cut_log,
        true},
   };
 }

@@ -18,6 +18,7 @@ struct Context {
   Client& client;
   OutputFormat format;
   Io& io;
+  const Hooks& hooks;
 };
 
 using CommandResult = base::Result<base::Ok, CommandError>;
@@ -28,11 +29,13 @@ struct Command {
   CommandResult (*check)(const Arguments&) = nullptr;
   CommandResult (*perform)(Context&) = nullptr;
   bool cluster_command = false;
+  // In place of `perform` where the command speaks to nobody.
+  CommandResult (*perform_alone)(const Arguments&, OutputFormat, const Hooks&, Io&) = nullptr;
 };
 
 // Each in a file of its own: vrf_commands, network_commands, allocation_commands, lease_commands,
 // reservation_commands, search_commands, report_commands, transaction_commands, import_commands,
-// export_command, cluster_commands, watch_command.
+// export_command, backup_commands, cluster_commands, watch_command.
 std::vector<Command> vrf_commands();
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
@@ -43,6 +46,7 @@ std::vector<Command> report_commands();
 std::vector<Command> transaction_commands();
 std::vector<Command> import_commands();
 std::vector<Command> export_commands();
+std::vector<Command> backup_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> watch_commands();
 

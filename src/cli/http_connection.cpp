@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "http/response_parser.hpp"
@@ -18,6 +19,8 @@ namespace cli {
 namespace {
 
 constexpr std::size_t body_bytes_max = std::size_t{1} << 30;  // the list of ten million records
+// One that is handed over as it comes takes no memory.
+constexpr std::size_t streamed_bytes_max = std::numeric_limits<std::int64_t>::max();
 
 class Socket {
  public:
@@ -103,7 +106,7 @@ base::Result<http::Response, std::string> receive(const Socket& socket, http::Me
                                                   std::chrono::milliseconds timeout,
                                                   const Connection::TakeBytes& take) {
   http::Limits limits;
-  limits.body_bytes_max = body_bytes_max;
+  limits.body_bytes_max = take ? streamed_bytes_max : body_bytes_max;
   http::ResponseParser parser(limits);
   parser.expect(method);
   using Step = http::ResponseParser::Step;
@@ -154,7 +157,9 @@ base::Result<http::Response, ConnectionError> HttpConnection::exchange(
         fmt::format("cannot reach {}: {}", to_string(url_), socket.error())});
   }
   const auto unsent = send_all(*socket, serialize_request(request, url_), timeouts_.idle);
-  auto response = receive(*socket, request.method, timeouts_.idle, take);
+  const bool makes_file = take && request.method == http::Method::post;
+  auto response = receive(*socket, request.method,
+                          makes_file ? timeouts_.idle_of_file : timeouts_.idle, take);
   if (!response) {
     return base::fail(
         ConnectionError{ConnectionError::Kind::no_answer,

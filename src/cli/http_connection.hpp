@@ -14,6 +14,8 @@ struct Timeouts {
   std::chrono::milliseconds connect{5000};
   // From the last progress (bytes sent or received). Above what a server takes to answer 504.
   std::chrono::milliseconds idle{30000};
+  // The same of a body that is made first: a node copies its database before it sends a backup.
+  std::chrono::milliseconds idle_of_file{600000};
 };
 
 class HttpConnection : public Connection {

@@ -93,7 +93,8 @@ CommandTable make_table(const Hooks& hooks) {
   for (auto commands :
        {vrf_commands(), network_commands(), allocation_commands(), lease_commands(),
         reservation_commands(), search_commands(), report_commands(), transaction_commands(),
-        import_commands(), export_commands(), cluster_commands(), watch_commands()})
+        import_commands(), export_commands(), backup_commands(), cluster_commands(),
+        watch_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},
@@ -101,6 +102,7 @@ CommandTable make_table(const Hooks& hooks) {
       {"cluster join", "Write the configuration of a further node.", hooks.cluster_join},
       {"cluster recover", "Go on with one node alone, after a majority was lost for good.",
        hooks.cluster_recover},
+      {"restore", "Make a new data directory from a backup.", hooks.restore},
   };
   return table;
 }
@@ -193,10 +195,14 @@ int run_command(const Command& command, const std::vector<std::string>& rest,
   }
   auto token = choose_token(*arguments, environment);
   if (!token) return fail_with(io, token.error());
+  if (command.perform_alone != nullptr) {
+    const auto done = command.perform_alone(*arguments, *format, hooks, io);
+    return done ? 0 : fail_with(io, done.error());
+  }
   const auto target = choose_target(*arguments, environment, hooks, command.cluster_command);
   if (!target) return fail_with(io, target.error());
   Client client(*target->connection, target->name, std::move(*token));
-  Context context{*arguments, client, *format, io};
+  Context context{*arguments, client, *format, io, hooks};
   if (const auto done = command.perform(context); !done) return fail_with(io, done.error());
   io.out.flush();
   // A full disk behind a redirection must not look like success.

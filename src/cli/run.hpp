@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -40,6 +41,19 @@ struct ClusterEndpoint {
   std::string url;  // of this node's API, as the file says
 };
 
+// What a whole backup holds.
+struct BackupFacts {
+  std::uint64_t revision = 0;
+  std::string digest;  // as X-Ipam-Digest gives it
+  std::uint64_t bytes = 0;
+  std::uint64_t vrfs = 0;
+  std::uint64_t networks = 0;
+  std::uint64_t allocations = 0;  // active ones
+  std::uint64_t audit_entries = 0;
+  std::string audit_hash;
+  std::uint64_t rows = 0;  // of all tables
+};
+
 // All must be set.
 struct Hooks {
   // Opens the database itself. Errors are a text for the user. Where a server or another `ipam`
@@ -54,6 +68,9 @@ struct Hooks {
   std::function<int(const std::vector<std::string>& args)> cluster_init;
   std::function<int(const std::vector<std::string>& args)> cluster_join;
   std::function<int(const std::vector<std::string>& args)> cluster_recover;
+  std::function<int(const std::vector<std::string>& args)> restore;
+  // Reads and checks all of a backup. The error names the file.
+  std::function<base::Result<BackupFacts, std::string>(const std::string& file)> check_backup;
   // The error names the file.
   std::function<base::Result<ClusterEndpoint, std::string>(const std::string& file)>
       read_cluster_config;

@@ -132,7 +132,8 @@ base::Result<ClusterConfig, CommandError> make_config(Kind kind,
   return config;
 }
 
-// Makes the directory, unless there is one already that holds data.
+}  // namespace
+
 base::Result<base::Ok, CommandError> prepare_directory(const std::string& directory) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -158,6 +159,8 @@ base::Result<base::Ok, CommandError> prepare_directory(const std::string& direct
     return base::fail(failed(fmt::format("cannot make {}: {}", directory, error.message())));
   return base::Ok{};
 }
+
+namespace {
 
 void print_written(const ClusterConfig& config, const std::string& file, cli::Io& io) {
   const bool founder = config.initial_members.contains(config.node_id);

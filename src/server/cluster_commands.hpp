@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "cli/client.hpp"
 #include "cli/run.hpp"
 #include "server/cluster_config.hpp"
 
@@ -15,6 +16,9 @@ namespace server {
 // The commands themselves; `args` is what follows their words. The result is the exit code.
 int cluster_init(const std::vector<std::string>& args, cli::Io& io);
 int cluster_join(const std::vector<std::string>& args, cli::Io& io);
+
+// Makes the directory, unless there is one already that holds data.
+base::Result<base::Ok, cli::CommandError> prepare_directory(const std::string& directory);
 
 // "1:host:port,2:[2001:db8::1]:port" as map. The error says which part is wrong and why.
 base::Result<std::map<std::uint64_t, std::string>, std::string> parse_initial_members(

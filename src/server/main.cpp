@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "cli/run.hpp"
+#include "server/backup_facts.hpp"
 #include "server/cluster_commands.hpp"
 #include "server/directory_lock.hpp"
 #include "server/embedded.hpp"
 #include "server/options.hpp"
 #include "server/recover_command.hpp"
+#include "server/restore_command.hpp"
 #include "server/serve.hpp"
 
 namespace {
@@ -66,6 +68,8 @@ int main(int argc, char** argv) {
   hooks.cluster_recover = [&](const std::vector<std::string>& args) {
     return server::cluster_recover(args, io);
   };
+  hooks.restore = [&](const std::vector<std::string>& args) { return server::restore(args, io); };
+  hooks.check_backup = server::check_backup;
   hooks.read_cluster_config = read_endpoint;
   return cli::run({argv + 1, argv + argc}, environment, hooks, io);
 }

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "api/render.hpp"
 #include "cli/client.hpp"
 #include "raft/node/recovery.hpp"
 #include "server/cluster_config.hpp"
@@ -64,12 +65,14 @@ void print_table(const Opened& node, const raft::Recovery& plan, const std::stri
   io.out << fmt::format(
       "Node {} of cluster {} {} its only member, in epoch {} (now {}).\n"
       "Kept:  everything in its log, up to entry {} of term {} ({} were known to be committed).\n"
+      "       On its disk is the state as of entry {}, digest {}.\n"
       "Lost:  what the others acknowledged and this node never received. If another node\n"
       "       survived whose log goes further (a greater term, or the same term and a greater\n"
       "       entry), recover that one instead.\n",
       node.config.node_id, node.config.cluster_id, done ? "is now" : "would become",
       plan.after.epoch, plan.before.epoch, plan.log_end.index.value(), plan.log_end.term.value(),
-      plan.known_committed.value());
+      plan.known_committed.value(), node.files.durable.applied.last.index.value(),
+      api::digest_text(node.files.state_machine.counters().digest));
   io.out << "Given up members (refused if they come back; wipe them and add them anew):\n";
   for (const raft::NodeId id : plan.dropped)
     io.out << fmt::format("  {}  {}\n", id.value(), plan.before.members.at(id).address);
@@ -91,6 +94,9 @@ void print_json(const Opened& node, const raft::Recovery& plan, bool done, cli::
                                  {"log_index", plan.log_end.index.value()},
                                  {"log_term", plan.log_end.term.value()},
                                  {"known_committed", plan.known_committed.value()},
+                                 {"applied_index", node.files.durable.applied.last.index.value()},
+                                 {"digest", api::digest_text(
+                                                node.files.state_machine.counters().digest)},
                                  {"dropped", std::move(dropped)},
                                  {"done", done}};
   io.out << boost::json::serialize(text) << '\n';

@@ -51,6 +51,18 @@ void make_durable(FileSystem& files, const fs::path& path) {
   files.sync_directory(path.parent_path());
 }
 
+std::string look_at_kind(Connection& connection, const fs::path& path, const Format& format,
+                         std::string_view advice) {
+  if (connection.integer("PRAGMA application_id") != format.application_id)
+    return fmt::format("{}: is a SQLite database, but no {} of ipam. {}", path.string(),
+                       format.kind, advice);
+  const std::int64_t version = connection.integer("PRAGMA user_version");
+  if (version != format.version)
+    return fmt::format("{}: has format version {}, this program knows version {}. Use the program "
+                       "that wrote it, or a newer one.", path.string(), version, format.version);
+  return {};
+}
+
 std::string set_up(Connection& connection, const fs::path& path, const Format& format) {
   if (connection.read_only())
     return fmt::format("{}: may not be written by this user. Check owner and permissions of the "
@@ -58,13 +70,9 @@ std::string set_up(Connection& connection, const fs::path& path, const Format& f
   // Before any access: the index of the log then lives in memory, and no second process gets in.
   connection.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; "
                      "PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY");
-  if (connection.integer("PRAGMA application_id") != format.application_id)
-    return fmt::format("{}: is a SQLite database, but no {} of ipam. Move it away, and check the "
-                       "data directory.", path.string(), format.kind);
-  const std::int64_t version = connection.integer("PRAGMA user_version");
-  if (version != format.version)
-    return fmt::format("{}: has format version {}, this program knows version {}. Use the program "
-                       "that wrote it, or a newer one.", path.string(), version, format.version);
+  std::string text = look_at_kind(connection, path, format,
+                                  "Move it away, and check the data directory.");
+  if (!text.empty()) return text;
   if (connection.text("PRAGMA journal_mode=WAL") != "wal")
     return fmt::format("{}: the file system does not support a write-ahead log. Use a local disk.",
                        path.string());
@@ -86,6 +94,32 @@ base::Result<Connection, std::string> open_database(FileSystem& files, const fs:
     Connection connection(path, OpenMode::existing, files.vfs());
     if (std::string text = set_up(connection, path, format); !text.empty()) return base::fail(text);
     if (!NODE_MUTANT(open_believes_page_cache)) make_durable(files, path);
+    return connection;
+  } catch (const Error& error) {
+    return base::fail(describe(path, format, error));
+  } catch (const std::system_error& error) {
+    return base::fail(std::string(error.what()));
+  }
+}
+
+base::Result<Connection, std::string> open_copy(FileSystem& files, const fs::path& path,
+                                                const Format& format) {
+  if (std::string text = look_at_file(files, path, format); !text.empty()) return base::fail(text);
+  try {
+    // SQLite's file format §1.3: the version that is needed to write it; 2 is a write-ahead log.
+    constexpr std::uint64_t write_version_offset = 18;
+    const std::string version =
+        files.open(path, FileMode::read)->read_at(write_version_offset, 1);
+    if (version == "\x02" || files.exists(with_suffix(path, "-wal")))
+      return base::fail(fmt::format("{}: is the database of a node, not a copy: what is in its "
+                                    "write-ahead log would be missing. Make one with `ipam "
+                                    "backup`.", path.string()));
+    Connection connection(path, OpenMode::read_only, files.vfs());
+    connection.execute("PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0; "
+                       "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384");
+    if (std::string text = look_at_kind(connection, path, format, "Name another file.");
+        !text.empty())
+      return base::fail(text);
     return connection;
   } catch (const Error& error) {
     return base::fail(describe(path, format, error));

@@ -28,6 +28,12 @@ base::Result<Connection, std::string> open_database(FileSystem& files,
                                                     const std::filesystem::path& path,
                                                     const Format& format);
 
+// Opens a standalone copy to be read; nothing is written, in the file or beside it. Its structure
+// is not checked. The same errors; one that has or wants a write-ahead log is refused.
+base::Result<Connection, std::string> open_copy(FileSystem& files,
+                                                const std::filesystem::path& path,
+                                                const Format& format);
+
 // Makes `path` by the SQL of `schema` as one step: a crash leaves all of it or nothing
 // that open_database() would see. False where one, or its write-ahead log, exists. Throws Error or
 // std::system_error.

@@ -116,7 +116,8 @@ struct Connection::Handle {
 Connection::Connection(const std::filesystem::path& path, OpenMode mode, const char* vfs)
     : handle_(std::make_unique<Handle>()) {
   // NOMUTEX: one thread at a time, which the owner sees to.
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (mode == OpenMode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
                     (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &handle_->connection, flags, vfs);
   if (code != SQLITE_OK) throw_error(handle_->connection, code);

@@ -91,7 +91,7 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-enum class OpenMode { existing, create };
+enum class OpenMode { existing, create, read_only };
 
 class Connection {
  public:

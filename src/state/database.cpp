@@ -22,6 +22,20 @@ constexpr sqlite::Format format{
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
+constexpr sqlite::Format copy_format{.kind = "backup",
+                                     .application_id = format.application_id,
+                                     .version = format.version,
+                                     .remedy = "Use another backup."};
+
+std::string describe_as(const sqlite::Format& kind, const fs::path& path,
+                        const std::exception& error) {
+  if (const auto* sql = dynamic_cast<const sqlite::Error*>(&error))
+    return sqlite::describe(path, kind, *sql);
+  if (dynamic_cast<const Damage*>(&error) != nullptr)
+    return sqlite::describe_damage(path, kind, fmt::format("is damaged ({})", error.what()));
+  return error.what();  // of the file system: names the file
+}
+
 template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
@@ -70,16 +84,32 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
 }
 
 std::string Database::describe(const fs::path& path, const std::exception& error) {
-  if (const auto* sql = dynamic_cast<const sqlite::Error*>(&error))
-    return sqlite::describe(path, format, *sql);
-  if (dynamic_cast<const Damage*>(&error) != nullptr)
-    return sqlite::describe_damage(path, format, fmt::format("is damaged ({})", error.what()));
-  return error.what();  // of the file system: names the file
+  return describe_as(format, path, error);
 }
 
-Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection connection)
+std::string Database::explain(const std::exception& error) const {
+  return describe_as(is_copy_ ? copy_format : format, path_, error);
+}
+
+base::Result<std::unique_ptr<Database>, std::string> Database::open_copy(sqlite::FileSystem& files,
+                                                                         const fs::path& path) {
+  auto connection = sqlite::open_copy(files, path, copy_format);
+  if (!connection) return base::fail(connection.error());
+  try {
+    std::unique_ptr<Database> database(
+        new Database(files, path, std::move(connection).value(), true));
+    database->read_meta();
+    return database;
+  } catch (const std::exception& error) {
+    return base::fail(describe_as(copy_format, path, error));
+  }
+}
+
+Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection connection,
+                   bool is_copy)
     : files_(files),
       path_(std::move(path)),
+      is_copy_(is_copy),
       connection_(std::move(connection)),
       vrf_versions_(connection_),
       network_versions_(connection_),
@@ -174,9 +204,9 @@ base::Result<Loaded, std::string> Database::load() {
     }
     return loaded;
   } catch (const sqlite::Error& error) {
-    return base::fail(describe(path_, error));
+    return base::fail(explain(error));
   } catch (const std::runtime_error& error) {  // Damage, or of the state machine
-    return base::fail(describe(path_, Damage(error.what())));
+    return base::fail(explain(Damage(error.what())));
   }
 }
 

@@ -23,6 +23,9 @@ class Database {
   // Makes it where there is none. The text is for the user.
   static base::Result<std::unique_ptr<Database>, std::string> open(
       sqlite::FileSystem& files, const std::filesystem::path& path);
+  // A copy, to be read alone; it is left as it is.
+  static base::Result<std::unique_ptr<Database>, std::string> open_copy(
+      sqlite::FileSystem& files, const std::filesystem::path& path);
   // The user's text for an exception of this class about the file at `path`.
   static std::string describe(const std::filesystem::path& path, const std::exception& error);
 
@@ -55,7 +58,9 @@ class Database {
   sqlite::Connection& connection() { return connection_; }
 
  private:
-  Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection);
+  Database(sqlite::FileSystem& files, std::filesystem::path path, sqlite::Connection connection,
+           bool is_copy = false);
+  std::string explain(const std::exception& error) const;
   void read_meta();
   void begin();
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
@@ -63,6 +68,7 @@ class Database {
 
   sqlite::FileSystem& files_;
   std::filesystem::path path_;
+  const bool is_copy_;
   sqlite::Connection connection_;
   Versions<ipam::Vrf> vrf_versions_;
   Versions<ipam::Network> network_versions_;

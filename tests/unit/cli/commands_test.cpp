@@ -616,7 +616,7 @@ TEST_CASE("cluster status") {
   const std::string body =
       R"({"node_id":1,"cluster_id":100,"role":"leader","raft_state":"StateLeader",)"
       R"("has_leader":true,"leader_id":1,"term":1,"commit_index":42,"applied_index":42,)"
-      R"("last_log_index":42,)"
+      R"("digest":"0123456789abcdef","last_log_index":42,)"
       R"("snapshot_index":0,"members":[)"
       R"({"node_id":1,"addr":"n1:5001","role":"leader","voter":true,"match_index":42,"lag":0,)"
       R"("last_heard_ms":0},{"node_id":2,"addr":"n2:5002","role":"follower","voter":false,)"
@@ -631,7 +631,8 @@ TEST_CASE("cluster status") {
   check({args, {{200, body}}, requests,
          "Node:           1\nCluster:        100\nRole:           leader\n"
          "Raft state:     StateLeader\nLeader:         1\nTerm:           1\n"
-         "Commit index:   42\nApplied index:  42\nLast log index: 42\nSnapshot index: 0\n\n"
+         "Commit index:   42\nApplied index:  42\n"
+         "Digest:         0123456789abcdef\nLast log index: 42\nSnapshot index: 0\n\n"
          "Node  Address  Role      Voter  Match  Lag  Last heard\n"
          "1     n1:5001  leader    yes       42    0    0 ms ago\n"
          "2     n2:5002  follower  no         -    -           -\n"});
@@ -678,6 +679,14 @@ TEST_CASE("cluster add-node, remove-node and transfer-leader") {
                  "ADDR 'n4' has no port: it must be host:port"}, 2);
   check_failure({{"cluster", "add-node", "4"}, {}, {},
                  "'ipam cluster add-node' needs ADDR (see 'ipam cluster add-node --help')"}, 2);
+}
+
+TEST_CASE("cluster snapshot") {
+  const std::string body = R"({"durable_index":42,"snapshot_index":40})";
+  check({{"cluster", "snapshot", "--server", "h:1"}, {{200, body}},
+         {"POST /api/v1/cluster/snapshot"}, "Durable index: 42\nLog begins after: 40\n"});
+  check({{"cluster", "snapshot", "--server", "h:1", "--output", "json"}, {{200, body}},
+         {"POST /api/v1/cluster/snapshot"}, body + "\n"});
 }
 
 TEST_CASE("tables fit a terminal of 80 columns") {

@@ -17,12 +17,15 @@ struct World {
   std::map<std::string, std::string> servers;                // data directory → URL
   std::map<std::string, cli::ClusterEndpoint> configs;       // file → what it says
   std::string open_error;                                    // not empty: nothing can be opened
+  base::Result<cli::BackupFacts, std::string> backup = cli::BackupFacts{
+      7, "0000000000000abc", 6, 1, 2, 3, 4, "ff", 10};  // what every file is
   std::deque<Answer> answers;                                // in the order of the requests
 
   // What happened.
   std::vector<std::string> requests;  // "POST /api/v1/networks {"cidr":…}"
   std::vector<http::Request> raw_requests;
   std::vector<std::string> opened;    // "embedded DIR" or "server URL"
+  std::vector<std::string> checked;   // backups
   std::vector<std::string> foreign;   // "server --port 1"
   std::string out;
   std::string err;
@@ -102,6 +105,11 @@ struct World {
     hooks.cluster_init = record("cluster init");
     hooks.cluster_join = record("cluster join");
     hooks.cluster_recover = record("cluster recover");
+    hooks.restore = record("restore");
+    hooks.check_backup = [this](const std::string& file) {
+      checked.push_back(file);
+      return backup;
+    };
     hooks.read_cluster_config =
         [this](const std::string& file) -> base::Result<cli::ClusterEndpoint, std::string> {
       const auto found = configs.find(file);

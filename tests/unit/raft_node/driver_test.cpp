@@ -472,6 +472,39 @@ TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {
   CHECK(driver.core().configuration().epoch == 2);
 }
 
+TEST_CASE("a founding goes on behind a copied state, alone and in an epoch of its own") {
+  SnapshotMeta copied;
+  copied.last = {Index(40), Term(7)};
+  copied.configuration = raft::test::voters({1, 2, 3});
+  copied.configuration.epoch = 4;
+  for (const std::uint64_t self : {2, 9}) {  // one of the old members, and a new one
+    const Founding founding = plan_founding(copied, NodeId(self), "new:5000", 1000);
+    CHECK(founding.before == copied.configuration);
+    CHECK(founding.after.epoch == 1004);
+    CHECK(founding.after.members.size() == 1);
+    DurableState durable;
+    durable.applied = *founding.batch.snapshot;
+    durable.compacted = copied.last;
+    durable.entries = founding.batch.entries;
+    durable.hard_state = *founding.batch.hard_state;
+    DriverOptions options;
+    options.core.id = NodeId(self);
+    Driver driver(options, durable);
+    std::vector<AppliedEntry> applied;
+    for (int i = 0; i < 3; ++i) {
+      Output output = driver.take_output({});
+      for (AppliedEntry& entry : output.applied) applied.push_back(std::move(entry));
+      if (output.persist) driver.on_persisted();
+    }
+    CHECK(driver.core().is_leader());
+    CHECK(driver.core().configuration() == founding.after);
+    REQUIRE_FALSE(applied.empty());
+    CHECK(applied[0].position.index == Index(41));
+    CHECK(applied[0].kind == EntryKind::configuration);
+    CHECK(driver.core().configuration().members.at(NodeId(self)).address == "new:5000");
+  }
+}
+
 TEST_CASE("a snapshot that arrives when the log is cut behind it is followed by another one") {
   TestCluster cluster{};
   cluster.log_entries_kept = 10;

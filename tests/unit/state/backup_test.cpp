@@ -1,5 +1,6 @@
 // Backups: copies of state.db beside the snapshot of Raft, and what becomes of them.
 #include "helpers.hpp"
+#include "state/backup_file.hpp"
 
 using namespace state_test;
 
@@ -182,4 +183,42 @@ TEST_CASE("backups that wait when the store ends fail, and leave nothing") {
   REQUIRE(second.has_value());
   CHECK_FALSE(second->ok());
   CHECK(backup_files(world.directory.path()) == 0);
+}
+
+TEST_CASE("a backup is checked whole, and left as it is") {
+  World world;
+  world.apply(800);
+  const Made made = make_backup(world.loop, *world.store);
+  REQUIRE(made.ok());
+  const base::Bytes bytes = read_all(world.loop, *world.store, *made);
+  TemporaryDirectory directory;
+  const fs::path file = directory.path() / "ipam.db";
+  write_file(file, bytes);
+  const auto checked = state::check_backup(files, file);
+  REQUIRE_MESSAGE(checked.ok(), (checked.ok() ? "" : checked.error()));
+  check_equal(checked->loaded, world.node);
+  CHECK(checked->bytes == bytes.size());
+  CHECK(checked->verification.intact);
+  CHECK(checked->verification.head == world.node.machine().counters().audit_hash);
+  CHECK(read_file(file) == bytes);
+  CHECK(std::distance(fs::directory_iterator(directory.path()), fs::directory_iterator()) == 1);
+
+  const auto refused = [&](const base::Bytes& content) {
+    write_file(file, content);
+    const auto found = state::check_backup(files, file);
+    return found ? std::string() : found.error();
+  };
+  CHECK(contains(refused(""), "is empty"));
+  CHECK(contains(refused("no database"), "is no SQLite database"));
+  CHECK(contains(refused(bytes.substr(0, bytes.size() / 2)), "Use another backup"));
+  base::Bytes changed = bytes;
+  const std::size_t word = changed.find("net-1");  // of an audit entry
+  REQUIRE(word != base::Bytes::npos);
+  changed[word] ^= 1;
+  CHECK(contains(refused(changed), "is damaged"));
+  changed = bytes;
+  changed[18] = changed[19] = 2;  // as that of a node that serves
+  CHECK(contains(refused(changed), "is the database of a node"));
+  fs::remove(file);
+  CHECK(contains(state::check_backup(files, file).error(), "there is no such file"));
 }

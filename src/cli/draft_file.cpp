@@ -1,0 +1,67 @@
+#include "cli/draft_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+namespace cli {
+
+// For its owner alone: it may say where everything in a company is.
+DraftFile::DraftFile(std::string file)
+    : file_(std::move(file)),
+      draft_(file_ + ".part"),
+      descriptor_(::open(draft_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) {
+  if (descriptor_ < 0) fail(draft_, "written");
+}
+
+DraftFile::~DraftFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  if (!is_finished_) ::unlink(draft_.c_str());
+}
+
+bool DraftFile::fail(const std::string& file, std::string_view what) {
+  if (error_.empty())
+    error_ = fmt::format("{} cannot be {}: {}", file, what, std::strerror(errno));
+  return false;
+}
+
+bool DraftFile::write(std::string_view bytes) {
+  if (!error_.empty()) return false;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(draft_, "written");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool DraftFile::sync() {
+  if (!error_.empty()) return false;
+  return ::fsync(descriptor_) == 0 || fail(draft_, "synced");
+}
+
+bool DraftFile::finish(bool replace) {
+  if (!error_.empty()) return false;
+  // link() refuses to replace where rename() would.
+  const bool renamed = replace ? std::rename(draft_.c_str(), file_.c_str()) == 0
+                               : ::link(draft_.c_str(), file_.c_str()) == 0;
+  if (!renamed) return fail(file_, "made");
+  if (!replace) ::unlink(draft_.c_str());
+  is_finished_ = true;
+  const std::string parent = std::filesystem::path(file_).parent_path().string();
+  const int directory =
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = directory >= 0 && ::fsync(directory) == 0;
+  if (!synced) fail(file_, "synced");
+  if (directory >= 0) ::close(directory);
+  return synced;
+}
+
+}  // namespace cli
