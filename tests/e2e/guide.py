@@ -9,13 +9,13 @@ from harness import (ROOT, SHARED, Client, Skip, check, check_equal, port_is_fre
 GUIDE = os.path.join(ROOT, 'docs/deployment-guide.md')
 
 
-def commands_of(section):
+def commands_of(section, document=GUIDE):
     """The shell commands of the section with this heading, verbatim, in order."""
-    with open(GUIDE, encoding='utf-8') as file:
+    with open(document, encoding='utf-8') as file:
         text = file.read()
     match = re.search(rf'^#+ {re.escape(section)}\n(.*?)(?=^#+ |\Z)',
                       hide_code_comments(text), re.M | re.S)
-    check(match, f'the guide has no section {section!r}')
+    check(match, f'{document} has no section {section!r}')
     commands = []
     for block in re.findall(r'```bash\n(.*?)```', match.group(1), re.S):
         for line in re.sub(r'\\\n', '\\\\\x00', block).split('\n'):
