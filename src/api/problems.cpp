@@ -47,6 +47,12 @@ constexpr std::array table{
     ProblemRow{P::address_reserved, 409, "ADDRESS_RESERVED", "Address is reserved"},
     ProblemRow{P::too_many_reservations, 409, "TOO_MANY_RESERVATIONS",
                "Network has as many reservations as it may"},
+    ProblemRow{P::allocation_in_the_way, 409, "ALLOCATION_IN_THE_WAY",
+               "Allocation is in the way"},
+    ProblemRow{P::network_in_the_way, 409, "NETWORK_IN_THE_WAY", "Network is in the way"},
+    ProblemRow{P::networks_not_mergeable, 409, "NETWORKS_NOT_MERGEABLE",
+               "Networks cannot be merged"},
+    ProblemRow{P::too_much_to_move, 409, "TOO_MUCH_TO_MOVE", "Too much to move"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -189,6 +195,10 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::reservation_overlaps: return P::reservation_overlaps;
     case ipam::ErrorCode::address_reserved: return P::address_reserved;
     case ipam::ErrorCode::too_many_reservations: return P::too_many_reservations;
+    case ipam::ErrorCode::allocation_in_the_way: return P::allocation_in_the_way;
+    case ipam::ErrorCode::network_in_the_way: return P::network_in_the_way;
+    case ipam::ErrorCode::networks_not_mergeable: return P::networks_not_mergeable;
+    case ipam::ErrorCode::too_much_to_move: return P::too_much_to_move;
   }
   UNREACHABLE();
 }

@@ -41,6 +41,10 @@ enum class Problem : std::uint8_t {
   reservation_overlaps,
   address_reserved,
   too_many_reservations,
+  allocation_in_the_way,
+  network_in_the_way,
+  networks_not_mergeable,
+  too_much_to_move,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,

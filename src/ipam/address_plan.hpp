@@ -109,6 +109,12 @@ class AddressPlan {
   const Network& add_network(Network network);
   // Puts it in the place of the one with its id. REQUIRES: which has the same VRF and prefix.
   const Network& replace_network(Network network);
+  // It has this prefix from now on: children that are no longer in it go to its parent, and
+  // networks that are in it now become its children. REQUIRES: the prefix contains the one it has
+  // or is contained in it, no network of the VRF has it, its parent is the same network, the parent
+  // has no allocations, quarantines and reservations in it, its own allocations and quarantines are
+  // within the prefix's usable range, and its own reservations within the prefix.
+  const Network& resize_network(NetworkId id, const Prefix& prefix);
   // Its children go to its parent; what was last held in it is forgotten. REQUIRES: it exists,
   // without allocations, quarantines and reservations.
   void remove_network(NetworkId id);
@@ -182,6 +188,8 @@ class AddressPlan {
   void give_back(NetworkState& state, U128 first, U128 last);
   void delegate(NetworkState& parent, const Prefix& child);
   void take_back(NetworkState& parent, const Prefix& child);
+  // The network's usable range is the prefix's from now on.
+  void resize_free_set(NetworkState& state, const Prefix& prefix);
   // The network's gateway is another than it was before.
   void move_gateway(NetworkState& state, const std::optional<Address>& before);
 

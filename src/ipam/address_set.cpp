@@ -246,6 +246,14 @@ void AddressSet::give_back(U128 first, U128 last) {
   free_count_ += last - first + 1;
 }
 
+void AddressSet::set_range(U128 first, U128 last) {
+  ASSERT(first <= last);
+  ASSERT(first > 0 || last < ~U128{0});
+  ASSERT(free_count(first, last) == free_count_);
+  first_ = first;
+  last_ = last;
+}
+
 AddressSet::Index AddressSet::make_node(U128 first, U128 last) {
   Index index = recycled_;
   if (index != none) {

@@ -55,6 +55,9 @@ class AddressSet {
   void take(U128 first, U128 last);
   // REQUIRES: none of [first, last] is free, and all of it is in the set's range.
   void give_back(U128 first, U128 last);
+  // The set is of [first, last] from now on; nothing becomes free. REQUIRES: as the constructor;
+  // nothing outside is free.
+  void set_range(U128 first, U128 last);
 
   U128 free_count() const { return free_count_; }
   U128 longest_run() const { return nodes_[root_].longest; }

@@ -26,9 +26,13 @@ enum class Kind : std::uint8_t {
   create_reservation = 16,
   update_reservation = 17,
   delete_reservation = 18,
+  split_network = 19,
+  merge_networks = 20,
 };
 // Beside the kind of a whole command, where few have one.
 constexpr std::uint8_t has_precondition = 128;
+// Beside the status of an update, where few have a prefix.
+constexpr std::uint8_t has_prefix = 128;
 enum class NetworkReference : std::uint8_t {
   by_id = 0,
   by_prefix = 1,
@@ -275,7 +279,9 @@ struct BodyWriter {
     write_optional(writer, command.description);
     writer.boolean(command.tags.has_value());
     if (command.tags) write_strings(writer, *command.tags);
-    writer.u8(command.status ? static_cast<std::uint8_t>(*command.status) : 0);
+    writer.u8((command.status ? static_cast<std::uint8_t>(*command.status) : std::uint8_t{0}) |
+              (command.prefix ? has_prefix : std::uint8_t{0}));
+    if (command.prefix) write_prefix(writer, *command.prefix);
     writer.u8(command.strategy ? static_cast<std::uint8_t>(*command.strategy) : 0);
     writer.boolean(command.gateway.has_value());
     if (command.gateway) write_optional(writer, *command.gateway);
@@ -283,6 +289,14 @@ struct BodyWriter {
     write_optional(writer, wide(command.threshold_percent));
     writer.boolean(command.metadata.has_value());
     if (command.metadata) write_patch(writer, *command.metadata);
+  }
+  void operator()(const SplitNetwork& command) {
+    writer.varint(command.id.value());
+    writer.u8(command.prefix_length);
+  }
+  void operator()(const MergeNetworks& command) {
+    writer.varint(command.ids.size());
+    for (const NetworkId id : command.ids) writer.varint(id.value());
   }
   void operator()(const CarveNetworks& command) {
     writer.varint(command.parent.value());
@@ -410,8 +424,10 @@ UpdateNetwork read_update_network(base::ByteReader& reader) {
   command.id = NetworkId(reader.varint());
   command.description = read_optional_text(reader);
   if (reader.boolean()) command.tags = read_strings(reader);
-  const auto status = static_cast<NetworkStatus>(reader.u8());
+  const std::uint8_t first = reader.u8();
+  const auto status = static_cast<NetworkStatus>(first & ~has_prefix);
   if (status > network_status_last) reader.fail();
+  if (first & has_prefix) command.prefix = read_prefix(reader);
   if (status != NetworkStatus()) command.status = status;
   command.strategy = read_optional_strategy(reader);
   if (reader.boolean()) command.gateway = read_optional_address(reader);
@@ -459,6 +475,18 @@ UpdateReservation read_update_reservation(base::ByteReader& reader) {
 DeleteReservation read_delete_reservation(base::ByteReader& reader) {
   const ReservationId id(reader.varint());
   return {id, NetworkId(reader.varint())};
+}
+
+SplitNetwork read_split_network(base::ByteReader& reader) {
+  const NetworkId id(reader.varint());
+  return {id, reader.u8()};
+}
+
+MergeNetworks read_merge_networks(base::ByteReader& reader) {
+  MergeNetworks command;
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
+    command.ids.push_back(NetworkId(reader.varint()));
+  return command;
 }
 
 Reference read_reference(base::ByteReader& reader) {
@@ -525,6 +553,8 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::create_reservation: return read_create_reservation(reader);
     case Kind::update_reservation: return read_update_reservation(reader);
     case Kind::delete_reservation: return read_delete_reservation(reader);
+    case Kind::split_network: return read_split_network(reader);
+    case Kind::merge_networks: return read_merge_networks(reader);
   }
   reader.fail();
   return ExpireLeases{};

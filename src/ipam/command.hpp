@@ -72,6 +72,7 @@ struct UpdateNetwork {
   std::optional<std::uint32_t> quarantine_seconds = {};  // of allocations that end from then on
   std::optional<std::uint32_t> threshold_percent = {};   // 0: none any more
   std::optional<MetadataPatch> metadata = {};
+  std::optional<Prefix> prefix = {};  // contains the one it has, or is contained in it
 
   friend bool operator==(const UpdateNetwork&, const UpdateNetwork&) = default;
 };
@@ -92,6 +93,23 @@ struct CarveNetworks {
   std::vector<std::string> tags;
 
   friend bool operator==(const CarveNetworks&, const CarveNetworks&) = default;
+};
+
+// Puts all the blocks of this length in the place of the network: each is as it was, and holds what
+// it held there. 409 where one of them could not hold something.
+struct SplitNetwork {
+  NetworkId id;
+  std::uint8_t prefix_length = 0;  // longer than the network's
+
+  friend bool operator==(const SplitNetwork&, const SplitNetwork&) = default;
+};
+
+// Puts one network in the place of several that are one block together. It is as the first of them
+// was, with the tags of all, and holds what they held.
+struct MergeNetworks {
+  std::vector<NetworkId> ids;  // 2 to subnets_max, each once
+
+  friend bool operator==(const MergeNetworks&, const MergeNetworks&) = default;
 };
 
 // 409 where allocations of it are active.
@@ -242,7 +260,8 @@ struct Import {
 using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release, ExpireLeases,
                                  RecordEvent, UpdateAllocation, RenewLease, Transaction, Import,
                                  CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks,
-                                 CreateReservation, UpdateReservation, DeleteReservation>;
+                                 CreateReservation, UpdateReservation, DeleteReservation,
+                                 SplitNetwork, MergeNetworks>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, vrf = 5 };

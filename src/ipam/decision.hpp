@@ -23,6 +23,7 @@ struct Decision {
   Revision revision;
   const std::string& actor;
   std::vector<Change>& changes;
+  std::size_t moves = 0;  // that the command has made so far: at most moves_max
 
   // Appends one audit entry to the changes.
   void audit(std::string action, std::string resource, std::string details);
@@ -32,6 +33,8 @@ struct Decision {
 
   // As a command of its own would: also told and audited.
   void delete_reservation(ReservationId id);
+  // Adds the network under a new id, as of now, and tells. REQUIRES: as AddressPlan::add_network.
+  const Network& create(Network network);
 
   // Tells where the network's utilization has crossed its threshold: it was reached before, or not.
   void note_threshold(const NetworkState& state, bool was_reached);
@@ -54,6 +57,8 @@ struct Decision {
   Outcome decide(const CreateReservation& command);
   Outcome decide(const UpdateReservation& command);
   Outcome decide(const DeleteReservation& command);
+  Outcome decide(const SplitNetwork& command);
+  Outcome decide(const MergeNetworks& command);
 };
 
 // What a decision does from here on, until it is kept or undone: one of the two is called.
@@ -96,6 +101,14 @@ class ChangedFields {
 
 Error vrf_not_found(const VrfReference& vrf);
 Error network_not_found(NetworkId id);
+std::string in_vrf(const Vrf& vrf);  // " in VRF blue"; nothing for the default one
+Error network_exists(const Network& existing);
+Error not_longer(const Prefix& whole);  // of a prefix_length that no block of it has
+// What the network that would be the parent of this prefix has of it; nullopt: nothing.
+std::optional<Error> check_parent(const AddressPlan& plan, VrfId vrf, const Prefix& prefix);
+// Why the network cannot have this prefix; nullopt: it can.
+std::optional<Error> check_resize(const AddressPlan& plan, const NetworkState& state,
+                                  const Prefix& prefix);
 Error network_not_active(const Network& network, std::string_view advice);
 // Metadata as the patch leaves it; an Error where it has too many entries then.
 std::optional<Error> patch_metadata(Metadata& metadata, const MetadataPatch& patch);

@@ -36,8 +36,12 @@ enum class ErrorCode : std::uint8_t {
   reservation_overlaps = 22,      // 409 another of the network has some of its addresses
   address_reserved = 23,          // 409 names the reservation; force: true with an ip
   too_many_reservations = 24,     // 409 the network has reservations_max
+  allocation_in_the_way = 25,     // 409 a network of that size would not hold it; names it
+  network_in_the_way = 26,        // 409 names the parent or child that it would swap places with
+  networks_not_mergeable = 27,    // 409 together they are not one block
+  too_much_to_move = 28,          // 409 moves_max
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::too_many_reservations;
+inline constexpr ErrorCode error_code_last = ErrorCode::too_much_to_move;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

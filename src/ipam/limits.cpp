@@ -149,7 +149,20 @@ struct BodyCheck {
       return error;
     if (command.metadata)
       if (auto error = check_patch(*command.metadata)) return error;
+    if (command.prefix)
+      if (auto error = check_prefix(*command.prefix)) return error;
     return command.tags ? check_tags(*command.tags) : std::nullopt;
+  }
+
+  std::optional<Error> operator()(const SplitNetwork&) { return std::nullopt; }
+
+  std::optional<Error> operator()(const MergeNetworks& command) {
+    if (command.ids.size() < 2 || command.ids.size() > subnets_max)
+      return invalid(fmt::format("ids must be from 2 to {} networks", subnets_max));
+    std::vector<NetworkId> ids = command.ids;
+    std::sort(ids.begin(), ids.end());
+    if (std::adjacent_find(ids.begin(), ids.end()) == ids.end()) return std::nullopt;
+    return invalid("ids must be different networks");
   }
 
   std::optional<Error> operator()(const CarveNetworks& command) {

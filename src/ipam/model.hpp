@@ -282,7 +282,10 @@ inline constexpr std::size_t description_bytes_max = 1024;
 inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
 inline constexpr std::size_t tags_max = 64;
 inline constexpr std::size_t tag_bytes_max = 128;
-inline constexpr std::uint64_t subnets_max = 1000;  // that one command makes
+inline constexpr std::uint64_t subnets_max = 1000;  // that one command makes, or merges
+// Allocations and quarantines that one command moves into another network, and the networks that
+// it makes for them: as many records as a transaction makes, and for the same reason.
+inline constexpr std::size_t moves_max = 20'000;
 inline constexpr std::size_t vrf_name_bytes_max = 128;
 inline constexpr std::size_t owner_bytes_max = 253;
 inline constexpr std::size_t metadata_entries_max = 32;

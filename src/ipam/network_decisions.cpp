@@ -8,30 +8,16 @@ namespace ipam {
 
 namespace {
 
-// " in VRF blue"; nothing for the default one.
-std::string in_vrf(const Vrf& vrf) {
-  return vrf.id == vrf_default ? std::string() : " in VRF " + vrf.name;
-}
-
-// The prefix is free in the VRF: makes the record of the command's fields.
-const Network& create(Decision& decision, VrfId vrf, const CreateNetwork& command) {
+// The command's fields.
+Network network_of(const CreateNetwork& command, VrfId vrf) {
   Network network;
-  network.id = NetworkId(decision.counters.next_network++);
   network.prefix = command.prefix;
   network.description = command.description;
   network.tags = command.tags;
-  network.created_at = decision.counters.now;
-  network.updated_at = decision.counters.now;
-  network.revision = decision.revision;
   network.quarantine_seconds = command.quarantine_seconds;
   network.vrf = vrf;
   network.extras = command.extras;
-  const Network& added = decision.plan.add_network(std::move(network));
-  decision.changes.push_back(NetworkPut{added});
-  decision.audit("network_created", to_string(added.id),
-                 "Created network " + to_string(command.prefix) +
-                     in_vrf(decision.plan.vrf(vrf)->vrf));
-  return added;
+  return network;
 }
 
 // Why it cannot be the network's gateway.
@@ -59,6 +45,54 @@ std::string changed_fields(const Network& before, const Network& after) {
 }
 
 }  // namespace
+
+std::string in_vrf(const Vrf& vrf) {
+  return vrf.id == vrf_default ? std::string() : " in VRF " + vrf.name;
+}
+
+Error network_exists(const Network& existing) {
+  return {ErrorCode::network_exists, fmt::format("network {} already exists as {}",
+                                                 to_string(existing.prefix),
+                                                 to_string(existing.id))};
+}
+
+Error not_longer(const Prefix& whole) {
+  const int width = bits_of(whole.base.family);
+  return {ErrorCode::invalid_argument,
+          whole.length == width ? to_string(whole) + " has no room for other networks"
+                                : fmt::format("prefix_length must be from {} to {} in {}",
+                                              whole.length + 1, width, to_string(whole))};
+}
+
+std::optional<Error> check_parent(const AddressPlan& plan, VrfId vrf, const Prefix& prefix) {
+  const NetworkState* const parent = plan.parent_of(vrf, prefix);
+  if (parent == nullptr) return std::nullopt;
+  const U128 last = prefix.last().value;
+  if (const Allocation* held = parent->first_allocation_in(prefix.base.value, last))
+    return Error{ErrorCode::child_holds_allocations,
+                 fmt::format("{} of network {} holds {}, which {} would cover", to_string(held->id),
+                             to_string(parent->network.prefix), held_range(*held),
+                             to_string(prefix))};
+  const Quarantine* const waits =
+      plan.first_quarantine_in(parent->network.id, prefix.base.value, last);
+  if (waits != nullptr)
+    return in_quarantine(*waits, fmt::format("{} would cover it", to_string(prefix)));
+  const Reservation* const reserved = parent->first_reservation_in(prefix.base.value, last);
+  if (reserved == nullptr) return std::nullopt;
+  return in_reservation(*reserved, fmt::format("{} would cover it", to_string(prefix)));
+}
+
+const Network& Decision::create(Network network) {
+  network.id = NetworkId(counters.next_network++);
+  network.created_at = counters.now;
+  network.updated_at = counters.now;
+  network.revision = revision;
+  const Network& added = plan.add_network(std::move(network));
+  changes.push_back(NetworkPut{added});
+  audit("network_created", to_string(added.id),
+        "Created network " + to_string(added.prefix) + in_vrf(plan.vrf(added.vrf)->vrf));
+  return added;
+}
 
 Error network_not_active(const Network& network, std::string_view advice) {
   return {ErrorCode::network_not_active,
@@ -106,26 +140,9 @@ Outcome Decision::decide(const CreateNetwork& command) {
   if (command.extras)
     if (auto error = check_gateway(prefix, command.extras->gateway)) return *std::move(error);
   if (const NetworkState* existing = plan.network(vrf->vrf.id, prefix))
-    return Error{ErrorCode::network_exists,
-                 fmt::format("network {} already exists as {}", to_string(prefix),
-                             to_string(existing->network.id))};
-  if (const NetworkState* parent = plan.parent_of(vrf->vrf.id, prefix)) {
-    const Allocation* held = parent->first_allocation_in(prefix.base.value, prefix.last().value);
-    if (held != nullptr)
-      return Error{ErrorCode::child_holds_allocations,
-                   fmt::format("{} of network {} holds {}, which {} would cover",
-                               to_string(held->id), to_string(parent->network.prefix),
-                               held_range(*held), to_string(prefix))};
-    const Quarantine* waits = plan.first_quarantine_in(parent->network.id, prefix.base.value,
-                                                       prefix.last().value);
-    if (waits != nullptr)
-      return in_quarantine(*waits, fmt::format("{} would cover it", to_string(prefix)));
-    const Reservation* reserved =
-        parent->first_reservation_in(prefix.base.value, prefix.last().value);
-    if (reserved != nullptr)
-      return in_reservation(*reserved, fmt::format("{} would cover it", to_string(prefix)));
-  }
-  const Network& added = create(*this, vrf->vrf.id, command);
+    return network_exists(existing->network);
+  if (auto error = check_parent(plan, vrf->vrf.id, prefix)) return *std::move(error);
+  const Network& added = create(network_of(command, vrf->vrf.id));
   return NetworkView{added, plan.context(added)};
 }
 
@@ -133,6 +150,7 @@ Outcome Decision::decide(const UpdateNetwork& command) {
   const NetworkState* state = plan.network(command.id);
   if (state == nullptr) return network_not_found(command.id);
   Network network = state->network;
+  if (command.prefix) network.prefix = *command.prefix;
   if (command.description) network.description = *command.description;
   if (command.tags) network.tags = *command.tags;
   if (command.quarantine_seconds) network.quarantine_seconds = *command.quarantine_seconds;
@@ -146,15 +164,25 @@ Outcome Decision::decide(const UpdateNetwork& command) {
     if (auto error = patch_metadata(extras.metadata, *command.metadata)) return *std::move(error);
   network.extras.set(std::move(extras));
   if (network == state->network) return NetworkView{network, plan.context(network)};
+  const Prefix before = state->network.prefix;
+  const bool is_resized = network.prefix != before;
+  if (is_resized)
+    if (auto error = check_resize(plan, *state, network.prefix)) return *std::move(error);
   network.updated_at = counters.now;
   network.revision = revision;
   const std::string fields = changed_fields(state->network, network);
   const bool was_reached = state->is_threshold_reached();
+  if (is_resized) plan.resize_network(command.id, network.prefix);
   const Network& changed = plan.replace_network(std::move(network));
   changes.push_back(NetworkPut{changed});
-  audit("network_updated", to_string(changed.id),
-        "Updated network " + to_string(changed.prefix) + in_vrf(plan.vrf(changed.vrf)->vrf) + ": " +
-            fields);
+  const std::string where = in_vrf(plan.vrf(changed.vrf)->vrf);
+  if (is_resized)
+    audit("network_resized", to_string(changed.id),
+          fmt::format("Resized network {} to {}{}", to_string(before), to_string(changed.prefix),
+                      where));
+  if (!fields.empty())
+    audit("network_updated", to_string(changed.id),
+          fmt::format("Updated network {}{}: {}", to_string(changed.prefix), where, fields));
   note_threshold(*state, was_reached);
   return NetworkView{changed, plan.context(changed)};
 }
@@ -168,11 +196,7 @@ Outcome Decision::decide(const CarveNetworks& command) {
                                                "can be added by its CIDR");
   const int width = bits_of(whole.base.family);
   if (command.prefix_length <= whole.length || command.prefix_length > width)
-    return Error{ErrorCode::invalid_argument,
-                 whole.length == width
-                     ? to_string(whole) + " has no room for other networks"
-                     : fmt::format("prefix_length must be from {} to {} in {}", whole.length + 1,
-                                   width, to_string(whole))};
+    return not_longer(whole);
   const bool is_best = command.strategy == CarveStrategy::best;
   const auto blocks =
       is_best ? best_free_blocks(plan, *parent, command.prefix_length, command.count)
@@ -183,8 +207,8 @@ Outcome Decision::decide(const CarveNetworks& command) {
                              to_string(whole), command.count, blocks.size())};
   std::vector<NetworkView> made;
   for (const Prefix& block : blocks) {
-    const Network& added = create(*this, parent->network.vrf,
-                                  {block, command.description, command.tags});
+    const Network& added = create(
+        network_of({block, command.description, command.tags}, parent->network.vrf));
     made.push_back({added, plan.context(added)});
   }
   return made;

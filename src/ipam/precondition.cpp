@@ -13,6 +13,7 @@ VrfReference target_of(const UpdateVrf& command) { return command.vrf; }
 VrfReference target_of(const DeleteVrf& command) { return command.vrf; }
 NetworkId target_of(const UpdateNetwork& command) { return command.id; }
 NetworkId target_of(const DeleteNetwork& command) { return command.id; }
+NetworkId target_of(const SplitNetwork& command) { return command.id; }
 AllocationId target_of(const UpdateAllocation& command) { return command.id; }
 AllocationId target_of(const RenewLease& command) { return command.id; }
 AllocationId target_of(const Release& command) { return command.id; }

@@ -61,6 +61,10 @@ struct Assign {
     if (fits) field = *fits;
     return fits != nullptr;
   }
+  template <class T>
+  bool put(std::optional<T>& field) const {
+    return put(field.emplace());
+  }
   bool put_vrf(VrfReference& field) const {
     const auto* id = std::get_if<VrfId>(&value);
     if (id) field = *id;

@@ -94,7 +94,15 @@ UpdateNetwork random_network_update(base::Random& random) {
     update.quarantine_seconds = static_cast<std::uint32_t>(random_number(random));
   if (random.chance(50)) update.threshold_percent = extras.threshold_percent;
   if (random.chance(50)) update.metadata = random_patch(random);
+  if (random.chance(30)) update.prefix = random_prefix(random);
   return update;
+}
+
+MergeNetworks random_merge(base::Random& random) {
+  MergeNetworks merge;
+  for (std::uint64_t left = random.below(5); left > 0; --left)
+    merge.ids.push_back(NetworkId(random_number(random)));
+  return merge;
 }
 
 UpdateAllocation random_update(base::Random& random) {
@@ -144,7 +152,12 @@ Command random_command(base::Random& random) {
     for (std::uint64_t left = random.below(4); left > 0; --left)
       command.precondition->revisions.push_back(Revision(random_number(random)));
   }
-  switch (random.below(18)) {
+  switch (random.below(20)) {
+    case 19: command.body = random_merge(random); break;
+    case 18:
+      command.body = SplitNetwork{NetworkId(random_number(random)),
+                                  static_cast<std::uint8_t>(random.below(256))};
+      break;
     case 15:
       command.body = CreateReservation{NetworkId(random_number(random)), random_address(random),
                                        random_address(random), random_text(random),
@@ -287,6 +300,21 @@ TEST_CASE("the format of version 1 stays as it is") {
   CHECK(encode(allocate) == base::Bytes("\x01\x03\x01"
                                         "a\x00\x00\x02\x03\x01h\x00\x00\x01\x3c\x00",
                                         15));
+  Command update;
+  update.actor = "";
+  update.body = UpdateNetwork{.id = NetworkId(2), .status = NetworkStatus::container};
+  CHECK(encode(update) == base::Bytes("\x01\x0e\x00\x00\x02\x00\x00\x02\x00\x00\x00\x00\x00", 13));
+}
+
+TEST_CASE("the prefix of an update is behind its status, which has a bit that says so") {
+  Command update;
+  update.actor = "";
+  UpdateNetwork body{.id = NetworkId(2), .status = NetworkStatus::container};
+  body.prefix = *parse_prefix("10.0.0.0/24");
+  update.body = body;
+  CHECK(encode(update) == base::Bytes("\x01\x0e\x00\x00\x02\x00\x00\x82\x04\x18\x00\x00\x00\x0a"
+                                      "\x00\x00\x00\x00\x00",
+                                      19));
 }
 
 TEST_CASE("a precondition is behind the key, and its kind has a bit of its own") {

@@ -9,6 +9,7 @@
 
 #include "base/random.hpp"
 #include "ipam/state_machine.hpp"
+#include "reshape_steps.hpp"
 
 namespace {
 
@@ -38,7 +39,8 @@ class NaivePlan {
   std::map<ReservationId, Reservation> reservations;
   std::map<std::pair<NetworkId, Address>, Waiting> waiting;
 
-  void end(const Allocation& allocation, TimeMs now) {
+  void end(Allocation allocation, TimeMs now, Revision revision) {
+    allocation.revision = revision;
     const TimeMs wait = wait_ms.at(allocation.network_id);
     for (Address a = allocation.first; wait > 0 && a <= allocation.last; ++a.value)
       waiting[{allocation.network_id, a}] = {allocation.network_id, now + wait, allocation.id};
@@ -275,7 +277,9 @@ class Comparison {
   void step() {
     now_ += static_cast<TimeMs>(500 * random_.below(5));  // often just when a lease ends
     const std::uint64_t choice = random_.below(100);
-    if (choice < 3)
+    if (random_.chance(8))
+      reshape();
+    else if (choice < 3)
       change_vrfs();
     else if (choice < 15)
       create();
@@ -300,6 +304,9 @@ class Comparison {
     else
       expire();
   }
+
+  // How many were split, merged, grew and shrank.
+  const ReshapeCounts& reshaped() const { return reshaped_; }
 
   void check_all() {
     REQUIRE(machine_.network_count() == naive_.networks.size());
@@ -640,7 +647,8 @@ class Comparison {
                      static_cast<long>(random_.below(naive_.allocations.size())))->first;
     const Outcome outcome = apply(Release{id});
     const TimeMs now = machine_.counters().now;
-    if (naive_.allocations.contains(id)) naive_.end(naive_.allocations.at(id), now);
+    if (naive_.allocations.contains(id))
+      naive_.end(naive_.allocations.at(id), now, Revision(revision_));
     if (naive_.allocations.erase(id) == 1)
       REQUIRE_FALSE(error_of(outcome));
     else if (id.value() == 0 || id.value() >= next)
@@ -679,13 +687,28 @@ class Comparison {
     held = expected;
   }
 
+  // Networks that change their size, first in a transaction that fails afterwards, sometimes.
+  void reshape() {
+    const auto apply_it = [this](const CommandBody& body) {
+      const Operation refused{DeleteNetwork{NetworkId(1'000'000)}, {}};
+      if (random_.chance(30)) REQUIRE(error_of(apply(Transaction{{{body, {}}, refused}})));
+      return apply(body);
+    };
+    ReshapeSteps<NaivePlan> steps(naive_, random_, reshaped_);
+    steps.step(apply_it, revision_, random_prefix(random_));
+  }
+
   void expire() {
     REQUIRE_FALSE(error_of(apply(ExpireLeases{})));
-    std::erase_if(naive_.allocations, [&](const auto& entry) {
-      const bool is_due = entry.second.expires_at && *entry.second.expires_at <= now_;
-      if (is_due) naive_.end(entry.second, now_);
-      return is_due;
-    });
+    // The one whose lease was the last to end is what its owner gave back last.
+    std::map<std::pair<TimeMs, AllocationId>, Allocation> due;
+    for (const auto& [id, allocation] : naive_.allocations)
+      if (allocation.expires_at && *allocation.expires_at <= now_)
+        due[{*allocation.expires_at, id}] = allocation;
+    for (const auto& [key, allocation] : due) {
+      naive_.end(allocation, now_, Revision(revision_));
+      naive_.allocations.erase(allocation.id);
+    }
     std::erase_if(naive_.waiting, [&](const auto& entry) { return entry.second.until <= now_; });
   }
 
@@ -757,11 +780,13 @@ class Comparison {
   Stored stored_;
   std::uint64_t revision_ = 0;
   TimeMs now_ = 1'000'000;
+  ReshapeCounts reshaped_ = {};
 };
 
 }  // namespace
 
 TEST_CASE("random commands are decided as a naive model decides them, by every machine alike") {
+  ReshapeCounts reshaped = {};
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     Comparison comparison(seed);
@@ -771,7 +796,9 @@ TEST_CASE("random commands are decided as a naive model decides them, by every m
       if (round % 25 == 0) comparison.check_all();
       if (round % 250 == 249) comparison.check_loading();
     }
+    for (std::size_t i = 0; i < reshaped.size(); ++i) reshaped[i] += comparison.reshaped()[i];
   }
+  for (const int count : reshaped) CHECK(count > 100);
 }
 
 TEST_CASE("two machines that applied the same commands have the same digest, others have not") {

@@ -68,6 +68,7 @@ class RandomPlan {
   explicit RandomPlan(std::uint64_t seed) : random_(seed) {}
 
   AddressPlan plan;
+  int resized_count = 0;
 
   void change() {
     const std::uint64_t choice = random_.below(16);
@@ -80,7 +81,7 @@ class RandomPlan {
     else if (choice < 3)
       add_network();
     else if (choice < 4)
-      remove_network();
+      random_.chance(50) ? remove_network() : resize_network();
     else if (choice < 8)
       add_allocation();
     else if (choice < 10)
@@ -145,6 +146,34 @@ class RandomPlan {
     if (state && state->allocations.empty() && state->quarantined == 0 &&
         state->reservation_count() == 0)
       plan.remove_network(state->network.id);
+  }
+
+  void resize_network() {
+    const NetworkState* state = some_network();
+    if (state == nullptr) return;
+    const NetworkId id = state->network.id;
+    const Prefix before = state->network.prefix;
+    Prefix prefix = before;
+    prefix.base.value += random_.below(1u << (32 - before.length));
+    prefix.length = static_cast<int>(random_.between(23, 32));
+    prefix.base.value &= prefix.mask();
+    const VrfId vrf = state->network.vrf;
+    const U128 first = prefix.base.value, last = prefix.last().value;
+    const NetworkState* const parent = plan.parent_of(vrf, before);
+    const NetworkState* const then = plan.parent_of(vrf, prefix);
+    if (plan.network(vrf, prefix) || then != (prefix.contains(before) ? parent : state)) return;
+    if (parent && parent->first_allocation_in(first, last)) return;
+    if (parent && plan.quarantined_in(parent->network.id, first, last) > 0) return;
+    const UsableRange usable = usable_range(prefix);
+    const auto is_lost = [&](U128 from, U128 to) {
+      return from < usable.first.value || to > usable.last.value;
+    };
+    for (const Allocation* held : state->allocations)
+      if (is_lost(held->first.value, held->last.value)) return;
+    for (const auto& [key, waits] : plan.quarantines())
+      if (key.first == id && is_lost(waits.first.value, waits.last.value)) return;
+    REQUIRE(plan.resize_network(id, prefix).prefix == prefix);
+    ++resized_count;
   }
 
   void add_allocation() {
@@ -267,6 +296,7 @@ class RandomPlan {
 }  // namespace
 
 TEST_CASE("random changes that are taken back leave the plan as it was, however they nest") {
+  int resized_count = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
     RandomPlan random(seed);
@@ -274,7 +304,9 @@ TEST_CASE("random changes that are taken back leave the plan as it was, however 
       CAPTURE(round);
       random.changes(3);
     }
+    resized_count += random.resized_count;
   }
+  CHECK(resized_count > 200);
 }
 
 TEST_CASE("a closed journal keeps nothing, a commit ends the outermost one") {
