@@ -132,6 +132,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ipam::Allocate allocation{.network = ipam::NetworkId(1), .hostname = {}, .description = {},
                                   .tags = {}, .ttl_seconds = {}};
   state.apply(ipam::Revision(2), 1000, {.body = allocation});
+  const ipam::Address reserved = *ipam::parse_address("10.0.0.7");
+  const ipam::CreateReservation reservation{
+      .network_id = ipam::NetworkId(1), .first = reserved, .last = reserved, .reason = {}};
+  state.apply(ipam::Revision(3), 1000, {.body = reservation});
   const api::Action action = api::route(request);
   const http::Response response = std::visit(Perform{state}, action.body);
   ASSERT(response.status >= 200 && response.status < 600 && response.status != 500);

@@ -2,6 +2,8 @@
 // compared with a naive model in state_machine_random_test.
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 #include "ipam/outcome_codec.hpp"
 #include "ipam/state_machine.hpp"
 
@@ -191,4 +193,47 @@ TEST_CASE("an import finds the network of a reservation, and changes one that is
   Allocate address;
   address.options = options;
   CHECK(import_rows(OnConflict::fail, {{address, {}}}).created == 1);
+}
+
+TEST_CASE("reservations that contradict what is loaded are a broken file") {
+  const auto problem = [](auto change) -> std::string {
+    StateMachine machine;
+    for (const std::uint64_t id : {1, 2}) {
+      Network network;
+      network.id = NetworkId(id);
+      network.prefix = *parse_prefix(id == 1 ? "10.0.0.0/16" : "10.0.0.128/25");
+      machine.load_network(network);
+    }
+    Reservation first;
+    first.id = ReservationId(1);
+    first.network_id = NetworkId(1);
+    first.first = *parse_address("10.0.0.10");
+    first.last = *parse_address("10.0.0.20");
+    machine.load_reservation(first);
+    Reservation second = first;
+    second.id = ReservationId(2);
+    second.first = second.last = *parse_address("10.0.0.21");
+    change(second);
+    try {
+      machine.load_reservation(second);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(problem([](Reservation&) {}) == "");
+  CHECK(problem([](Reservation& r) { r.id = ReservationId(); }) ==
+        "res-0: a reservation without an id");
+  CHECK(problem([](Reservation& r) { r.id = ReservationId(1); }) ==
+        "res-1: the id is there twice");
+  CHECK(problem([](Reservation& r) { r.network_id = NetworkId(3); }) ==
+        "res-2: its network does not exist");
+  CHECK(problem([](Reservation& r) { r.last = *parse_address("10.1.0.0"); }) ==
+        "res-2: its addresses are no range of its network");
+  CHECK(problem([](Reservation& r) { r.last = *parse_address("10.0.0.19"); }) ==
+        "res-2: its addresses are no range of its network");
+  CHECK(problem([](Reservation& r) { r.last = *parse_address("10.0.0.128"); }) ==
+        "res-2: a child network has some of it");
+  CHECK(problem([](Reservation& r) { r.first = *parse_address("10.0.0.20"); }) ==
+        "res-2: another one has some of its addresses");
 }
