@@ -6,22 +6,25 @@ from harness import Cluster, check, check_equal, test, wait_until
 from openapi import Requests
 
 REQUESTS, REQUESTS_FULL = 1500, 30000
+RESERVATIONS = 20
 # Of the node that answers or of the moment, not of the data.
 OF_THE_NODE = re.compile(r'^/(?:health|cluster/.*|metrics|watch|tokens|openapi\.json)?$')
 
 
-def paths_of_data(document, ids):
-    """Every GET of data, with each of `ids` that was ever made in the place of {id}."""
+def paths_of_data(document, made):
+    """Every GET of data, with each id that was ever made in the place of {id}."""
     paths = []
     for path, methods in sorted(document['paths'].items()):
         if 'get' not in methods or OF_THE_NODE.match(path):
             continue
         names = re.findall(r'\{(\w+)\}', path)
-        known = ids.get(path.split('/')[1], [])
+        known = made.ids.get(path.split('/')[1], [])
         if not names:
             paths.append(path)
         elif len(names) == 1:
             paths += [path.replace('{' + names[0] + '}', one) for one in known]
+        else:
+            paths += made.reservations
         queries = {parameter['name'] for parameter in methods['get'].get('parameters', ())
                    if parameter['in'] == 'query'}
         if not names and 'all' in queries:
@@ -36,10 +39,13 @@ class Made:
 
     def __init__(self):
         self.ids = {'addresses': ['10.1.0.1', '10.0.0.5', '2001:db8::1']}
+        self.reservations = []  # their paths, below those of their networks
         self.replies = []  # (method, path, body, headers, essence of the answer)
 
     def note(self, method, path, body, headers, answer):
-        if answer.status == 201:
+        if answer.status == 201 and '/reservations' in path:
+            self.reservations.append(answer.headers['location'].removeprefix('/api/v1'))
+        elif answer.status == 201:
             made = answer.json()
             for one in made if isinstance(made, list) else [made]:
                 if isinstance(one, dict) and 'id' in one:
@@ -71,6 +77,11 @@ def make_random_things(env, node, made):
             answer = client.request(method, path, body, headers)
             requests.known.learn(pattern, answer)
             made.note(method, path, body, headers, answer)
+        # Random addresses are seldom those of a network; its first may be a child's.
+        for network in client.get('/networks').json()[:RESERVATIONS]:
+            path = f'/networks/{network["id"]}/reservations'
+            body = {'start': network['cidr'].split('/')[0], 'reason': 'kept', 'tags': ['a']}
+            made.note('POST', path, body, {}, client.request('POST', path, body))
         return requests.document
 
 
@@ -89,8 +100,8 @@ def answers_outlive_restarts_and_are_those_of_all_nodes(env):
     cluster = Cluster(env).form().start()
     made = Made()
     document = make_random_things(env, cluster.leader(), made)
-    paths = paths_of_data(document, made.ids)
-    check(len(paths) > 20 and made.replies, f'too little was made, --seed {env.seed}: {paths}')
+    paths = paths_of_data(document, made)
+    check(len(paths) > 20 and made.replies and made.reservations, f'too little was made, --seed {env.seed}: {paths}')
 
     expected = answers_of(cluster.leader(), paths)
     for node in cluster.nodes:
