@@ -13,6 +13,7 @@ struct Statistics {
   std::uint64_t crashes = 0;
   std::uint64_t membership_changes = 0;
   std::uint64_t snapshots = 0;
+  std::uint64_t backups = 0;
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
 };

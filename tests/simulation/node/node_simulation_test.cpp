@@ -29,6 +29,7 @@ TEST_CASE("twenty clusters of whole nodes keep every invariant and live after th
     sum.crashes += outcome.statistics.crashes;
     sum.membership_changes += outcome.statistics.membership_changes;
     sum.snapshots += outcome.statistics.snapshots;
+    sum.backups += outcome.statistics.backups;
     sum.reads += outcome.statistics.reads;
     sum.writes += outcome.statistics.writes;
   }
@@ -37,6 +38,7 @@ TEST_CASE("twenty clusters of whole nodes keep every invariant and live after th
   CHECK(sum.crashes >= 150);
   CHECK(sum.membership_changes >= 50);
   CHECK(sum.snapshots >= 5);
+  CHECK(sum.backups >= 20);
   CHECK(sum.reads >= 1000);
   CHECK(sum.writes >= 2000);
 }

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "server/node_files.hpp"
+#include "state/backup_file.hpp"
+#include "state/worker.hpp"
 #include "violation.hpp"
 #include "watched_host.hpp"
 #include "wire.hpp"
@@ -18,6 +20,7 @@ using raft::NodeId;
 namespace {
 
 constexpr Time lease_interval = 250 * millisecond;
+constexpr std::uint64_t checks_per_backup = 4;
 
 state::Moment moment(Time time) { return state::Moment(std::chrono::microseconds(time)); }
 
@@ -341,6 +344,7 @@ void SimulatedNode::transfer_leader(NodeId target) {
 }
 
 void SimulatedNode::check_history() {
+  if (++process_->history_checks % checks_per_backup == 0) check_backup();
   using AllocationsAt = ipam::PieceAt<ipam::Allocation>;
   const Index index = process_->replica->applied();
   const auto compare = [this, index](base::Result<ipam::HistoryAnswer, std::string> answer) {
@@ -355,6 +359,34 @@ void SimulatedNode::check_history() {
   ipam::AtQuery<ipam::Allocation> all;  // as they are now
   all.visits_max = 1u << 30;
   process_->replica->store().query(all, compare);
+  process_->work_wanted = true;
+}
+
+void SimulatedNode::check_backup() {
+  if (std::exchange(process_->backing_up, true)) return;
+  const Index asked_at = process_->replica->applied();
+  auto made = [this, asked_at](base::Result<state::StateStore::Backup,
+                                            state::StateStore::BackupFailure> backup) {
+    process_->backing_up = false;
+    if (!backup.ok()) return;  // the disk failed or is full, or a snapshot was installed
+    const auto checked =
+        state::check_backup(files_, state::backup_path(fmt::format("node-{}", id_.value()), 0));
+    process_->replica->store().delete_backup(backup->number);
+    process_->work_wanted = true;
+    ++world_.statistics.backups;
+    const bool disk_failed = suspect || disk_.off() || disk_.errors() > process_->errors_before;
+    if (!checked.ok() && disk_failed) return;
+    if (!checked.ok()) throw Violation("backup_is_whole", checked.error());
+    const Index index(checked->loaded.position.index);
+    if (index < asked_at || index.value() != backup->position.index ||
+        checked->loaded.state_machine.counters().digest != backup->digest)
+      throw Violation("backup_is_whole",
+                      fmt::format("node {} gave a backup of {}, asked at {}", id_.value(),
+                                  index.value(), asked_at.value()));
+    if (!suspect)
+      world_.oracle.check_digest(id_, index, checked->loaded.state_machine.digest());
+  };
+  process_->replica->store().make_backup(std::move(made));
   process_->work_wanted = true;
 }
 

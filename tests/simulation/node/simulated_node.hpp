@@ -10,6 +10,8 @@
 //   removed_when_removed     a node stops for being removed only where it was
 //   node_keeps_working       a node gives up only where its disk failed
 //   leader_hears_quorum      as in level 1
+//   backup_is_whole          a backup that was made can be read, is of an index that is not before
+//                            the request, and holds what the oracle has as of it
 #pragma once
 
 #include <deque>
@@ -89,6 +91,8 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   void transfer_leader(raft::NodeId target);
   // Asks state.db and compares with the oracle.
   void check_history();
+  // Has a backup made, reads it, and compares it with the oracle.
+  void check_backup();
 
   raft::NodeId id() const { return id_; }
   const raft::RaftCore& core() const override { return process_->loop->core(); }
@@ -124,6 +128,8 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
     bool work_wanted = true;  // something may have been queued for state.db
     bool installing = false;
     bool stop_wanted = false, failed = false, removed = false;
+    bool backing_up = false;
+    std::uint64_t history_checks = 0;
     // What the invariants have seen of the log: terms from seen_from on.
     raft::Index seen_from;
     std::vector<raft::Term> seen;
