@@ -222,3 +222,30 @@ TEST_CASE("a backup is checked whole, and left as it is") {
   fs::remove(file);
   CHECK(contains(state::check_backup(files, file).error(), "there is no such file"));
 }
+
+TEST_CASE("a backup with a changed byte is refused, or says the very same") {
+  World world;
+  world.apply(300);
+  const Made made = make_backup(world.loop, *world.store);
+  REQUIRE(made.ok());
+  const base::Bytes bytes = read_all(world.loop, *world.store, *made);
+  TemporaryDirectory directory;
+  const fs::path file = directory.path() / "ipam.db";
+  const std::uint64_t seed = 20261126;
+  base::Random random(seed);
+  int refused = 0;
+  for (int round = 0; round < 150; ++round) {
+    const std::size_t at = random.below(bytes.size());
+    INFO("seed " << seed << ", round " << round << ", byte " << at);
+    base::Bytes changed = bytes;
+    changed[at] = static_cast<char>(changed[at] ^ (1 + random.below(255)));
+    write_file(file, changed);
+    const auto checked = state::check_backup(files, file);
+    if (checked.ok())
+      check_equal(checked->loaded, world.node);
+    else
+      ++refused;
+  }
+  MESSAGE(refused << " of 150 refused; the others are in unused space");
+  CHECK(refused > 30);
+}
