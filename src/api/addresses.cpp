@@ -140,7 +140,7 @@ class AddressAt : public ReaderAt {
     Known known = look_at_plan(*plan, address_, vrf_);
     if (!known.vrf_exists) return vrf_not_found(vrf_);
     if (known.status == "free")
-      look_at_holders(known, moment_ms().value_or(view.state.counters().now));
+      look_at_holders(*plan, known, moment_ms().value_or(view.state.counters().now));
     http::Response response = list_head(revision());
     response.body = address_json(address_, known, *holders_, limit_);
     return response;
@@ -153,10 +153,13 @@ class AddressAt : public ReaderAt {
   }
 
  private:
-  // The last one of the network that held it, or had held it, at that time.
-  void look_at_holders(Known& known, ipam::TimeMs time) const {
+  // The last one of the network that held it, or had held it, at that time. What ended before a
+  // split or a merger is still of the network that went then.
+  void look_at_holders(const ipam::StateMachine& plan, Known& known, ipam::TimeMs time) const {
     const auto is_here = [&](const ipam::Allocation& holder) {
-      return holder.network_id == known.network->id;
+      const bool has_ended = holder.status != ipam::AllocationStatus::allocated;
+      return holder.network_id == known.network->id ||
+             (has_ended && plan.network(holder.network_id) == nullptr);
     };
     const auto last = std::find_if(holders_->begin(), holders_->end(), is_here);
     if (known.network->gateway() == address_) known.status = "reserved";  // unless one has it

@@ -44,6 +44,9 @@ Body create_reservation(const Call& call);
 Body get_reservation(const Call& call);
 Body update_reservation(const Call& call);
 Body delete_reservation(const Call& call);
+// reshape.cpp
+Body split_network(const Call& call);
+Body merge_networks(const Call& call);
 
 // vrfs.cpp
 Body list_vrfs(const Call& call);
@@ -102,6 +105,11 @@ http::Response vrf_not_found(const ipam::VrfReference& vrf);  // 404 "VRF not fo
 http::Response network_not_found(std::string_view id);     // 404 "network not found: …"
 http::Response allocation_not_found(std::string_view id);  // 404 "allocation not found: …"
 http::Response invalid_cidr(std::string_view detail);      // 400
+// 201 with the one network, or with an array of them.
+http::Response render_created_network(const ipam::Outcome& outcome);
+http::Response render_created_networks(const ipam::Outcome& outcome);
+
+inline constexpr std::uint64_t prefix_length_max = 128;
 
 // The seconds of "ttl" or "ttl_hours"; create_allocation.cpp.
 std::optional<std::uint64_t> read_ttl(Fields& fields);

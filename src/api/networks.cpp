@@ -74,15 +74,6 @@ ipam::NetworkExtras read_extras(Fields& fields) {
   return extras;
 }
 
-http::Response render_created_network(const ipam::Outcome& outcome) {
-  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  const auto* network = std::get_if<ipam::NetworkView>(&outcome);
-  ASSERT(network);
-  return with_entity_tag(created("/api/v1/networks/" + ipam::to_string(network->id),
-                                 network_json(*network, network->context)),
-                         network->revision);
-}
-
 http::Response render_updated_network(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* network = std::get_if<ipam::NetworkView>(&outcome);
@@ -97,6 +88,28 @@ http::Response render_deleted_network(const ipam::Outcome& outcome) {
 }
 
 }  // namespace
+
+http::Response render_created_network(const ipam::Outcome& outcome) {
+  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
+  const auto* network = std::get_if<ipam::NetworkView>(&outcome);
+  ASSERT(network);
+  return with_entity_tag(created("/api/v1/networks/" + ipam::to_string(network->id),
+                                 network_json(*network, network->context)),
+                         network->revision);
+}
+
+http::Response render_created_networks(const ipam::Outcome& outcome) {
+  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
+  const auto* networks = std::get_if<std::vector<ipam::NetworkView>>(&outcome);
+  ASSERT(networks);
+  std::string body;
+  JsonWriter json(body);
+  json.begin_array();
+  for (const ipam::NetworkView& network : *networks)
+    write_network(json, network, network.context);
+  json.end_array();
+  return json_response(201, std::move(body));
+}
 
 http::Response network_not_found(std::string_view id) {
   return problem(Problem::network_not_found,
@@ -163,11 +176,16 @@ Body get_network(const Call& call) {
 Body update_network(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  auto fields =
-      Fields::read(call.request, {"description", "tags", "status", "strategy", "gateway",
-                                  "quarantine_seconds", "threshold_percent", "metadata"});
+  auto fields = Fields::read(
+      call.request, {"cidr", "description", "tags", "status", "strategy", "gateway",
+                     "quarantine_seconds", "threshold_percent", "metadata"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateNetwork command{.id = *id};
+  if (fields->given("cidr")) {
+    const auto prefix = parse_cidr(fields->unchecked_text("cidr").value_or(""));
+    if (!prefix) fields->complain(Problem::invalid_cidr, prefix.error());
+    else command.prefix = *prefix;
+  }
   if (fields->given("description"))
     command.description = fields->text("description", ipam::description_bytes_max);
   if (fields->given("tags")) command.tags = fields->tags("tags");

@@ -36,10 +36,12 @@ constexpr OperationText operations[] = {
      "Delete a network without active allocations, and its reservations", "", 204, "",
      "NETWORK_NOT_FOUND NETWORK_HAS_ALLOCATIONS PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::patch, "/networks/{id}", "Change a network (JSON merge patch)",
-     "description+ tags status strategy gateway quarantine_seconds threshold_percent metadata",
+     "cidr description+ tags status strategy gateway quarantine_seconds threshold_percent metadata",
      200, "Network",
-     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND PRECONDITION_FAILED "
-     "IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_CIDR INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND NETWORK_EXISTS "
+     "CHILD_HOLDS_ALLOCATIONS ALLOCATION_IN_THE_WAY NETWORK_IN_THE_WAY ADDRESS_IN_QUARANTINE "
+     "ADDRESS_RESERVED "
+     "PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/children", "The networks whose parent it is, by address", "",
      200, "[]Network", "NETWORK_NOT_FOUND INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::get, "/networks/{id}/free", "Free blocks of a network, by address", "", 200,
@@ -63,6 +65,16 @@ constexpr OperationText operations[] = {
     {Method::delete_, "/networks/{id}/reservations/{reservation_id}", "Delete a reservation", "",
      204, "",
      "NETWORK_NOT_FOUND RESERVATION_NOT_FOUND PRECONDITION_FAILED IDEMPOTENCY_KEY_REUSED"},
+    {Method::post, "/networks/{id}/split", "Put all its blocks of a length in its place",
+     "prefix_length! dry_run", 201, "[]Network",
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND ALLOCATION_IN_THE_WAY NETWORK_IN_THE_WAY "
+     "ADDRESS_RESERVED ADDRESS_IN_QUARANTINE TOO_MUCH_TO_MOVE PRECONDITION_FAILED "
+     "IDEMPOTENCY_KEY_REUSED"},
+    {Method::post, "/networks/merge", "Put one network in the place of several, which it contains",
+     "ids! dry_run", 201, "Network",
+     "INVALID_FIELD INVALID_ARGUMENT NETWORK_NOT_FOUND NETWORKS_NOT_MERGEABLE NETWORK_EXISTS "
+     "TOO_MANY_RESERVATIONS ALLOCATION_IN_THE_WAY ADDRESS_IN_QUARANTINE TOO_MUCH_TO_MOVE "
+     "IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/networks/{id}/stats", "How full a network is", "", 200, "Stats",
      "NETWORK_NOT_FOUND"},
     {Method::get, "/stats", "How full all networks are", "", 200, "[]Stats", ""},
@@ -148,6 +160,9 @@ constexpr FieldText fields[] = {
      "false"},
     {"gateway", address_schema, "An address of the network that is never handed out by itself",
      R"("192.168.7.1")"},
+    {"ids", R"({"type":"array","minItems":2,"maxItems":1000,"items":{"type":"string"}})",
+     "Networks that are one block together; the first gives its attributes",
+     R"(["net-2","net-3"])"},
     {"ip", address_schema, "This address, or the start of the block", R"("192.168.1.20")"},
     {"start", R"({"type":"string"})", "The first address", R"("192.168.1.100")"},
     {"end", address_schema, "The last address; without it the reservation has one alone",

@@ -48,6 +48,8 @@ constexpr Route routes[] = {
     {Method::get, "/networks/{id}/reservations/{reservation_id}", get_reservation, true},
     {Method::patch, "/networks/{id}/reservations/{reservation_id}", update_reservation},
     {Method::delete_, "/networks/{id}/reservations/{reservation_id}", delete_reservation},
+    {Method::post, "/networks/{id}/split", split_network},
+    {Method::post, "/networks/merge", merge_networks},
     {Method::get, "/networks/{id}/stats", get_network_stats, true},
     {Method::get, "/stats", list_stats, true},
     {Method::get, "/allocations", list_allocations, true,

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::uint64_t free_blocks_max = 10'000;
 constexpr std::uint64_t free_blocks_default = 100;
-constexpr std::uint64_t prefix_length_max = 128;
 
 // The children of a network by address, in steps; a cursor names the last address shown.
 class ChildList : public ReaderAt {
@@ -99,19 +98,6 @@ http::Response render_free_blocks(const ipam::StateMachine& state, ipam::Network
   return json_response(200, std::move(body));
 }
 
-http::Response render_carved(const ipam::Outcome& outcome) {
-  if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  const auto* networks = std::get_if<std::vector<ipam::NetworkView>>(&outcome);
-  ASSERT(networks);
-  std::string body;
-  JsonWriter json(body);
-  json.begin_array();
-  for (const ipam::NetworkView& network : *networks)
-    write_network(json, network, network.context);
-  json.end_array();
-  return json_response(201, std::move(body));
-}
-
 ipam::CarveStrategy read_carve_strategy(Fields& fields) {
   const std::string text = fields.unchecked_text("strategy").value_or("first");
   if (text == "best") return ipam::CarveStrategy::best;
@@ -166,7 +152,7 @@ Body carve_networks(const Call& call) {
   command.tags = fields->tags("tags");
   if (fields->problem()) return Answer{*fields->problem()};
   command.prefix_length = static_cast<std::uint8_t>(*length);
-  return Write{{.body = std::move(command)}, render_carved};
+  return Write{{.body = std::move(command)}, render_created_networks};
 }
 
 }  // namespace api

@@ -39,6 +39,8 @@ constexpr OperationKind kinds[] = {
     {"network.create", create_network},
     {"network.update", update_network, "net-1"},
     {"network.carve", carve_networks, "net-1"},
+    {"network.split", split_network, "net-1"},
+    {"network.merge", merge_networks},
     {"network.delete", delete_network, "net-1", false},
     {"allocation.create", create_allocation},
     {"allocation.release", release_allocation, "alloc-1"},

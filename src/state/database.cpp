@@ -290,8 +290,9 @@ bool Database::forget_history(ipam::TimeMs time, std::size_t rows_max) {
 
 // What is numbered from the counters on, which are as of the entry before, is new.
 void Database::write(const ipam::Change& change, std::uint64_t revision) {
-  const auto keep = [revision](auto& versions, auto id, std::uint64_t next) {
-    if (id.value() < next) versions.supersede(id.value(), revision);
+  const auto keep = [revision](auto& versions, auto id, std::uint64_t next,
+                               ipam::NetworkId network = {}) {
+    if (id.value() < next) versions.supersede(id.value(), revision, network);
   };
   std::visit(Overloaded{
                  [&](const ipam::VrfPut& put_) {
@@ -313,7 +314,8 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                    delete_last_held_of_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) {
-                   keep(allocation_versions_, put_.allocation.id, counters_.next_allocation);
+                   keep(allocation_versions_, put_.allocation.id, counters_.next_allocation,
+                        put_.allocation.network_id);
                    put(put_allocation_, put_.allocation);
                  },
                  [&](const ipam::AuditAppended& appended) {

@@ -17,6 +17,8 @@ namespace state {
 // the longest prefix that contains all of it: who holds an address has one of the 33 or 129
 // prefixes that contain the address as its cover, so an index finds them, blocks too.
 //
+// `moved_allocations` says in which network an allocation was until a revision put it into another.
+//
 // For each of the versioned tables there is one that keeps its rows as they were before they were
 // replaced or deleted (versions.hpp): a column that is added here is added to both.
 struct VersionedTable {
@@ -42,6 +44,10 @@ inline constexpr VersionedTable versioned_tables[] = {
 inline constexpr const char* other_tables = R"(
   CREATE INDEX allocations_by_cover ON allocations(cover);
   CREATE INDEX allocations_by_network ON allocations(network_id);
+  CREATE TABLE moved_allocations(id INTEGER NOT NULL, until INTEGER NOT NULL,
+                                 network_id INTEGER NOT NULL, crc INTEGER NOT NULL,
+                                 PRIMARY KEY(id, until)) WITHOUT ROWID;
+  CREATE INDEX moved_allocations_by_network ON moved_allocations(network_id, id);
   CREATE TABLE quarantines(network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT,
                            ends_at INTEGER NOT NULL, allocation_id INTEGER NOT NULL,
                            crc INTEGER NOT NULL, PRIMARY KEY(network_id, ip)) WITHOUT ROWID;

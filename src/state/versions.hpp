@@ -3,7 +3,8 @@
 // What was there at a revision is the row of NAME where that was made by then, otherwise the oldest
 // row of old_NAME that ended after it, where that was made by then. Used by Database alone.
 //
-// A row that is new costs nothing here; one that is replaced is copied by SQLite.
+// A row that is new costs nothing here; one that is replaced is copied by SQLite. The index of the
+// allocations of a network has those that are in it now; `moved_allocations` has those that were.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ class Versions {
   explicit Versions(sqlite::Connection& connection);  // which outlives this
 
   // Keeps the row as it is now, if there is one and it was not made by `until` itself. To be called
-  // before it is replaced or deleted by that revision.
-  void supersede(std::uint64_t id, std::uint64_t until);
+  // before it is replaced or deleted by that revision. Of an allocation: and is in `network` then.
+  void supersede(std::uint64_t id, std::uint64_t until, ipam::NetworkId network);
 
   ipam::PieceAt<Object> at(const ipam::AtQuery<Object>& query);
 
@@ -57,7 +58,7 @@ class Versions {
   // be more.
   bool forget(std::uint64_t oldest, std::size_t rows_max);
 
-  // Reads all of old_NAME; says how many rows it has, or throws Damage.
+  // Reads all of old_NAME, and of what has moved; says how many rows they have, or throws Damage.
   std::uint64_t check();
 
  private:
@@ -67,12 +68,16 @@ class Versions {
 
   void add_rows(const Query& query, Piece& piece);
   void add_superseded(const Query& query, Piece& piece);
+  void add_moved(const Query& query, Piece& piece);
+  // Ends the piece before this id.
+  static void cut(Piece& piece, Id next);
   void add_recent(const Query& query, Piece& piece);
   Object read(const sqlite::Statement& row) const;
 
   sqlite::Connection& connection_;
   sqlite::Statement select_head_, insert_, select_rows_, select_rows_of_network_, seek_,
-      count_recent_, select_recent_, select_forgotten_, delete_version_, delete_ended_;
+      count_recent_, select_recent_, select_forgotten_, delete_version_, delete_ended_, put_moved_,
+      select_moved_, delete_moved_;
 };
 
 }  // namespace state

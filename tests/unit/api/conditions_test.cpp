@@ -212,9 +212,11 @@ TEST_CASE("the routes that are said to answer 412 are those that do") {
     constexpr std::string_view inner = "{reservation_id}";
     if (target.ends_with(inner))
       target.replace(target.size() - inner.size(), inner.size(), "res-1");
-    const bool renews = target.ends_with("/renew");
-    const auto answer = world.perform(with(
-        request(text.method, target, renews ? R"({"ttl":5})" : ""), "If-Match", "\"9\""));
+    const char* const body = target.ends_with("/renew")   ? R"({"ttl":5})"
+                             : target.ends_with("/split") ? R"({"prefix_length":26})"
+                                                          : "";
+    const auto answer =
+        world.perform(with(request(text.method, target, body), "If-Match", "\"9\""));
     if (text.method == Method::patch && answer.status == 400) {  // it wants a body
       CHECK(world.perform(with(request(text.method, target, "{}"), "If-Match", "\"9\"")).status ==
             412);

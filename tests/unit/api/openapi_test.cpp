@@ -48,20 +48,22 @@ std::string target_of(std::string_view pattern) {
   const std::size_t at = target.find("{id}");
   if (at == std::string::npos) return "/api/v1" + target;
   return "/api/v1" + target.replace(at, 4,
-                                    pattern.starts_with("/networks")      ? "net-1"
+                                    pattern == "/networks/{id}/split"     ? "net-2"
+                                    : pattern.starts_with("/networks")    ? "net-1"
                                     : pattern.starts_with("/vrfs")        ? "vrf-2"
                                     : pattern.starts_with("/allocations") ? "alloc-1"
                                     : pattern.starts_with("/addresses")   ? "192.168.1.1"
                                                                           : "2");
 }
 
-// Something of each kind, for the examples to find. net-2 is empty.
+// Something of each kind, for the examples to find. net-2 is empty, and one block with net-3.
 void fill(World& world) {
   world.status.cluster_mode = true;
   const char* const bodies[][2] = {
       {"vrfs", R"({"name":"empty"})"},
       {"networks", R"({"cidr":"192.168.1.0/24"})"},
       {"networks", R"({"cidr":"192.168.2.0/24"})"},
+      {"networks", R"({"cidr":"192.168.3.0/24"})"},
       {"networks", R"({"cidr":"192.168.1.128/25"})"},
       {"allocations", R"({"network_id":"net-1","hostname":"web-01","ttl":60})"},
       {"networks/net-1/reservations", R"({"start":"192.168.1.90","metadata":{"k":"v"}})"},

@@ -102,7 +102,8 @@ TEST_CASE("what is wrong in an operation is said as the route of its own says it
            Case{create + R"(,{"op":"network.create","cider":"10.0.0.0/8"})", "UNKNOWN_FIELD", ""},
            Case{create + R"(,{"op":"network.drop"})", "INVALID_FIELD",
                 "operations[1]: \"op\" must be one of: vrf.create, vrf.update, vrf.delete, "
-                "network.create, network.update, network.carve, network.delete"},
+                "network.create, network.update, network.carve, network.split, network.merge, "
+                "network.delete"},
            Case{create + ",7", "INVALID_FIELD", "operations[1]: an operation must be an object"},
            Case{R"({"op":"network.delete"})", "INVALID_FIELD",
                 "operations[0]: \"id\" is required, as a string"},

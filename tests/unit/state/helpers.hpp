@@ -184,6 +184,8 @@ class Node {
         ipam::AllocationId(1 + random_.below(machine_.counters().next_allocation));
     const std::uint64_t kind = random_.below(22);
     const ipam::VrfReference vrf = ipam::VrfId(random_.between(1, 3));
+    if (random_.chance(10))
+      if (const ipam::Network* there = machine_.network(network)) return random_reshape(*there);
     if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
     if (kind < 3 && random_.chance(20))
       return ipam::UpdateNetwork{.id = network, .description = "it's \"changed\"",
@@ -229,6 +231,23 @@ class Node {
     if (random_.chance(50)) reservation.last.value += random_.below(20);
     if (random_.chance(50)) reservation.metadata = {{"key \"1\"", "it's"}, {"two", ""}};
     return reservation;
+  }
+
+  // Splits it, merges it with the other half of a block, or doubles or halves it.
+  ipam::CommandBody random_reshape(const ipam::Network& network) {
+    ipam::Prefix wider = network.prefix;
+    --wider.length;
+    wider.base.value &= wider.mask();
+    ipam::Prefix other{wider.base, network.prefix.length};
+    if (other == network.prefix) other.base.value = other.last().value + 1;
+    const std::uint64_t kind = random_.below(4);
+    const ipam::Network* const half = machine_.network(other, network.vrf);
+    if (kind < 2 && half != nullptr) return ipam::MergeNetworks{{network.id, half->id}};
+    const auto longer = static_cast<std::uint8_t>(network.prefix.length + 1);
+    if (kind < 3) return ipam::SplitNetwork{network.id, longer};
+    ipam::UpdateNetwork resize{.id = network.id};
+    resize.prefix = random_.chance(50) ? wider : ipam::Prefix{network.prefix.base, longer};
+    return resize;
   }
 
   ipam::CommandBody random_vrf_command(const ipam::VrfReference& vrf) {

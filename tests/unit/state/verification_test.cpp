@@ -14,7 +14,8 @@ std::string contents(const fs::path& directory) {
     sqlite::Connection connection(directory / "state.db", sqlite::OpenMode::existing);
     std::string text;
     for (const char* table : {"networks", "allocations", "old_networks", "old_allocations",
-                              "reservations", "audit", "idempotency", "meta"}) {
+                              "moved_allocations", "reservations", "audit", "idempotency",
+                              "meta"}) {
       sqlite::Statement row = connection.prepare(fmt::format("SELECT * FROM {}", table));
       sqlite::Statement names = connection.prepare(
           fmt::format("SELECT count(*) FROM pragma_table_info('{}')", table));
@@ -108,6 +109,8 @@ TEST_CASE("what somebody changes by SQL is found") {
         "of table networks: its checksum is wrong");
   finds("UPDATE old_allocations SET until=until+1 WHERE id=(SELECT min(id) FROM old_allocations)",
         "of table old_allocations: its checksum is wrong");
+  finds("UPDATE moved_allocations SET network_id=network_id+1",
+        "of table moved_allocations: its checksum is wrong");
   finds("UPDATE old_networks SET description='other'", "of table networks: its checksum is wrong");
   finds("UPDATE idempotency SET forgotten_at=forgotten_at+1", "of table idempotency: its checksum");
   finds("UPDATE audit SET user='nobody' WHERE id=9", "row 9 of table audit: its checksum");

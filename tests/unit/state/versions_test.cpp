@@ -35,10 +35,21 @@ void check_at(Loop& loop, state::StateStore& store, const unit::ObjectHistory<Ob
   if (random.chance(50)) query.to = Id(1 + random.below(next_id));
   query.only_superseded = random.chance(40);
   if constexpr (requires(Object o) { o.network_id; })
-    if (random.chance(30)) query.network_id = ipam::NetworkId(1 + random.below(8));
+    if (random.chance(30))
+      query.network_id = ipam::NetworkId(1 + random.below(random.chance(50) ? 8 : 400));
   CAPTURE(query.at);
   CAPTURE(query.only_superseded);
   CHECK(read_all(loop, store, query) == model.at(query));
+}
+
+std::optional<ipam::AllocationId> random_allocation_of(const Node& node, ipam::NetworkId id,
+                                                       base::Random& random) {
+  std::vector<ipam::AllocationId> ids;
+  node.machine().for_each_allocation([&](const ipam::Allocation& allocation) {
+    if (allocation.network_id == id) ids.push_back(allocation.id);
+  });
+  if (ids.empty()) return std::nullopt;
+  return ids[random.below(ids.size())];
 }
 
 }  // namespace
@@ -53,7 +64,19 @@ TEST_CASE("what was there at a revision is what a model says that keeps every st
   // Few at first, so that all that changed since is looked at; then more, so that ids are walked.
   for (int round = 1; round <= 7000; ++round) {
     ipam::Applied applied;
-    if (random.chance(10)) {  // an object that its own revision changes again
+    if (random.chance(3)) {  // one that moves twice in its revision, or is changed and moves
+      const ipam::NetworkId id(1 + random.below(node.machine().counters().next_network));
+      const ipam::NetworkId next(node.machine().counters().next_network);
+      const ipam::Network* const whole = node.machine().network(id);
+      const auto length = static_cast<std::uint8_t>(whole ? whole->prefix.length + 1 : 25);
+      ipam::Transaction transaction;
+      if (const auto changed = random_allocation_of(node, id, random); changed && random.chance(50))
+        transaction.operations.push_back({ipam::RenewLease{*changed, 100, {}}, {}});
+      transaction.operations.push_back({ipam::SplitNetwork{id, length}, {}});
+      if (random.chance(70))
+        transaction.operations.push_back({ipam::MergeNetworks{{next, next + 1}}, {}});
+      applied = node.apply(*store, std::move(transaction));
+    } else if (random.chance(10)) {  // an object that its own revision changes again
       const auto id = ipam::NetworkId(1 + random.below(node.machine().counters().next_network));
       ipam::Transaction transaction;
       for (const char* text : {"one", "two"})
@@ -76,6 +99,7 @@ TEST_CASE("what was there at a revision is what a model says that keeps every st
   sqlite::Connection connection(directory.path() / "state.db", sqlite::OpenMode::existing);
   CHECK(connection.integer("SELECT count(*) FROM old_allocations") > 1000);
   CHECK(connection.integer("SELECT count(*) FROM old_networks") > 100);
+  CHECK(connection.integer("SELECT count(*) FROM moved_allocations") > 100);
 }
 
 TEST_CASE("history that is too old goes, and what was there since stays known") {
@@ -108,6 +132,7 @@ TEST_CASE("history that is too old goes, and what was there since stays known") 
   const std::string ended = fmt::format("status <> 1 AND revision <= {}", oldest.value());
   store.reset();
   CHECK(count("old_allocations", old) > 0);
+  CHECK(count("moved_allocations", old) > 0);
   CHECK(count("allocations", ended) > 0);
   store = open(directory.path(), loop);
   (void)store->take_loaded();
@@ -131,7 +156,7 @@ TEST_CASE("history that is too old goes, and what was there since stays known") 
   check_since(models.networks);
   check_since(models.allocations);
   store.reset();
-  for (const char* table : {"old_vrfs", "old_networks", "old_allocations"})
+  for (const char* table : {"old_vrfs", "old_networks", "old_allocations", "moved_allocations"})
     CHECK(count(table, old) == 0);
   CHECK(count("allocations", ended) == 0);
   store = open(directory.path(), loop);
