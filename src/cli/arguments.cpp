@@ -80,7 +80,8 @@ UsageError unknown_option(const CommandSpec& spec, const std::vector<OptionSpec>
 // Why the positionals do not fit, or nullopt.
 std::optional<UsageError> check_positionals(const CommandSpec& spec,
                                             const std::vector<std::string>& given) {
-  if (given.size() > spec.positionals.size()) {
+  const bool repeats = !spec.positionals.empty() && spec.positionals.back().repeats;
+  if (given.size() > spec.positionals.size() && !repeats) {
     return UsageError{fmt::format("unexpected argument '{}' for 'ipam {}'{}",
                                   given[spec.positionals.size()], spec.words, see_help(spec))};
   }
@@ -89,8 +90,9 @@ std::optional<UsageError> check_positionals(const CommandSpec& spec,
                                   spec.positionals[given.size()].name, see_help(spec))};
   }
   for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::size_t known = std::min(i, spec.positionals.size() - 1);
     if (given[i].empty())
-      return UsageError{fmt::format("{} must not be empty", spec.positionals[i].name)};
+      return UsageError{fmt::format("{} must not be empty", spec.positionals[known].name)};
   }
   return std::nullopt;
 }
@@ -151,7 +153,8 @@ void append_options(std::string& text, const std::vector<OptionSpec>& options) {
 std::string help_text(const CommandSpec& spec) {
   std::string text = fmt::format("{}\n\nUsage:\n  ipam {}", spec.summary, spec.words);
   for (const PositionalSpec& positional : spec.positionals)
-    text += positional.is_optional ? " [" + positional.name + "]" : " " + positional.name;
+    text += (positional.is_optional ? " [" : " ") + positional.name +
+            (positional.repeats ? "..." : "") + (positional.is_optional ? "]" : "");
   text += " [options]\n";
   if (!spec.positionals.empty()) {
     text += "\nArguments:\n";

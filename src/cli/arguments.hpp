@@ -32,6 +32,7 @@ struct PositionalSpec {
   std::string name;
   std::string help;
   bool is_optional = false;  // only behind those that are not
+  bool repeats = false;  // the last one alone: once or more
 };
 
 struct CommandSpec {
@@ -49,9 +50,9 @@ class Arguments {
  public:
   bool has(const std::string& option) const { return options_.contains(option); }
   std::optional<std::string> get(const std::string& option) const;
-  // REQUIRES: `position` is one of the command's positionals, and below positional_count().
+  // REQUIRES: `position` is one of the command's positionals, and below positionals().size().
   const std::string& positional(std::size_t position) const;
-  std::size_t positional_count() const { return positionals_.size(); }  // that were given
+  const std::vector<std::string>& positionals() const { return positionals_; }
 
  private:
   friend base::Result<Arguments, UsageError> parse_arguments(const CommandSpec&,

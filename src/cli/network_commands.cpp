@@ -178,13 +178,15 @@ CommandResult network_children(Context& context) {
 }
 
 CommandResult check_edit(const Arguments& arguments) {
+  if (arguments.has("cidr")) return check_attributes(arguments, true);
   for (const OptionSpec& option : attribute_options())
     if (arguments.has(option.name)) return check_attributes(arguments, true);
   return base::fail(usage("'ipam network edit' needs an option that says what to change"));
 }
 
 CommandResult network_edit(Context& context) {
-  const boost::json::object body = attributes_of(context.arguments, true);
+  boost::json::object body = attributes_of(context.arguments, true);
+  if (const auto cidr = context.arguments.get("cidr")) body["cidr"] = *cidr;
   auto id = find_network(context, context.arguments.positional(0));
   if (!id) return base::fail(id.error());
   auto answer = context.client.patch("/networks/" + *id, body);
@@ -247,6 +249,50 @@ CommandResult network_carve(Context& context) {
   if (!answer) return base::fail(answer.error());
   if (context.format == OutputFormat::table) context.io.out << "Networks added successfully\n";
   return print_networks(context, *answer, "");
+}
+
+// What happens, or would happen.
+std::string_view done(const Context& context, std::string_view message) {
+  return context.arguments.has("dry-run") ? "Nothing was changed; it would give:" : message;
+}
+
+CommandResult check_split(const Arguments& arguments) {
+  if (!arguments.has("prefix-length"))
+    return base::fail(usage("'ipam network split' needs --prefix-length"));
+  return check_blocks(arguments);
+}
+
+CommandResult network_split(Context& context) {
+  boost::json::object body;
+  body["prefix_length"] = std::stoull(*context.arguments.get("prefix-length"));
+  if (context.arguments.has("dry-run")) body["dry_run"] = true;
+  auto id = find_network(context, context.arguments.positional(0));
+  if (!id) return base::fail(id.error());
+  auto answer = context.client.post("/networks/" + *id + "/split", body);
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::table)
+    context.io.out << done(context, "Network split successfully") << '\n';
+  return print_networks(context, *answer, "");
+}
+
+CommandResult network_merge(Context& context) {
+  boost::json::array ids;
+  for (const std::string& name : context.arguments.positionals()) {
+    auto id = find_network(context, name);
+    if (!id) return base::fail(id.error());
+    ids.emplace_back(*id);
+  }
+  boost::json::object body;
+  body["ids"] = std::move(ids);
+  if (context.arguments.has("dry-run")) body["dry_run"] = true;
+  auto answer = context.client.post("/networks/merge", body);
+  if (!answer) return base::fail(answer.error());
+  return print_network(context, *answer, done(context, "Networks merged successfully"));
+}
+
+std::vector<OptionSpec> with_cidr(std::vector<OptionSpec> options) {
+  options.push_back({"cidr", 0, "CIDR", "grow or shrink it to this block"});
+  return options;
 }
 
 CommandResult network_show(Context& context) {
@@ -327,10 +373,11 @@ std::vector<Command> network_commands() {
        nullptr,
        network_show},
       {{"network edit",
-        "Change what is known of a network; an empty text or 0 clears.",
+        "Change what is known of a network, or its size; an empty text or 0 clears.",
         {{"ID", "the network's id (net-1) or CIDR"}},
-        attribute_options(),
+        with_cidr(attribute_options()),
         {"ipam network edit net-1 -d \"Old office\" --status deprecated",
+         "ipam network edit 10.0.0.0/24 --cidr 10.0.0.0/23",
          "ipam network edit 10.0.0.0/24 --gateway 10.0.0.1 --threshold 80"}},
        check_edit,
        network_edit},
@@ -360,6 +407,22 @@ std::vector<Command> network_commands() {
         {"ipam network carve 10.0.0.0/8 -p 24 -k 4"}},
        check_carve,
        network_carve},
+      {{"network split",
+        "Put all the blocks of a length in the place of a network, with what it holds.",
+        {{"ID", "the network's id (net-1) or CIDR"}},
+        {{"prefix-length", 'p', "N", "the length of the blocks"},
+         {"dry-run", 0, "", "say what it would give, and change nothing"}},
+        {"ipam network split 10.0.0.0/24 -p 26 --dry-run"}},
+       check_split,
+       network_split},
+      {{"network merge",
+        "Make one network of several that are one block together, with what they hold.",
+        {{"ID", "the id or CIDR of the one that gives its attributes"},
+         {"ID", "the ids or CIDRs of the others", true}},
+        {{"dry-run", 0, "", "say what it would give, and change nothing"}},
+        {"ipam network merge 10.0.0.0/25 10.0.0.128/25", "ipam network merge net-3 net-4 net-5"}},
+       nullptr,
+       network_merge},
       {{"network delete",
         "Delete a network that has no active allocations.",
         {{"ID", "the network's id (net-1) or CIDR"}},

@@ -72,7 +72,7 @@ CommandResult check_add(const Arguments& arguments) { return check_texts(argumen
 CommandResult reservation_add(Context& context) {
   boost::json::object body;
   body["start"] = context.arguments.positional(1);
-  if (context.arguments.positional_count() > 2) body["end"] = context.arguments.positional(2);
+  if (context.arguments.positionals().size() > 2) body["end"] = context.arguments.positional(2);
   for (auto& [name, value] : texts_of(context.arguments, false)) body[name] = value;
   auto path = path_of(context);
   if (!path) return base::fail(path.error());

@@ -106,6 +106,16 @@ TEST_CASE("the nearest word is found only where one is near") {
   CHECK(cli::nearest("", words) == "");
 }
 
+TEST_CASE("the last argument may be one that is given once or more") {
+  cli::CommandSpec several{"merge", "Merge.", {{"ID", "one"}, {"ID", "others", true}}, {}, {"x"}};
+  const auto given = cli::parse_arguments(several, {"a", "b", "c"});
+  REQUIRE(given);
+  CHECK(given->positionals() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(cli::parse_arguments(several, {"a"}).error().message.starts_with("'ipam merge' needs ID"));
+  CHECK(cli::parse_arguments(several, {"a", "b", ""}).error().message == "ID must not be empty");
+  CHECK(cli::help_text(several).find("ipam merge ID ID... [options]") != std::string::npos);
+}
+
 TEST_CASE("help shows usage, arguments, options and an example") {
   const std::string help = cli::help_text(spec);
   for (const char* part :

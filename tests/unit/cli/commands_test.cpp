@@ -195,6 +195,40 @@ TEST_CASE("network show, edit, children, free and carve") {
                  "--threshold must be a whole number from 0 to 9007199254740992, not 'many'"}, 2);
 }
 
+TEST_CASE("network split, merge and edit --cidr") {
+  const std::string low = R"({"id":"net-3","cidr":"192.168.1.0/25"})";
+  const std::string high = R"({"id":"net-4","cidr":"192.168.1.128/25"})";
+  check({{"network", "split", "192.168.1.0/24", "-p", "25"},
+         {{200, "[" + network + "]"}, {201, "[" + low + "," + high + "]"}},
+         {"GET /api/v1/networks?cidr=192.168.1.0%2F24",
+          R"(POST /api/v1/networks/net-1/split {"prefix_length":25})"},
+         "Network split successfully\n"
+         "ID     CIDR              Description  Tags  Created\n"
+         "net-3  192.168.1.0/25\n"
+         "net-4  192.168.1.128/25\n"});
+  check({{"network", "split", "net-1", "-p", "25", "--dry-run", "--output", "json"},
+         {{200, "[]"}},
+         {R"(POST /api/v1/networks/net-1/split {"prefix_length":25,"dry_run":true})"},
+         "[]\n"});
+  check({{"network", "merge", "net-3", "192.168.1.128/25", "net-5"},
+         {{200, "[" + high + "]"}, {201, network}},
+         {"GET /api/v1/networks?cidr=192.168.1.128%2F25",
+          R"(POST /api/v1/networks/merge {"ids":["net-3","net-4","net-5"]})"},
+         "Networks merged successfully\n"
+         "ID: net-1\nCIDR: 192.168.1.0/24\nDescription: Office, main\nTags: production,x\n"});
+  check({{"network", "merge", "net-3", "net-4", "--dry-run"}, {{200, network}},
+         {R"(POST /api/v1/networks/merge {"ids":["net-3","net-4"],"dry_run":true})"},
+         "Nothing was changed; it would give:\n"
+         "ID: net-1\nCIDR: 192.168.1.0/24\nDescription: Office, main\nTags: production,x\n"});
+  check({{"network", "edit", "net-1", "--cidr", "192.168.0.0/23", "--output", "json"},
+         {{200, network}}, {R"(PATCH /api/v1/networks/net-1 {"cidr":"192.168.0.0/23"})"},
+         network + "\n"});
+  check_failure({{"network", "split", "net-1"}, {}, {},
+                 "'ipam network split' needs --prefix-length"}, 2);
+  check_failure({{"network", "merge", "net-1"}, {}, {},
+                 "'ipam network merge' needs ID (see 'ipam network merge --help')"}, 2);
+}
+
 TEST_CASE("vrf commands") {
   const std::string vrf =
       R"({"id":"vrf-2","name":"blue","description":"d","network_count":3,)"
