@@ -1,6 +1,7 @@
 // GET /export: what is there as a file, made in pieces while it is sent. Between two pieces the
 // node does other work, so that an export of any size holds up nobody, and what changes meanwhile
-// may or may not be in it; what is made after it began is not.
+// may or may not be in it; what is made after it began is not. Where allocations move meanwhile,
+// the file ends as broken.
 #include <fmt/format.h>
 
 #include "api/handlers.hpp"
@@ -50,7 +51,9 @@ class ExportSource final : public http::BodySource {
       piece.after = After::broken;
     } else {
       if (!std::exchange(has_begun_, true)) begin(piece.bytes);
-      piece.after = write_networks(piece.bytes) ? After::end : After::more;
+      piece.after = !write_networks(piece.bytes) ? After::more
+                    : has_moved()                ? After::broken
+                                                 : After::end;
     }
     done(std::move(piece));
   }
@@ -66,6 +69,24 @@ class ExportSource final : public http::BodySource {
       if (is_told && (!selection_.vrf || *selection_.vrf == vrf.id))
         writer_.write(out, transfer::VrfRow{vrf.name, vrf.description});
     });
+  }
+
+  // What was there is in a network that was not, after a split or a merger: it may be missing in
+  // the file, or be there twice.
+  bool has_moved() const {
+    bool found = false;
+    state_.visit_networks(ipam::NetworkId(end_.next_network), [&](const ipam::Network& network) {
+      state_.visit_allocations_in(network.id, ipam::U128{0}, [&](const ipam::Allocation& held) {
+        found = held.id.value() < end_.next_allocation;
+        return !found;
+      });
+      state_.visit_reservations_in(network.id, 0, [&](const ipam::Reservation& reservation) {
+        found = found || reservation.id.value() < end_.next_reservation;
+        return !found;
+      });
+      return !found;
+    });
+    return found;
   }
 
   // Each network with its reservations and then its allocations behind it, by address. False: there

@@ -28,8 +28,11 @@ Ranges outside(const UsableRange& from, const UsableRange& other) {
 void AddressPlan::resize_free_set(NetworkState& state, const Prefix& prefix) {
   const UsableRange before = state.usable;
   const UsableRange after = usable_range(prefix);
-  for (const auto& lost : outside(before, after))
-    if (lost) take(state, lost->first, lost->last);
+  for (const auto& lost : outside(before, after)) {
+    if (!lost) continue;
+    take_runs(state.free, lost->first, lost->last);
+    if (state.withheld) take_runs(state.withheld->nobodys, lost->first, lost->last);
+  }
   state.free.set_range(after.first.value, after.last.value);
   state.usable = after;
   // What is gained goes by what is kept back, and the gateway may be usable now, or no longer.

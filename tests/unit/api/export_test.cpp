@@ -196,3 +196,25 @@ TEST_CASE("an export is made in pieces, whatever changes between them") {
   cut.stream->next([&](const http::BodySource::Piece& piece) { after = piece.after; });
   CHECK(after == http::BodySource::After::broken);
 }
+
+TEST_CASE("an export is broken off where allocations move into new networks meanwhile") {
+  for (const bool splits : {true, false}) {
+    CAPTURE(splits);
+    World world;
+    REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/16"})")).status == 201);
+    const std::string body = R"({"network_id":"net-1","count":1000,"contiguous":false,)"
+                             R"("description":")" + std::string(200, 'x') + "\"}";
+    REQUIRE(world.perform(post("allocations", body)).status == 201);
+    const auto answer = world.perform(get("export"));
+    auto after = http::BodySource::After::more;
+    const auto take = [&](const http::BodySource::Piece& piece) { after = piece.after; };
+    answer.stream->next(take);
+    REQUIRE(after == http::BodySource::After::more);
+    if (splits)
+      REQUIRE(world.perform(post("networks/net-1/split", R"({"prefix_length":17})")).status == 201);
+    else  // what is new is not in it, and breaks nothing
+      REQUIRE(world.perform(post("networks", R"({"cidr":"10.9.0.0/16"})")).status == 201);
+    while (after == http::BodySource::After::more) answer.stream->next(take);
+    CHECK((after == http::BodySource::After::broken) == splits);
+  }
+}
