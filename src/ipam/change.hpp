@@ -101,8 +101,8 @@ inline bool changes_plan(const Change& change) {
 // What the client is told: CreateNetwork, UpdateNetwork and MergeNetworks give the network,
 // CarveNetworks and SplitNetwork a list of them, CreateVrf and UpdateVrf the VRF, Allocate the
 // Allocation (or a list of them, where scattered ones were wanted), CreateReservation and
-// UpdateReservation the reservation; every other command nothing (std::monostate) where it succeeds.
-// A transaction gives the outcomes of its operations.
+// UpdateReservation the reservation; every other command nothing (std::monostate) where it
+// succeeds. A transaction gives the outcomes of its operations.
 struct Outcomes;
 struct ImportReport {
   std::uint64_t created = 0;

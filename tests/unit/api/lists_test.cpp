@@ -176,8 +176,9 @@ TEST_CASE("a list of more networks than a step, or the prefix tree, looks at is 
                           R"({"description":"text"})"));
     world.perform(del(fmt::format("networks/net-{}", 6001 - steps * 31)));
   };
-  for (const std::string list : {"networks?", "networks/net-1/children?",
-                                 "networks?within=10.0.0.0/8", "networks?within=10.0.0.0/17&family=4"}) {
+  for (const std::string list :
+       {"networks?", "networks/net-1/children?", "networks?within=10.0.0.0/8",
+        "networks?within=10.0.0.0/17&family=4"}) {
     CAPTURE(list);
     world.between_steps = nullptr;
     const std::string whole = world.perform(get(list)).body;

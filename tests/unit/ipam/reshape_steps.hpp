@@ -1,5 +1,4 @@
-// Random splits, mergers and resizings against the naive model of state_machine_random_test.cpp,
-// whose NaivePlan is the `Naive` here: each address is looked at.
+// Random splits, mergers and resizings against the naive plan: each address is looked at.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -15,6 +14,7 @@
 
 #include "base/random.hpp"
 #include "ipam/state_machine.hpp"
+#include "naive_plan.hpp"
 
 namespace {
 
@@ -23,12 +23,9 @@ using namespace ipam;
 // How many networks were split, merged, grew and shrank.
 using ReshapeCounts = std::array<int, 4>;
 
-template <class Naive>
 class ReshapeSteps {
  public:
-  using Place = typename decltype(Naive::networks)::mapped_type;
-
-  ReshapeSteps(Naive& naive, base::Random& random, ReshapeCounts& counts)
+  ReshapeSteps(NaivePlan& naive, base::Random& random, ReshapeCounts& counts)
       : naive_(naive), random_(random), reshaped_(counts) {}
 
   // `apply` gives its commands to the state machine, and counts `revision` up.
@@ -86,6 +83,16 @@ class ReshapeSteps {
       return entry.first.first == id && !is_usable(prefix_of(a), a);
     });
   }
+  template <class PrefixOf>
+  bool would_lose_reserved(NetworkId id, PrefixOf prefix_of) {
+    return std::ranges::any_of(naive_.reservations, [&](const auto& entry) {
+      const Reservation& one = entry.second;
+      if (one.network_id != id) return false;
+      for (Address a = one.first; a <= one.last; ++a.value)
+        if (!prefix_of(one.first).contains(a)) return true;
+      return false;
+    });
+  }
   static bool is_usable(const Prefix& prefix, const Address& address) {
     const UsableRange usable = usable_range(prefix);
     return usable.first <= address && address <= usable.last;
@@ -116,6 +123,11 @@ class ReshapeSteps {
       const auto age = [](const Allocation& one) { return std::pair(one.revision, one.id); };
       if (other == naive_.last_held.end() || age(held) > age(other->second))
         naive_.last_held[{*id, key.second}] = held;
+    }
+    for (auto& [id, reservation] : naive_.reservations) {
+      if (reservation.network_id != from) continue;
+      reservation.network_id = *home(reservation.first);
+      reservation.revision = revision;
     }
     naive_.networks.erase(from);
     naive_.gateways.erase(from);
@@ -161,6 +173,10 @@ class ReshapeSteps {
     }
     if (would_lose_held(id, piece_of)) {
       REQUIRE(error_of(outcome) == ErrorCode::allocation_in_the_way);
+      return;
+    }
+    if (would_lose_reserved(id, piece_of)) {
+      REQUIRE(error_of(outcome) == ErrorCode::address_reserved);
       return;
     }
     if (would_lose_waiting(id, piece_of)) {
@@ -317,12 +333,17 @@ class ReshapeSteps {
     } else if (grows && naive_.parent_waits_for_some_of(then)) {
       REQUIRE(error_of(outcome) == ErrorCode::address_in_quarantine);
       return;
+    } else if (grows && naive_.parent_reserves_some_of(then)) {
+      REQUIRE(error_of(outcome) == ErrorCode::address_reserved);
+      return;
     } else {
       const auto prefix_of = [&](const Address&) { return prefix; };
       const bool is_held = would_lose_held(id, prefix_of);
       const bool waits = would_lose_waiting(id, prefix_of);
-      if (is_held || waits) {
-        REQUIRE(is_one_of(outcome, {{is_held, ErrorCode::allocation_in_the_way},
+      const bool is_reserved = would_lose_reserved(id, prefix_of);
+      if (is_held || waits || is_reserved) {
+        REQUIRE(is_one_of(outcome, {{is_reserved, ErrorCode::address_reserved},
+                                    {is_held, ErrorCode::allocation_in_the_way},
                                     {waits, ErrorCode::address_in_quarantine}}));
         return;
       }
@@ -335,7 +356,7 @@ class ReshapeSteps {
   }
 
 
-  Naive& naive_;
+  NaivePlan& naive_;
   base::Random& random_;
   ReshapeCounts& reshaped_;
   std::function<Outcome(const CommandBody&)> apply_;

@@ -363,3 +363,40 @@ TEST_CASE("one command moves no more than the limit, all operations of a transac
         "more than 20000 allocations, quarantines and networks would move at once; 10.0.0.0/16 has "
         "19999 allocations");
 }
+
+TEST_CASE("reservations go with their addresses, and one that would be cut is in the way") {
+  Plan plan;
+  const auto reserve = [&](NetworkId network, std::string_view first, std::string_view last) {
+    CreateReservation command{.network_id = network, .first = {}, .last = {}, .reason = "pool"};
+    command.first = *parse_address(first);
+    command.last = *parse_address(last);
+    return std::get<Reservation>(plan.apply(command)).id;
+  };
+  const NetworkId id = plan.create("10.0.0.0/24");
+  const ReservationId low = reserve(id, "10.0.0.120", "10.0.0.127");
+  const ReservationId high = reserve(id, "10.0.0.200", "10.0.0.210");
+  CHECK(plan.split(id, 26) == "net-2 10.0.0.0/26, net-3 10.0.0.64/26, net-4 10.0.0.128/26, "
+                              "net-5 10.0.0.192/26");
+  CHECK(plan.machine.reservation(low)->network_id == NetworkId(3));
+  CHECK(plan.machine.reservation(high)->network_id == NetworkId(5));
+  CHECK((plan.machine.stats(NetworkId(3)).reserved == 7));  // and the broadcast address
+  CHECK(plan.split(NetworkId(5), 28) == "10.0.0.200-10.0.0.210 is reserved by res-2 (pool); "
+                                        "10.0.0.192/28 would have a part of it alone");
+  CHECK(plan.merge({NetworkId(2), NetworkId(3)}) == "net-6 10.0.0.0/25");
+  CHECK((plan.machine.stats(NetworkId(6)).reserved == 7));
+  // The address that becomes usable is reserved all the same; what is outside is in the way.
+  CHECK(plan.merge({NetworkId(4), NetworkId(5)}) == "net-7 10.0.0.128/25");
+  CHECK(plan.merge({NetworkId(6), NetworkId(7)}) == "net-8 10.0.0.0/24");
+  CHECK((plan.machine.stats(NetworkId(8)).reserved == 8 + 11));
+  CHECK(plan.resize(NetworkId(8), "10.0.0.0/25") ==
+        "10.0.0.200-10.0.0.210 is reserved by res-2 (pool); 10.0.0.0/25 would not have all of it");
+  plan.apply(DeleteReservation{high, {}});
+  CHECK(plan.resize(NetworkId(8), "10.0.0.0/25") == "net-8 10.0.0.0/25");
+  CHECK((plan.machine.stats(NetworkId(8)).reserved == 7));
+  plan.apply(DeleteReservation{low, {}});
+  CHECK((plan.machine.stats(NetworkId(8)).available == 126));
+  const NetworkId parent = plan.create("10.0.0.0/16");
+  reserve(parent, "10.0.0.129", "10.0.0.129");
+  CHECK(plan.resize(NetworkId(8), "10.0.0.0/24") ==
+        "10.0.0.129 is reserved by res-3 (pool); 10.0.0.0/24 would cover it");
+}
