@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/caller.hpp"
 #include "api/list_reader.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
@@ -96,6 +97,12 @@ struct Write {
   ipam::Command command;
   std::function<http::Response(const ipam::Outcome&)> render;
 };
+// A Write of a CreateToken for which the shell makes a secret: its hash goes into the command, and
+// it itself into the answer, which is the only one that ever has it.
+struct IssueToken {
+  ipam::Command command;
+  std::function<http::Response(const ipam::Outcome&, const std::string& secret)> render;
+};
 // What the write would give, of a state that is up to date; nothing is changed.
 struct DryRun {
   ipam::Command command;
@@ -123,6 +130,7 @@ struct ReadList {
 struct Watch {
   Consistency consistency = Consistency::linearizable;
   std::optional<ipam::Revision> since;
+  ipam::TokenId token = {};  // of the caller, without which the watch ends
 };
 // Answered at once from what this node knows, without a leader.
 struct ReadStatus {
@@ -148,7 +156,7 @@ struct CutLog {
 
 using Body =
     std::variant<Answer, Write, DryRun, Read, ReadHistory, ReadList, Watch, ReadStatus,
-                 ReadMetrics, ChangeMembers, MakeBackup, CutLog>;
+                 ReadMetrics, ChangeMembers, MakeBackup, CutLog, IssueToken>;
 
 struct Route;
 struct Action {
@@ -156,6 +164,7 @@ struct Action {
   std::uint64_t min_revision = 0;
   Body body;
   const Route* route = nullptr;  // none where the request found none
+  ipam::TokenId token{};  // of the caller; an answer with data is only for who has it still
 };
 
 // The answer to a write: rendered, and marked where it is that of an earlier request.
@@ -164,7 +173,8 @@ http::Response rendered(const std::function<http::Response(const ipam::Outcome&)
 
 // Finds the route and checks everything that can be checked without the state. Never throws for
 // bad input: that gives an Answer with a problem.
-Action route(const http::Request& request);
+// By default whoever asks may do everything, as where nobody needs a token.
+Action route(const http::Request& request, const Identity& identity = Caller());
 
 // The problems that the shell itself answers with.
 http::Response problem_no_leader();          // 503 NO_LEADER with Retry-After: not appended

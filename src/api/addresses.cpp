@@ -24,6 +24,8 @@ struct Known {
   std::optional<ipam::NetworkView> network;
   // What contains the address in other VRFs: what they handed out is not of this one.
   std::set<ipam::NetworkId> elsewhere;
+  // For who is limited: what contains it in this VRF. What a network held that is gone is not told.
+  std::optional<std::set<ipam::NetworkId>> here = {};
   bool vrf_exists = true;
   std::optional<ipam::TimeMs> quarantine_ends_at;
   std::optional<ipam::Reservation> reservation;  // that covers the address, whoever has it
@@ -31,12 +33,17 @@ struct Known {
 
 // What the VRFs and networks say.
 Known look_at_plan(const ipam::StateMachine& state, const ipam::Address& address,
-                   const ipam::VrfReference& reference) {
+                   const ipam::VrfReference& reference, const Caller& caller) {
   Known known;
   const ipam::Vrf* const vrf = state.vrf(reference);
-  known.vrf_exists = vrf != nullptr;
-  if (vrf == nullptr) return known;
+  known.vrf_exists = vrf != nullptr && caller.may_see(vrf->id);
+  if (!known.vrf_exists) return known;
   const ipam::Prefix alone{address, ipam::bits_of(address.family)};
+  if (caller.is_limited()) {
+    known.here.emplace();
+    state.for_each_network_containing(
+        vrf->id, alone, [&](const ipam::Network& network) { known.here->insert(network.id); });
+  }
   state.for_each_vrf([&](const ipam::Vrf& other) {
     if (other.id == vrf->id) return;
     state.for_each_network_containing(
@@ -54,8 +61,8 @@ Known look_at_plan(const ipam::StateMachine& state, const ipam::Address& address
 
 // And who has it now.
 Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
-              const ipam::VrfReference& reference) {
-  Known known = look_at_plan(state, address, reference);
+              const ipam::VrfReference& reference, const Caller& caller) {
+  Known known = look_at_plan(state, address, reference, caller);
   if (!known.network) return known;
   const ipam::NetworkView* const network = &*known.network;
   const ipam::VrfId vrf = network->vrf;
@@ -94,6 +101,7 @@ std::string address_json(const ipam::Address& address, const Known& known,
     json.raw("null");
   json.key("allocation");
   const auto is_here = [&](const ipam::Allocation& allocation) {
+    if (known.here) return known.here->contains(allocation.network_id);
     return !known.elsewhere.contains(allocation.network_id);
   };
   const auto is_active = [&](const ipam::Allocation& allocation) {
@@ -128,8 +136,13 @@ std::string address_json(const ipam::Address& address, const Known& known,
 // The same as of a revision or a time.
 class AddressAt : public ReaderAt {
  public:
-  AddressAt(ipam::Address address, ipam::VrfReference vrf, std::uint64_t limit, Moment moment)
-      : ReaderAt(moment), address_(address), vrf_(std::move(vrf)), limit_(limit) {}
+  AddressAt(ipam::Address address, ipam::VrfReference vrf, Caller caller, std::uint64_t limit,
+            Moment moment)
+      : ReaderAt(moment),
+        address_(address),
+        vrf_(std::move(vrf)),
+        caller_(std::move(caller)),
+        limit_(limit) {}
 
  protected:
   Step go_on(const View& view) override {
@@ -137,7 +150,7 @@ class AddressAt : public ReaderAt {
     if (!plan) return plan_.step();
     if (!holders_)
       return Ask{ipam::AddressQuery{address_, holders_asked, revision(), std::nullopt}};
-    Known known = look_at_plan(*plan, address_, vrf_);
+    Known known = look_at_plan(*plan, address_, vrf_, caller_);
     if (!known.vrf_exists) return vrf_not_found(vrf_);
     if (known.status == "free")
       look_at_holders(*plan, known, moment_ms().value_or(view.state.counters().now));
@@ -177,6 +190,7 @@ class AddressAt : public ReaderAt {
 
   const ipam::Address address_;
   const ipam::VrfReference vrf_;
+  const Caller caller_;
   const std::uint64_t limit_;
   PlanAt plan_;
   std::optional<std::vector<ipam::Allocation>> holders_;
@@ -199,14 +213,16 @@ Body get_address(const Call& call) {
   if (!moment) return Answer{moment.error()};
   if (*moment)
     return ReadList{call.consistency,
-                    std::make_shared<AddressAt>(*address, vrf, *limit, **moment)};
+                    std::make_shared<AddressAt>(*address, vrf, call.caller, *limit,
+                                                **moment)};
   ipam::AddressQuery query;
   query.address = *address;
   query.limit = holders_asked;
   ReadHistory read{call.consistency, query, {}, {}};
   const auto known = std::make_shared<Known>();
-  read.look = [known, vrf, address = *address](const ipam::StateMachine& state) {
-    *known = look_at(state, address, vrf);
+  read.look = [known, vrf, address = *address,
+               caller = call.caller](const ipam::StateMachine& state) {
+    *known = look_at(state, address, vrf, caller);
   };
   read.render = [known, vrf, address = *address,
                  limit = *limit](const ipam::HistoryAnswer& answer) {

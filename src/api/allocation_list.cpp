@@ -23,10 +23,11 @@ ipam::AllocationId id_of(ipam::U128 key) {
 
 }  // namespace
 
-AllocationList::AllocationList(AllocationFilter filter, bool has_ended, PageRequest page,
-                               std::optional<Moment> moment)
+AllocationList::AllocationList(AllocationFilter filter, Caller caller, bool has_ended,
+                               PageRequest page, std::optional<Moment> moment)
     : ReaderAt(page.cursor ? std::optional<Moment>(page.cursor->revision) : moment),
       filter_(std::move(filter)),
+      caller_(std::move(caller)),
       has_ended_(has_ended),
       from_memory_(!has_ended && !moment),
       body_(std::move(page)) {
@@ -59,6 +60,8 @@ ListReader::Step AllocationList::go_on(const View& view) {
 
 std::optional<http::Response> AllocationList::begin(const View& view) {
   const PageRequest& page = body_.page();
+  if (caller_.is_limited() && !caller_.network(view.state, *filter_.network_id))
+    return network_not_found(ipam::to_string(*filter_.network_id));
   body_.begin(revision());
   seen_ = revision();
   if (by_address_) position_ = 0;

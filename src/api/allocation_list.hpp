@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/allocation_filter.hpp"
+#include "api/caller.hpp"
 #include "api/pages.hpp"
 #include "api/reader_at.hpp"
 
@@ -14,8 +15,9 @@ namespace api {
 class AllocationList : public ReaderAt {
  public:
   // `has_ended`: also those that are not active.
-  AllocationList(AllocationFilter filter, bool has_ended, PageRequest page,
-                 std::optional<Moment> moment);
+  // REQUIRES: a caller that is limited names a network.
+  AllocationList(AllocationFilter filter, Caller caller, bool has_ended,
+                 PageRequest page, std::optional<Moment> moment);
 
  protected:
   Step go_on(const View& view) override;
@@ -39,6 +41,7 @@ class AllocationList : public ReaderAt {
   bool show_found();
 
   const AllocationFilter filter_;
+  const Caller caller_;
   const bool has_ended_;
   const bool from_memory_;  // what is there still; only what changed since comes from state.db
   ListBody body_;

@@ -1,5 +1,7 @@
 // Allocations: requests into commands and queries. What is active is read from memory, what ended
 // from state.db.
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "api/allocation_list.hpp"
@@ -21,6 +23,11 @@ Body list_allocations(const Call& call) {
   if (!all) return Answer{all.error()};
   const auto read = AllocationFilter::read(call.query);
   if (!read) return Answer{read.error()};
+  if (call.caller.is_limited() && !read->network_id)
+    return Answer{problem(Problem::forbidden,
+                          fmt::format("the token {} is limited to VRFs: list the allocations of "
+                                      "one network, by network_id",
+                                      call.caller.actor))};
   const bool has_ended =
       *all || (read->status && *read->status != ipam::AllocationStatus::allocated);
   const auto moment = read_moment(call.query);
@@ -32,8 +39,8 @@ Body list_allocations(const Call& call) {
     return Answer{problem(Problem::invalid_parameter,
                           "sort=ip goes upwards, and with network_id alone: without all, at and a "
                           "status other than allocated")};
-  return ReadList{call.consistency,
-                  std::make_shared<AllocationList>(*read, has_ended, *page, *moment)};
+  return ReadList{call.consistency, std::make_shared<AllocationList>(*read, call.caller, has_ended,
+                                                                     *page, *moment)};
 }
 
 Body get_allocation(const Call& call) {
@@ -41,17 +48,27 @@ Body get_allocation(const Call& call) {
   if (!id) return Answer{allocation_not_found(call.id)};
   const auto moment = read_moment(call.query);
   if (!moment) return Answer{moment.error()};
-  if (*moment) return ReadList{call.consistency, std::make_shared<AllocationAt>(*id, **moment)};
+  if (*moment)
+    return ReadList{call.consistency,
+                    std::make_shared<AllocationAt>(*id, call.caller, **moment)};
   // Always from state.db: it holds every status, so one question answers for active and ended.
+  // Who is limited sees the active ones alone: memory knows whose they are.
+  const auto is_hidden = std::make_shared<bool>(false);
+  const auto look = [is_hidden, id = *id, caller = call.caller](const ipam::StateMachine& state) {
+    const ipam::Allocation* const held = caller.is_limited() ? state.allocation(id) : nullptr;
+    *is_hidden = caller.is_limited() && !(held && caller.network(state, held->network_id));
+  };
   return ReadHistory{call.consistency, ipam::AllocationQuery{*id},
-                     [id = *id](const ipam::HistoryAnswer& answer) {
+                     [is_hidden, id = *id](const ipam::HistoryAnswer& answer) {
                        const auto* found = std::get_if<std::vector<ipam::Allocation>>(&answer);
                        ASSERT(found);
-                       if (found->empty()) return allocation_not_found(ipam::to_string(id));
+                       if (found->empty() || *is_hidden)
+                         return allocation_not_found(ipam::to_string(id));
                        return with_entity_tag(
                            json_response(200, allocation_json(found->front())),
                            found->front().revision);
-                     }};
+                     },
+                     look};
 }
 
 }  // namespace api

@@ -19,6 +19,7 @@ struct Call {
   std::string_view id;  // what stands for {id} in the path; never empty where there is one
   const Query& query;
   Consistency consistency = Consistency::linearizable;
+  const Caller& caller;
   std::string_view inner_id = {};  // what stands for the second placeholder, where there is one
 };
 
@@ -54,6 +55,12 @@ Body create_vrf(const Call& call);
 Body get_vrf(const Call& call);
 Body update_vrf(const Call& call);
 Body delete_vrf(const Call& call);
+
+// tokens.cpp
+Body list_tokens(const Call& call);
+Body create_token(const Call& call);
+Body get_token(const Call& call);
+Body revoke_token(const Call& call);
 
 // allocations.cpp, create_allocation.cpp, change_allocation.cpp
 Body list_allocations(const Call& call);

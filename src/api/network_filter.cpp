@@ -54,7 +54,8 @@ base::Result<NetworkFilter, http::Response> NetworkFilter::read(const Query& que
 }
 
 bool NetworkFilter::matches(const ipam::Network& network) const {
-  return (!cidr || network.prefix == *cidr) && (!within || within->contains(network.prefix)) &&
+  return caller.may_see(network.vrf) && (!cidr || network.prefix == *cidr) &&
+         (!within || within->contains(network.prefix)) &&
          (!contains || network.prefix.contains(*contains)) &&
          (!family || network.prefix.base.family == *family) &&
          (!status || network.status() == *status) &&

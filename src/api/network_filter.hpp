@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/caller.hpp"
 #include "api/matching.hpp"
 #include "api/query.hpp"
 #include "ipam/state_machine.hpp"
@@ -21,6 +22,7 @@ struct NetworkFilter {
   std::optional<std::string> tag;
   std::optional<ipam::NetworkStatus> status;
   std::optional<TextMatch> text;
+  Caller caller = {};  // what it may not see is not there
 
   // The error is the answer.
   static base::Result<NetworkFilter, http::Response> read(const Query& query);

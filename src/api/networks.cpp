@@ -24,7 +24,7 @@ std::string network_json(const ipam::Network& network, const ipam::NetworkContex
 // In steps: each network's as of when it is read.
 class StatsList : public ReaderAt {
  public:
-  StatsList() : ReaderAt(std::nullopt) {}
+  explicit StatsList(Caller caller) : ReaderAt(std::nullopt), caller_(std::move(caller)) {}
 
  protected:
   Step go_on(const View& view) override {
@@ -35,6 +35,7 @@ class StatsList : public ReaderAt {
       position_ = network.id;
       at_end = visits++ < list_objects_max;
       if (!at_end) return false;
+      if (!caller_.may_see(network.vrf)) return true;
       std::string text;
       JsonWriter json(text);
       write_stats(json, view.state.stats(network.id), ipam::to_string(network.prefix));
@@ -46,6 +47,7 @@ class StatsList : public ReaderAt {
   void accept(const ipam::HistoryAnswer&) override {}  // it asks nothing
 
  private:
+  const Caller caller_;
   ListBody body_{PageRequest()};
   ipam::NetworkId position_{1};
 };
@@ -127,8 +129,9 @@ base::Result<ipam::Prefix, std::string> parse_cidr(std::string_view text) {
 }
 
 Body list_networks(const Call& call) {
-  const auto filter = NetworkFilter::read(call.query);
+  auto filter = NetworkFilter::read(call.query);
   if (!filter) return Answer{filter.error()};
+  filter->caller = call.caller;
   const auto moment = read_moment(call.query);
   if (!moment) return Answer{moment.error()};
   const auto page = PageRequest::read(call, list_sorts);
@@ -163,9 +166,10 @@ Body get_network(const Call& call) {
   if (!id) return Answer{network_not_found(call.id)};
   const auto moment = read_moment(call.query);
   if (!moment) return Answer{moment.error()};
-  if (*moment) return ReadList{call.consistency, std::make_shared<NetworkAt>(*id, **moment)};
-  return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
-                const ipam::Network* network = state.network(id);
+  if (*moment)
+    return ReadList{call.consistency, std::make_shared<NetworkAt>(*id, call.caller, **moment)};
+  return Read{call.consistency, [id = *id, caller = call.caller](const ipam::StateMachine& state) {
+                const ipam::Network* network = caller.network(state, id);
                 if (!network) return network_not_found(ipam::to_string(id));
                 return with_entity_tag(
                     json_response(200, network_json(*network, state.context(*network))),
@@ -213,8 +217,8 @@ Body delete_network(const Call& call) {
 Body get_network_stats(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  return Read{call.consistency, [id = *id](const ipam::StateMachine& state) {
-                if (!state.network(id)) return network_not_found(ipam::to_string(id));
+  return Read{call.consistency, [id = *id, caller = call.caller](const ipam::StateMachine& state) {
+                if (!caller.network(state, id)) return network_not_found(ipam::to_string(id));
                 std::string body;
                 JsonWriter json(body);
                 write_stats(json, state.stats(id));
@@ -223,7 +227,7 @@ Body get_network_stats(const Call& call) {
 }
 
 Body list_stats(const Call& call) {
-  return ReadList{call.consistency, std::make_shared<StatsList>()};
+  return ReadList{call.consistency, std::make_shared<StatsList>(call.caller)};
 }
 
 }  // namespace api

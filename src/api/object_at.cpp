@@ -9,7 +9,7 @@ namespace api {
 ListReader::Step NetworkAt::go_on(const View& view) {
   const ipam::StateMachine* const plan = plan_.state(view, revision());
   if (!plan) return plan_.step();
-  const ipam::Network* const network = plan->network(id_);
+  const ipam::Network* const network = caller_.network(*plan, id_);
   if (!network) return network_not_found(ipam::to_string(id_));
   http::Response response = list_head(revision());
   JsonWriter json(response.body);
@@ -17,7 +17,7 @@ ListReader::Step NetworkAt::go_on(const View& view) {
   return response;
 }
 
-ListReader::Step AllocationAt::go_on(const View&) {
+ListReader::Step AllocationAt::go_on(const View& view) {
   if (!found_) {
     ipam::AtQuery<ipam::Allocation> query;
     query.at = revision();
@@ -25,7 +25,10 @@ ListReader::Step AllocationAt::go_on(const View&) {
     query.to = id_ + 1;
     return Ask{query};
   }
-  if (found_->empty()) return allocation_not_found(ipam::to_string(id_));
+  // Who is limited sees none of a network that is gone: whose it was is not known any more.
+  const bool is_hidden = caller_.is_limited() && !found_->empty() &&
+                         !caller_.network(view.state, found_->front().network_id);
+  if (found_->empty() || is_hidden) return allocation_not_found(ipam::to_string(id_));
   http::Response response = list_head(revision());
   response.body = allocation_json(found_->front());
   return response;

@@ -1,6 +1,7 @@
 // One network or allocation as it was at a revision or a time. Pure.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "api/action.hpp"
@@ -11,7 +12,8 @@ namespace api {
 
 class NetworkAt : public ReaderAt {
  public:
-  NetworkAt(ipam::NetworkId id, Moment moment) : ReaderAt(moment), id_(id) {}
+  NetworkAt(ipam::NetworkId id, Caller caller, Moment moment)
+      : ReaderAt(moment), id_(id), caller_(std::move(caller)) {}
 
  protected:
   Step go_on(const View& view) override;
@@ -19,12 +21,14 @@ class NetworkAt : public ReaderAt {
 
  private:
   const ipam::NetworkId id_;
+  const Caller caller_;
   PlanAt plan_;
 };
 
 class AllocationAt : public ReaderAt {
  public:
-  AllocationAt(ipam::AllocationId id, Moment moment) : ReaderAt(moment), id_(id) {}
+  AllocationAt(ipam::AllocationId id, Caller caller, Moment moment)
+      : ReaderAt(moment), id_(id), caller_(std::move(caller)) {}
 
  protected:
   Step go_on(const View& view) override;
@@ -32,6 +36,7 @@ class AllocationAt : public ReaderAt {
 
  private:
   const ipam::AllocationId id_;
+  const Caller caller_;
   std::optional<std::vector<ipam::Allocation>> found_;
 };
 

@@ -223,12 +223,22 @@ void write_problems(JsonWriter& json, std::string_view reasons) {
   }
 }
 
+// OpenAPI 3.1 §4.8.30: the names in the array are the role that is needed.
+void write_security(JsonWriter& json, const Route& route) {
+  json.key("security");
+  if (route.access.role)
+    json.raw(fmt::format(R"([{{"bearer":["{}"]}}])", ipam::to_string(*route.access.role)));
+  else
+    json.raw("[]");
+}
+
 void write_operation(JsonWriter& json, const Route& route) {
   const OperationText* text = text_of(route);
   json.key(base::lower_case(http::to_string(route.method)));
   json.begin_object();
   json.text("operationId", operation_id(route));
   if (text) json.text("summary", text->summary);
+  write_security(json, route);
   write_parameters(json, route);
   if (text && text->fields.starts_with('@'))
     write_text_body(json, text->fields.substr(1));
@@ -246,7 +256,9 @@ void write_operation(JsonWriter& json, const Route& route) {
       json.raw(R"({"description":"The client has it as it is: the ETag is one of If-None-Match"})");
     }
   }
-  write_problems(json, text ? text->problems : std::string_view());
+  std::string reasons(text ? text->problems : std::string_view());
+  if (route.access.role) reasons += " UNAUTHENTICATED FORBIDDEN TOO_MANY_ATTEMPTS";
+  write_problems(json, reasons);
   json.end_object();
   json.end_object();
 }
@@ -283,6 +295,9 @@ std::string openapi_document() {
   write_paths(json);
   json.key("components");
   json.begin_object();
+  json.key("securitySchemes");
+  json.raw(R"({"bearer":{"type":"http","scheme":"bearer","description":)"
+           R"("The secret of a token: needed where the server runs with --auth required"}})");
   json.key("schemas");
   json.begin_object();
   for (const SchemaText& text : schema_texts()) json.key(text.name), json.raw(text.schema);

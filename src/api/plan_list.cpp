@@ -88,7 +88,10 @@ bool PlanList::show(std::uint64_t id, const std::string& json) {
 
 std::optional<http::Response> NetworkList::refuse(const ipam::StateMachine& plan) {
   is_wide_ = !filter_.has_prefix() || !filter_.find(plan, tree_visits_max);
-  if (filter_.vrf && !plan.vrf(*filter_.vrf)) return vrf_not_found(*filter_.vrf);
+  if (filter_.vrf) {
+    const ipam::Vrf* const vrf = plan.vrf(*filter_.vrf);
+    if (!vrf || !filter_.caller.may_see(vrf->id)) return vrf_not_found(*filter_.vrf);
+  }
   return std::nullopt;
 }
 
@@ -133,6 +136,7 @@ std::optional<std::uint64_t> VrfList::look(const ipam::StateMachine& plan, std::
   Walk walk(*this, end);
   plan.visit_vrfs(ipam::VrfId(first), [&](const ipam::Vrf& vrf) {
     if (!walk.goes_on_at(vrf.id.value())) return false;
+    if (!caller_.may_see(vrf.id)) return true;
     std::string text;
     JsonWriter json(text);
     write_vrf(json, vrf, plan.network_count_in(vrf.id));

@@ -84,7 +84,8 @@ class NetworkList : public PlanList {
 
 class VrfList : public PlanList {
  public:
-  using PlanList::PlanList;
+  VrfList(Caller caller, PageRequest page)
+      : PlanList(std::move(page), std::nullopt), caller_(std::move(caller)) {}
 
  protected:
   std::optional<std::uint64_t> look(const ipam::StateMachine& plan, std::uint64_t first,
@@ -92,6 +93,9 @@ class VrfList : public PlanList {
   std::uint64_t next_id(const ipam::StateMachine& state) const override {
     return state.counters().next_vrf;
   }
+
+ private:
+  const Caller caller_;
 };
 
 }  // namespace api

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "api/failed_attempts.hpp"
 #include "api/json_writer.hpp"
 #include "api/render.hpp"
 #include "base/ascii.hpp"
@@ -53,6 +54,11 @@ constexpr std::array table{
     ProblemRow{P::networks_not_mergeable, 409, "NETWORKS_NOT_MERGEABLE",
                "Networks cannot be merged"},
     ProblemRow{P::too_much_to_move, 409, "TOO_MUCH_TO_MOVE", "Too much to move"},
+    ProblemRow{P::token_not_found, 404, "TOKEN_NOT_FOUND", "Token not found"},
+    ProblemRow{P::token_exists, 409, "TOKEN_EXISTS", "Token exists already"},
+    ProblemRow{P::too_many_tokens, 409, "TOO_MANY_TOKENS", "Too many tokens"},
+    ProblemRow{P::unauthenticated, 401, "UNAUTHENTICATED", "No valid token"},
+    ProblemRow{P::forbidden, 403, "FORBIDDEN", "Not allowed for this token"},
 
     ProblemRow{P::invalid_json, 400, "INVALID_JSON", "Invalid JSON"},
     ProblemRow{P::unknown_field, 400, "UNKNOWN_FIELD", "Unknown field"},
@@ -71,6 +77,8 @@ constexpr std::array table{
     ProblemRow{P::not_a_cluster, 404, "NOT_A_CLUSTER", "Not a cluster"},
 
     ProblemRow{P::revision_compacted, 410, "REVISION_COMPACTED", "Revision is compacted"},
+
+    ProblemRow{P::too_many_attempts, 429, "TOO_MANY_ATTEMPTS", "Too many wrong tokens"},
 
     ProblemRow{P::bad_request, 400, "BAD_REQUEST", "Bad request"},
     ProblemRow{P::not_found, 404, "NOT_FOUND", "No such route"},
@@ -117,6 +125,9 @@ http::Response problem_response(Problem problem, std::string_view detail,
   response.status = row.status;
   response.content_type = "application/problem+json";
   if (row.status == 503) response.headers.push_back({"Retry-After", "1"});
+  if (row.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  if (row.status == 429)
+    response.headers.push_back({"Retry-After", fmt::format_int(attempts_window_seconds).str()});
   JsonWriter json(response.body);
   json.begin_object();
   json.text("type", type_of(row));
@@ -199,6 +210,11 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::network_in_the_way: return P::network_in_the_way;
     case ipam::ErrorCode::networks_not_mergeable: return P::networks_not_mergeable;
     case ipam::ErrorCode::too_much_to_move: return P::too_much_to_move;
+    case ipam::ErrorCode::token_not_found: return P::token_not_found;
+    case ipam::ErrorCode::token_exists: return P::token_exists;
+    case ipam::ErrorCode::too_many_tokens: return P::too_many_tokens;
+    case ipam::ErrorCode::unauthenticated: return P::unauthenticated;
+    case ipam::ErrorCode::forbidden: return P::forbidden;
   }
   UNREACHABLE();
 }

@@ -45,6 +45,11 @@ enum class Problem : std::uint8_t {
   network_in_the_way,
   networks_not_mergeable,
   too_much_to_move,
+  token_not_found,
+  token_exists,
+  too_many_tokens,
+  unauthenticated,
+  forbidden,
   // The request is wrong in itself.
   invalid_json,
   unknown_field,
@@ -62,6 +67,8 @@ enum class Problem : std::uint8_t {
   not_a_cluster,
   // What was is no longer known.
   revision_compacted,
+  // Who guesses secrets waits.
+  too_many_attempts,
   // HTTP itself.
   bad_request,
   not_found,

@@ -73,11 +73,12 @@ http::Response render_deleted_reservation(const ipam::Outcome& outcome) {
 // one revision, and what reservations were is not kept.
 class ReservationList : public ReaderAt {
  public:
-  explicit ReservationList(ipam::NetworkId network) : ReaderAt(std::nullopt), network_(network) {}
+  ReservationList(ipam::NetworkId network, Caller caller)
+      : ReaderAt(std::nullopt), network_(network), caller_(std::move(caller)) {}
 
  protected:
   Step go_on(const View& view) override {
-    if (!has_begun_ && !view.state.network(network_))
+    if (!has_begun_ && !caller_.network(view.state, network_))
       return network_not_found(ipam::to_string(network_));
     has_begun_ = true;
     body_.begin(revision());
@@ -96,6 +97,7 @@ class ReservationList : public ReaderAt {
 
  private:
   const ipam::NetworkId network_;
+  const Caller caller_;
   ListBody body_{PageRequest()};
   ipam::U128 position_ = 0;
   bool has_begun_ = false;
@@ -106,7 +108,7 @@ class ReservationList : public ReaderAt {
 Body list_reservations(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  return ReadList{call.consistency, std::make_shared<ReservationList>(*id)};
+  return ReadList{call.consistency, std::make_shared<ReservationList>(*id, call.caller)};
 }
 
 Body create_reservation(const Call& call) {
@@ -133,8 +135,9 @@ Body create_reservation(const Call& call) {
 Body get_reservation(const Call& call) {
   const auto named = read_name(call);
   if (!named) return Answer{named.error()};
-  return Read{call.consistency, [named = *named](const ipam::StateMachine& state) {
-                if (!state.network(named.network))
+  return Read{call.consistency,
+              [named = *named, caller = call.caller](const ipam::StateMachine& state) {
+                if (!caller.network(state, named.network))
                   return network_not_found(ipam::to_string(named.network));
                 const ipam::Reservation* const one = state.reservation(named.id);
                 if (!one || one->network_id != named.network)

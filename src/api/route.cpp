@@ -22,64 +22,76 @@ constexpr std::string_view api_prefix = "/api/v1";
 
 Body get_index(const Call&);
 
+constexpr Access open{std::nullopt, true};
+constexpr Access view{ipam::Role::viewer, true};
+constexpr Access view_all{ipam::Role::viewer, false};  // of more than some VRFs
+constexpr Access edit{ipam::Role::editor, true};
+constexpr Access edit_all{ipam::Role::editor, false};
+constexpr Access administer{ipam::Role::admin, false};
+
 constexpr Route routes[] = {
-    {Method::get, "", get_index},
-    {Method::get, "/openapi.json", get_openapi},
-    {Method::get, "/vrfs", list_vrfs, true, {"limit", "cursor", "sort"}},
-    {Method::post, "/vrfs", create_vrf},
-    {Method::get, "/vrfs/{id}", get_vrf, true},
-    {Method::patch, "/vrfs/{id}", update_vrf},
-    {Method::delete_, "/vrfs/{id}", delete_vrf},
+    {Method::get, "", get_index, view},
+    {Method::get, "/openapi.json", get_openapi, view},
+    {Method::get, "/vrfs", list_vrfs, view, true, {"limit", "cursor", "sort"}},
+    {Method::post, "/vrfs", create_vrf, edit_all},
+    {Method::get, "/vrfs/{id}", get_vrf, view, true},
+    {Method::patch, "/vrfs/{id}", update_vrf, edit_all},
+    {Method::delete_, "/vrfs/{id}", delete_vrf, edit_all},
     {Method::get,
      "/networks",
-     list_networks,
+     list_networks, view,
      true,
      {"vrf", "cidr", "within", "contains", "family", "tag", "status", "q", "limit", "cursor",
       "sort", "at"}},
-    {Method::post, "/networks", create_network},
-    {Method::get, "/networks/{id}", get_network, true, {"at"}},
-    {Method::patch, "/networks/{id}", update_network},
-    {Method::delete_, "/networks/{id}", delete_network},
-    {Method::get, "/networks/{id}/children", list_children, true, {"limit", "cursor", "at"}},
-    {Method::get, "/networks/{id}/free", list_free_blocks, true, {"prefix_length", "limit"}},
-    {Method::post, "/networks/{id}/subnets", carve_networks},
-    {Method::get, "/networks/{id}/reservations", list_reservations, true},
-    {Method::post, "/networks/{id}/reservations", create_reservation},
-    {Method::get, "/networks/{id}/reservations/{reservation_id}", get_reservation, true},
-    {Method::patch, "/networks/{id}/reservations/{reservation_id}", update_reservation},
-    {Method::delete_, "/networks/{id}/reservations/{reservation_id}", delete_reservation},
-    {Method::post, "/networks/{id}/split", split_network},
-    {Method::post, "/networks/merge", merge_networks},
-    {Method::get, "/networks/{id}/stats", get_network_stats, true},
-    {Method::get, "/stats", list_stats, true},
-    {Method::get, "/allocations", list_allocations, true,
+    {Method::post, "/networks", create_network, edit},
+    {Method::get, "/networks/{id}", get_network, view, true, {"at"}},
+    {Method::patch, "/networks/{id}", update_network, edit},
+    {Method::delete_, "/networks/{id}", delete_network, edit},
+    {Method::get, "/networks/{id}/children", list_children, view, true,
+     {"limit", "cursor", "at"}},
+    {Method::get, "/networks/{id}/free", list_free_blocks, view, true, {"prefix_length", "limit"}},
+    {Method::post, "/networks/{id}/subnets", carve_networks, edit},
+    {Method::get, "/networks/{id}/reservations", list_reservations, view, true},
+    {Method::post, "/networks/{id}/reservations", create_reservation, edit},
+    {Method::get, "/networks/{id}/reservations/{reservation_id}", get_reservation, view, true},
+    {Method::patch, "/networks/{id}/reservations/{reservation_id}", update_reservation, edit},
+    {Method::delete_, "/networks/{id}/reservations/{reservation_id}", delete_reservation, edit},
+    {Method::post, "/networks/{id}/split", split_network, edit},
+    {Method::post, "/networks/merge", merge_networks, edit},
+    {Method::get, "/networks/{id}/stats", get_network_stats, view, true},
+    {Method::get, "/stats", list_stats, view, true},
+    {Method::get, "/allocations", list_allocations, view, true,
      {"network_id", "all", "ip", "hostname", "owner", "tag", "status", "within", "q",
       "limit", "cursor", "sort", "at"}},
-    {Method::post, "/allocations", create_allocation},
-    {Method::get, "/allocations/{id}", get_allocation, true, {"at"}},
-    {Method::patch, "/allocations/{id}", update_allocation},
-    {Method::post, "/allocations/{id}/renew", renew_allocation},
-    {Method::post, "/allocations/{id}/release", release_allocation},
-    {Method::post, "/transactions", create_transaction},
-    {Method::get, "/addresses/{id}", get_address, true, {"limit", "vrf", "at"}},
-    {Method::get, "/search", search, true, {"q", "limit", "cursor"}},
-    {Method::post, "/import", import_rows, false, {"format", "on_conflict", "dry_run"}},
-    {Method::get, "/export", export_rows, true,
+    {Method::post, "/allocations", create_allocation, edit},
+    {Method::get, "/allocations/{id}", get_allocation, view, true, {"at"}},
+    {Method::patch, "/allocations/{id}", update_allocation, edit},
+    {Method::post, "/allocations/{id}/renew", renew_allocation, edit},
+    {Method::post, "/allocations/{id}/release", release_allocation, edit},
+    {Method::post, "/transactions", create_transaction, edit},
+    {Method::get, "/addresses/{id}", get_address, view, true, {"limit", "vrf", "at"}},
+    {Method::get, "/search", search, view, true, {"q", "limit", "cursor"}},
+    {Method::post, "/import", import_rows, edit, false, {"format", "on_conflict", "dry_run"}},
+    {Method::get, "/export", export_rows, view_all, true,
      {"format", "vrf", "network_id", "within", "zone", "name_server"}},
-    {Method::get, "/audit", list_audit, true,
+    {Method::get, "/audit", list_audit, view_all, true,
      {"limit", "cursor", "resource", "actor", "action", "since", "until"}},
-    {Method::get, "/audit/verify", verify_audit, true},
-    {Method::get, "/watch", watch, true, {"since"}},
-    {Method::get, "/metrics", get_metrics},
-    {Method::get, "/health", get_health},
-    {Method::get, "/health/live", get_liveness},
-    {Method::get, "/health/ready", get_health},
-    {Method::get, "/cluster/status", get_cluster_status},
-    {Method::post, "/cluster/nodes", add_node},
-    {Method::delete_, "/cluster/nodes/{id}", remove_node},
-    {Method::post, "/cluster/transfer-leader", transfer_leader},
-    {Method::post, "/cluster/backup", create_backup, true},
-    {Method::post, "/cluster/snapshot", create_snapshot},
+    {Method::get, "/audit/verify", verify_audit, administer, true},
+    {Method::get, "/watch", watch, view_all, true, {"since"}},
+    {Method::get, "/tokens", list_tokens, administer, true},
+    {Method::post, "/tokens", create_token, administer},
+    {Method::get, "/tokens/{id}", get_token, administer, true},
+    {Method::delete_, "/tokens/{id}", revoke_token, administer},
+    {Method::get, "/metrics", get_metrics, view_all},
+    {Method::get, "/health", get_health, open},
+    {Method::get, "/health/live", get_liveness, open},
+    {Method::get, "/health/ready", get_health, open},
+    {Method::get, "/cluster/status", get_cluster_status, view_all},
+    {Method::post, "/cluster/nodes", add_node, administer},
+    {Method::delete_, "/cluster/nodes/{id}", remove_node, administer},
+    {Method::post, "/cluster/transfer-leader", transfer_leader, administer},
+    {Method::post, "/cluster/backup", create_backup, administer, true},
+    {Method::post, "/cluster/snapshot", create_snapshot, administer},
 };
 
 Body get_index(const Call&) {
@@ -192,8 +204,9 @@ base::Result<std::uint64_t, http::Response> min_revision(const http::Request& re
               fmt::format("X-Ipam-Min-Revision must be a whole number, not {}", quoted(*header))));
 }
 
-// Of what the client asked for: method, path, query and body, and If-Match where it is there.
-std::uint64_t hash_of(const http::Request& request) {
+// Of what the client asked for: method, path, query and body, and If-Match where it is there. And
+// of what the client may see: an answer that is kept for one is not given to another.
+std::uint64_t hash_of(const http::Request& request, const Caller& caller) {
   ipam::Digest digest;
   digest.add(http::to_string(request.method));
   digest.add(std::string_view(request.path));
@@ -201,6 +214,7 @@ std::uint64_t hash_of(const http::Request& request) {
   digest.add(std::string_view(request.body));
   if (const auto condition = combined_header(request, "If-Match"))
     digest.add(std::string_view(*condition));
+  for (const ipam::VrfId vrf : caller.vrfs) digest.add(vrf.value());
   return digest.value();
 }
 
@@ -209,21 +223,52 @@ bool is_printable_ascii(std::string_view text) {
 }
 
 // Gives a write the key that its request came with.
-Body with_idempotency_key(const http::Request& request, Body body) {
+Body with_idempotency_key(const http::Request& request, const Caller& caller, Body body) {
   auto* const write = std::get_if<Write>(&body);
   const std::string* const key = request.header("Idempotency-Key");
+  if (key && std::holds_alternative<IssueToken>(body))
+    return Answer{problem(Problem::invalid_header,
+                          "a token takes no Idempotency-Key: its secret could not be shown again; "
+                          "where an answer is lost, revoke the token by its name, make another")};
   if (!write || !key) return body;
   if (key->empty() || key->size() > ipam::idempotency_key_bytes_max || !is_printable_ascii(*key))
     return Answer{problem(Problem::invalid_header,
                           fmt::format("Idempotency-Key must be 1 to {} printable ASCII characters",
                                       ipam::idempotency_key_bytes_max))};
-  write->command.idempotency = {*key, hash_of(request),
+  write->command.idempotency = {*key, hash_of(request, caller),
                                 ipam::idempotency_seconds_default};
   return body;
 }
 
+// Gives a command the name that goes into the audit log, and the token that it depends on.
+Body with_caller(const Caller& caller, Body body) {
+  ipam::Command* command = nullptr;
+  if (auto* write = std::get_if<Write>(&body)) command = &write->command;
+  if (auto* dry_run = std::get_if<DryRun>(&body)) command = &dry_run->command;
+  if (auto* issue = std::get_if<IssueToken>(&body)) command = &issue->command;
+  if (auto* watch = std::get_if<Watch>(&body)) watch->token = caller.token;
+  if (command == nullptr) return body;
+  command->actor = caller.actor;
+  command->token = caller.token;
+  return body;
+}
+
+std::optional<http::Response> refusal(const Route& route, const Caller& caller) {
+  if (!route.access.role) return std::nullopt;
+  if (caller.role < *route.access.role)
+    return problem(Problem::forbidden,
+                   fmt::format("this needs the role {}; the token {} is of a {}",
+                               ipam::to_string(*route.access.role), caller.actor,
+                               ipam::to_string(caller.role)));
+  if (caller.is_limited() && !route.access.for_limited)
+    return problem(Problem::forbidden,
+                   fmt::format("the token {} is limited to VRFs, and this is about more than those",
+                               caller.actor));
+  return std::nullopt;
+}
+
 Body call_handler(const Route& route, const http::Request& request,
-                  const Placeholders& placeholders) {
+                  const Placeholders& placeholders, const Caller& caller) {
   std::array<std::string_view, std::tuple_size_v<decltype(route.parameters)> + 1> known;
   std::size_t known_count = 0;
   for (const std::string_view parameter : route.parameters)
@@ -235,11 +280,11 @@ Body call_handler(const Route& route, const http::Request& request,
   if (!consistency) return Answer{consistency.error()};
   const auto conditions = Conditions::read(request);
   if (!conditions) return Answer{conditions.error()};
-  Body body =
-      route.handler({request, placeholders.id, *query, *consistency, placeholders.inner_id});
+  Body body = with_caller(caller, route.handler({request, placeholders.id, *query, *consistency,
+                                                 caller, placeholders.inner_id}));
   body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
                                      : with_precondition(*conditions, std::move(body));
-  return with_idempotency_key(request, std::move(body));
+  return with_idempotency_key(request, caller, std::move(body));
 }
 
 }  // namespace
@@ -253,19 +298,31 @@ http::Response rendered(const std::function<http::Response(const ipam::Outcome&)
   return response;
 }
 
-Action route(const http::Request& request) {
+const Route* find_route(const http::Request& request) {
+  const auto path = below_prefix(request.path);
+  // The session leaves out the body of an answer to HEAD.
+  const Method method = request.method == Method::head ? Method::get : request.method;
+  if (path)
+    for (const Route& route : routes)
+      if (route.method == method && match(route.pattern, *path)) return &route;
+  return nullptr;
+}
+
+Action route(const http::Request& request, const Identity& identity) {
+  const Route* const found = find_route(request);
+  const auto* const denial = std::get_if<Denial>(&identity);
+  if (denial && (!found || found->access.role)) return {0, Answer{denied(*denial)}};
+  const Caller nobody{"nobody", ipam::Role::viewer};
+  const Caller& caller = denial ? nobody : std::get<Caller>(identity);
   if (request.path == "*") return {0, Answer{server_options()}};
   const auto path = below_prefix(request.path);
   if (!path) return {0, Answer{no_such_route(request)}};
+  if (!found) return {0, Answer{answer_without_route(request, *path)}};
+  if (auto refused = refusal(*found, caller)) return {0, Answer{*std::move(refused)}};
   const auto revision = min_revision(request);
   if (!revision) return {0, Answer{revision.error()}};
-  // The session leaves out the body of an answer to HEAD.
-  const Method method = request.method == Method::head ? Method::get : request.method;
-  for (const Route& route : routes)
-    if (route.method == method)
-      if (const auto placeholders = match(route.pattern, *path))
-        return {*revision, call_handler(route, request, *placeholders), &route};
-  return {0, Answer{answer_without_route(request, *path)}};
+  const Placeholders placeholders = *match(found->pattern, *path);
+  return {*revision, call_handler(*found, request, placeholders, caller), found, caller.token};
 }
 
 }  // namespace api

@@ -21,6 +21,7 @@ constexpr std::uint64_t search_visits_max = 100'000;
 struct Wanted {
   std::string text;
   std::uint64_t limit = search_limit_default;
+  Caller caller = {};
   // Where to go on: at this network, reservation or allocation, then at all of the kinds behind it.
   std::optional<ipam::NetworkId> network;
   std::optional<ipam::ReservationId> reservation;
@@ -30,7 +31,8 @@ struct Wanted {
 // One answer in the making.
 class Search {
  public:
-  Search(const ipam::StateMachine& state, std::uint64_t limit) : state_(state), left_(limit) {
+  Search(const ipam::StateMachine& state, const Caller& caller, std::uint64_t limit)
+      : state_(state), caller_(caller), left_(limit) {
     json_.begin_object();
     json_.key("results");
     json_.begin_array();
@@ -44,16 +46,19 @@ class Search {
   }
 
   void found(const ipam::Network& network) {
+    if (!caller_.may_see(network.vrf)) return;
     begin("network");
     write_network(json_, network, state_.context(network));
     json_.end_object();
   }
   void found(const ipam::Reservation& reservation) {
+    if (!caller_.network(state_, reservation.network_id)) return;
     begin("reservation");
     write_reservation(json_, reservation);
     json_.end_object();
   }
   void found(const ipam::Allocation& allocation) {
+    if (!caller_.network(state_, allocation.network_id)) return;
     begin("allocation");
     write_allocation(json_, allocation);
     json_.end_object();
@@ -80,6 +85,7 @@ class Search {
   }
 
   const ipam::StateMachine& state_;
+  const Caller& caller_;
   std::string body_;
   JsonWriter json_{body_};
   std::uint64_t left_;
@@ -120,7 +126,7 @@ void search_all(Search& search, const ipam::StateMachine& state, const Wanted& w
 }
 
 http::Response render_search(const ipam::StateMachine& state, const Wanted& wanted) {
-  Search search(state, wanted.limit);
+  Search search(state, wanted.caller, wanted.limit);
   if (const auto address = ipam::parse_address(wanted.text)) {
     search_address(search, state, *address);
   } else if (const auto prefix = ipam::parse_prefix(wanted.text)) {
@@ -160,6 +166,7 @@ Body search(const Call& call) {
   const auto limit = call.query.whole_number("limit", search_limit_max, search_limit_default);
   if (!limit) return Answer{limit.error()};
   wanted.limit = *limit;
+  wanted.caller = call.caller;
   if (const std::string* cursor = call.query.find("cursor")) {
     wanted.network = ipam::parse_network_id(*cursor);
     wanted.reservation = ipam::parse_reservation_id(*cursor);

@@ -21,9 +21,10 @@ constexpr std::uint64_t free_blocks_default = 100;
 // The children of a network by address, in steps; a cursor names the last address shown.
 class ChildList : public ReaderAt {
  public:
-  ChildList(ipam::NetworkId id, PageRequest page, std::optional<Moment> moment)
+  ChildList(ipam::NetworkId id, Caller caller, PageRequest page, std::optional<Moment> moment)
       : ReaderAt(page.cursor ? std::optional<Moment>(page.cursor->revision) : moment),
         id_(id),
+        caller_(std::move(caller)),
         body_(std::move(page)) {}
 
  protected:
@@ -31,7 +32,7 @@ class ChildList : public ReaderAt {
     const ipam::StateMachine* const plan = plan_.state(view, revision());
     if (!plan) return plan_.step();
     if (!begun_) {
-      const ipam::Network* const parent = plan->network(id_);
+      const ipam::Network* const parent = caller_.network(*plan, id_);
       if (!parent) return network_not_found(ipam::to_string(id_));
       if (!begin(*parent)) return body_.page().refuse_cursor();
     }
@@ -69,15 +70,17 @@ class ChildList : public ReaderAt {
   }
 
   const ipam::NetworkId id_;
+  const Caller caller_;
   PlanAt plan_;
   ListBody body_;
   ipam::Address from_;
   bool begun_ = false;
 };
 
-http::Response render_free_blocks(const ipam::StateMachine& state, ipam::NetworkId id,
-                                  std::optional<int> length, std::size_t limit) {
-  const ipam::Network* network = state.network(id);
+http::Response render_free_blocks(const ipam::StateMachine& state, const Caller& caller,
+                                  ipam::NetworkId id, std::optional<int> length,
+                                  std::size_t limit) {
+  const ipam::Network* network = caller.network(state, id);
   if (!network) return network_not_found(ipam::to_string(id));
   const ipam::Prefix& whole = network->prefix;
   const int width = ipam::bits_of(whole.base.family);
@@ -116,7 +119,8 @@ Body list_children(const Call& call) {
   if (!moment) return Answer{moment.error()};
   auto page = PageRequest::read(call, {});  // it has one order
   if (!page) return Answer{page.error()};
-  return ReadList{call.consistency, std::make_shared<ChildList>(*id, *std::move(page), *moment)};
+  return ReadList{call.consistency,
+                  std::make_shared<ChildList>(*id, call.caller, *std::move(page), *moment)};
 }
 
 Body list_free_blocks(const Call& call) {
@@ -131,8 +135,9 @@ Body list_free_blocks(const Call& call) {
     length = static_cast<int>(*number);
   }
   return Read{call.consistency,
-              [id = *id, length, limit = *limit](const ipam::StateMachine& state) {
-                return render_free_blocks(state, id, length, limit);
+              [id = *id, caller = call.caller, length,
+               limit = *limit](const ipam::StateMachine& state) {
+                return render_free_blocks(state, caller, id, length, limit);
               }};
 }
 

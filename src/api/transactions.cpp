@@ -153,7 +153,9 @@ class OperationReader {
     request.body = json::serialize(fields);
     const auto query = Query::parse("", {});
     ASSERT(query.ok());
-    Call call{request, id, *query};
+    // Whose operation it is stands in the whole command.
+    const Caller caller;
+    Call call{request, id, *query, Consistency::linearizable, caller};
     if (kind.is_inner) std::swap(call.id, call.inner_id);
     Body body = kind.handler(call);
     if (const auto* answer = std::get_if<Answer>(&body)) return refused(answer->response);

@@ -67,7 +67,7 @@ ipam::VrfReference parse_vrf(std::string_view text) {
 Body list_vrfs(const Call& call) {
   const auto page = PageRequest::read(call, list_sorts);
   if (!page) return Answer{page.error()};
-  return ReadList{call.consistency, std::make_shared<VrfList>(*page, std::nullopt)};
+  return ReadList{call.consistency, std::make_shared<VrfList>(call.caller, *page)};
 }
 
 Body create_vrf(const Call& call) {
@@ -82,9 +82,10 @@ Body create_vrf(const Call& call) {
 
 Body get_vrf(const Call& call) {
   return Read{call.consistency,
-              [reference = parse_vrf(call.id)](const ipam::StateMachine& state) {
+              [reference = parse_vrf(call.id),
+               caller = call.caller](const ipam::StateMachine& state) {
                 const ipam::Vrf* vrf = state.vrf(reference);
-                if (!vrf) return vrf_not_found(reference);
+                if (!vrf || !caller.may_see(vrf->id)) return vrf_not_found(reference);
                 return with_entity_tag(
                     json_response(200, vrf_json(*vrf, state.network_count_in(vrf->id))),
                     vrf->revision);

@@ -7,7 +7,7 @@
 namespace api {
 
 Body watch(const Call& call) {
-  Watch wanted{call.consistency, std::nullopt};
+  Watch wanted{call.consistency, std::nullopt, {}};
   // A browser that reconnects sends the query that it began with, and the header that knows better.
   if (const std::string* header = call.request.header("Last-Event-ID")) {
     const auto revision = parse_whole_number(*header);

@@ -153,7 +153,8 @@ struct WatchHub::Ring {
 
 class WatchHub::Watcher : public http::BodySource {
  public:
-  Watcher(std::shared_ptr<Ring> ring, ipam::Revision since) : ring_(std::move(ring)), seen_(since) {
+  Watcher(std::shared_ptr<Ring> ring, ipam::Revision since, ipam::TokenId token)
+      : ring_(std::move(ring)), token_(token), seen_(since) {
     ring_->watchers.insert(this);
   }
   ~Watcher() override { ring_->watchers.erase(this); }
@@ -176,6 +177,7 @@ class WatchHub::Watcher : public http::BodySource {
     if (!waiting_) return;
     if (ring_->closed)
       return end(last_event(problem_shutting_down()));
+    if (is_revoked_) return end(last_event(denied(Denial::revoked_token)));
     if (seen_ < ring_->compacted) return end(last_event(api::compacted(seen_, ring_->compacted)));
     std::string text;
     for (auto event = ring_->after(seen_);
@@ -185,7 +187,9 @@ class WatchHub::Watcher : public http::BodySource {
     }
     if (!text.empty()) give({std::move(text), After::more});
   }
-  void keep_alive() {
+  void keep_alive(const IsValid& is_valid) {
+    is_revoked_ = token_ && !is_valid(token_);
+    if (is_revoked_) return wake();
     if (waiting_) give({": still here\n\n", After::more});
   }
 
@@ -196,7 +200,9 @@ class WatchHub::Watcher : public http::BodySource {
   void give(Piece piece) { std::exchange(waiting_, nullptr)(std::move(piece)); }
 
   const std::shared_ptr<Ring> ring_;
+  const ipam::TokenId token_;
   ipam::Revision seen_;
+  bool is_revoked_ = false;
   bool greeted_ = false;
   std::function<void(Piece)> waiting_;
 };
@@ -235,10 +241,10 @@ void WatchHub::restart(ipam::Revision revision) {
   deliver();
 }
 
-void WatchHub::keep_alive() {
+void WatchHub::keep_alive(const IsValid& is_valid) {
   const std::vector<Watcher*> watchers(ring_->watchers.begin(), ring_->watchers.end());
   for (Watcher* watcher : watchers)
-    if (ring_->watchers.contains(watcher)) watcher->keep_alive();
+    if (ring_->watchers.contains(watcher)) watcher->keep_alive(is_valid);
 }
 
 void WatchHub::close() {
@@ -246,7 +252,8 @@ void WatchHub::close() {
   deliver();
 }
 
-http::Response WatchHub::watch(std::optional<ipam::Revision> since, ipam::Revision applied) {
+http::Response WatchHub::watch(std::optional<ipam::Revision> since, ipam::Revision applied,
+                               ipam::TokenId token) {
   if (ring_->closed) return problem_shutting_down();
   if (ring_->watchers.size() >= watchers_max)
     return problem(Problem::overloaded,
@@ -259,7 +266,7 @@ http::Response WatchHub::watch(std::optional<ipam::Revision> since, ipam::Revisi
   response.content_type = "text/event-stream";
   response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"X-Accel-Buffering", "no"});  // nginx would hold events back
-  response.stream = std::make_shared<Watcher>(ring_, from);
+  response.stream = std::make_shared<Watcher>(ring_, from, token);
   return response;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -37,14 +38,17 @@ class WatchHub {
   void deliver();
   // The state was replaced by one of `revision`: what lies between is not known here.
   void restart(ipam::Revision revision);
-  // Sends a comment to whoever waits, so that proxies and dead clients show.
-  void keep_alive();
+  // Sends a comment to whoever waits, so that proxies and dead clients show. Whoever came with a
+  // token that is not valid any more is told so, and its watch ends.
+  using IsValid = std::function<bool(ipam::TokenId)>;
+  void keep_alive(const IsValid& is_valid);
   // Ends all watches, and refuses new ones.
   void close();
 
   // The stream of all revisions after `since`; where that is not given, after `applied`. Otherwise
   // 410 REVISION_COMPACTED, 503.
-  http::Response watch(std::optional<ipam::Revision> since, ipam::Revision applied);
+  http::Response watch(std::optional<ipam::Revision> since, ipam::Revision applied,
+                       ipam::TokenId token = {});
 
   std::size_t watchers() const;
 

@@ -90,4 +90,10 @@ std::string to_hex(const Sha256& hash) {
   return text;
 }
 
+bool equal_in_constant_time(const Sha256& a, const Sha256& b) {
+  unsigned differences = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) differences |= unsigned{a[i]} ^ unsigned{b[i]};
+  return differences == 0;
+}
+
 }  // namespace base

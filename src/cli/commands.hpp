@@ -35,7 +35,7 @@ struct Command {
 
 // Each in a file of its own: vrf_commands, network_commands, allocation_commands, lease_commands,
 // reservation_commands, search_commands, report_commands, transaction_commands, import_commands,
-// export_command, backup_commands, cluster_commands, watch_command.
+// export_command, backup_commands, cluster_commands, watch_command, token_commands.
 std::vector<Command> vrf_commands();
 std::vector<Command> network_commands();
 std::vector<Command> allocation_commands();
@@ -49,6 +49,7 @@ std::vector<Command> export_commands();
 std::vector<Command> backup_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> watch_commands();
+std::vector<Command> token_commands();
 
 // ---- what they share ----
 

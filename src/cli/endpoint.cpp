@@ -110,6 +110,10 @@ std::string local_url(const Endpoint& listen) {
   return "http://" + to_string(endpoint);
 }
 
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 std::string percent_encode(std::string_view text, std::string_view keep) {
   std::string encoded;
   for (const char c : text) {

@@ -40,6 +40,9 @@ std::string to_string(const ServerUrl& url);
 // addresses 0.0.0.0 and [::] become loopback.
 std::string local_url(const Endpoint& listen);
 
+// Whether only this machine can reach what listens there.
+bool is_loopback(std::string_view host);
+
 // Percent-encodes all but unreserved characters (RFC 3986 §2.3) and those in `keep`.
 std::string percent_encode(std::string_view text, std::string_view keep = {});
 

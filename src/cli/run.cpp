@@ -94,7 +94,7 @@ CommandTable make_table(const Hooks& hooks) {
        {vrf_commands(), network_commands(), allocation_commands(), lease_commands(),
         reservation_commands(), search_commands(), report_commands(), transaction_commands(),
         import_commands(), export_commands(), backup_commands(), cluster_commands(),
-        watch_commands()})
+        watch_commands(), token_commands()})
     table.own.insert(table.own.end(), commands.begin(), commands.end());
   table.foreign = {
       {"server", "Run a server, alone or as a node of a cluster.", hooks.run_server},
@@ -162,6 +162,7 @@ std::string overview(const CommandTable& table, const std::string& group) {
   text += fmt::format("\nExamples:\n  {}\n\n'ipam {}COMMAND --help' tells more of a command.\n",
                       group == "transaction" ? "ipam transaction apply changes.json --dry-run"
                       : group == "network" ? "ipam network add 192.168.1.0/24 -d \"Office\""
+                      : group == "token"   ? "ipam token create ci --role editor"
                       : group == "vrf"     ? "ipam vrf add blue -d \"Customer blue\""
                       : group == "cluster" ? "ipam cluster init --single-node"
                                            : "ipam network add 192.168.1.0/24 -d \"Office\"\n"
@@ -199,8 +200,9 @@ int run_command(const Command& command, const std::vector<std::string>& rest,
     const auto done = command.perform_alone(*arguments, *format, hooks, io);
     return done ? 0 : fail_with(io, done.error());
   }
-  const auto target = choose_target(*arguments, environment, hooks, command.cluster_command);
+  auto target = choose_target(*arguments, environment, hooks, command.cluster_command);
   if (!target) return fail_with(io, target.error());
+  if (token->empty()) *token = std::move(target->token);
   Client client(*target->connection, target->name, std::move(*token));
   Context context{*arguments, client, *format, io, hooks};
   if (const auto done = command.perform(context); !done) return fail_with(io, done.error());

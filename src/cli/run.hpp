@@ -62,6 +62,9 @@ struct Hooks {
       open_embedded;
   // The URL of the running server that holds the data directory, where one does.
   std::function<std::optional<std::string>(const std::string& data_dir)> server_url_of;
+  // The secret by which that server knows whoever may read its directory, where it asks for one.
+  std::function<std::optional<std::string>(const std::string& data_dir)> local_token_of =
+      [](const std::string&) { return std::nullopt; };
   // The commands that server/ owns; `args` is what followed the command's words. The result is the
   // exit code. They also answer --help.
   std::function<int(const std::vector<std::string>& args)> run_server;

@@ -16,17 +16,25 @@ TargetResult connect_to(const Hooks& hooks, std::string_view source, const std::
   return Target{hooks.connect(*url), to_string(*url)};
 }
 
+// The server that holds the directory: it knows whoever can read its local token.
+TargetResult holder_of(const Hooks& hooks, const std::string& data_dir, const std::string& url) {
+  auto target = connect_to(hooks, "server", url);
+  if (target) target->token = hooks.local_token_of(data_dir).value_or("");
+  return target;
+}
+
 // A server that runs says best where it listens (--port may differ from the file's api_addr).
 TargetResult cluster_node_of_config(const Hooks& hooks, const std::string& file) {
   const auto config = hooks.read_cluster_config(file);
   if (!config) return base::fail(failed(config.error()));
   const auto running = hooks.server_url_of(config->data_dir);
-  return connect_to(hooks, "api_addr", running ? *running : config->url);
+  if (running) return holder_of(hooks, config->data_dir, *running);
+  return connect_to(hooks, "api_addr", config->url);
 }
 
 TargetResult cluster_node_of_directory(const Hooks& hooks, const std::string& data_dir) {
   if (const auto running = hooks.server_url_of(data_dir))
-    return connect_to(hooks, "server", *running);
+    return holder_of(hooks, data_dir, *running);
   const auto config = hooks.read_cluster_config(data_dir + "/cluster.json");
   if (config) return connect_to(hooks, "api_addr", config->url);
   return base::fail(CommandError{
@@ -38,12 +46,13 @@ TargetResult cluster_node_of_directory(const Hooks& hooks, const std::string& da
 
 TargetResult standalone(const Hooks& hooks, const std::string& data_dir) {
   if (const auto running = hooks.server_url_of(data_dir))
-    return connect_to(hooks, "server", *running);
+    return holder_of(hooks, data_dir, *running);
   auto embedded = hooks.open_embedded(data_dir);
-  if (embedded) return Target{std::move(*embedded), data_dir};
-  // A server may have taken the directory between the two questions.
+  // A server may have taken the directory between the two questions: what was opened may be that.
+  if (embedded)
+    return Target{std::move(*embedded), data_dir, hooks.local_token_of(data_dir).value_or("")};
   if (const auto running = hooks.server_url_of(data_dir))
-    return connect_to(hooks, "server", *running);
+    return holder_of(hooks, data_dir, *running);
   return base::fail(failed(embedded.error()));
 }
 

@@ -13,6 +13,7 @@ namespace cli {
 struct Target {
   std::unique_ptr<Connection> connection;
   std::string name;  // for messages: the URL, or the data directory
+  std::string token = {};  // for who gives none: of the server that holds a directory of ours
 };
 
 // The command line goes before the environment, and within each a server before a file before a

@@ -27,6 +27,7 @@ struct Request {
   std::vector<Header> headers;
   std::string body;
   bool keep_alive = true;
+  std::string client_address;  // of the connection, without its port; empty where there is none
   std::uint8_t minor_version = 1;  // of HTTP/1.x: 0 or 1
 
   // The first field of that name; nullptr where there is none.

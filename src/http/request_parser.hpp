@@ -30,6 +30,9 @@ class RequestParser {
   void commit(std::size_t bytes) { in_.commit(bytes); }
   void feed(std::string_view bytes);
 
+  // Of the connection: each of its requests has it.
+  void set_client_address(std::string address) { request_.client_address = std::move(address); }
+
   // Goes on to the next request, pipelined ones included, until it is whole or bytes are missing.
   // REQUIRES: after need_more, bytes were added (otherwise it is need_more again).
   Step next();

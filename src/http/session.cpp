@@ -67,6 +67,9 @@ std::string_view DateCache::now() {
 Session::Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket socket)
     : context_(std::move(context)), socket_(std::move(socket)), parser_(context_->limits) {
   context_->sessions.insert(this);
+  std::error_code ec;
+  const auto client = socket_.remote_endpoint(ec);
+  if (!ec) parser_.set_client_address(client.address().to_string());
 }
 
 Session::~Session() {

@@ -479,6 +479,23 @@ void AddressPlan::remove_last_held(NetworkId id, const std::string& owner) {
     journal_.note([removed](AddressPlan& plan) { plan.put_last_held(removed); });
 }
 
+void AddressPlan::put_token(Token token) {
+  const TokenId id = token.id;
+  if (const Token* const before = tokens_.find(id)) {
+    if (journal_.is_open())
+      journal_.note([old = *before](AddressPlan& plan) { plan.put_token(old); });
+  } else {
+    journal_.note([id](AddressPlan& plan) { plan.remove_token(id); });
+  }
+  tokens_.put(std::move(token));
+}
+
+void AddressPlan::remove_token(TokenId id) {
+  Token removed = tokens_.remove(id);
+  if (journal_.is_open())
+    journal_.note([removed = std::move(removed)](AddressPlan& plan) { plan.put_token(removed); });
+}
+
 const LastHeld& AddressPlan::oldest_last_held() const {
   ASSERT(!last_held_by_age_.empty());
   return last_held_.at(last_held_by_age_.begin()->second);

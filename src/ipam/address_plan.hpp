@@ -17,6 +17,7 @@
 #include "ipam/command.hpp"
 #include "ipam/model.hpp"
 #include "ipam/prefix_tree.hpp"
+#include "ipam/token_table.hpp"
 #include "ipam/undo_journal.hpp"
 #include "ipam/withheld.hpp"
 
@@ -166,8 +167,15 @@ class AddressPlan {
   // REQUIRES: there is one.
   const LastHeld& oldest_last_held() const;
 
-  // Each add_, remove_ and replace_ notes its inverse in it, so that all can be taken back. Nothing
-  // else changes the plan.
+  // Who may change it: kept here so that the same journal takes it back.
+  // REQUIRES: no other token has its name.
+  void put_token(Token token);
+  // REQUIRES: it exists.
+  void remove_token(TokenId id);
+  const TokenTable& tokens() const { return tokens_; }
+
+  // Each add_, put_, remove_ and replace_ notes its inverse in it, so that all can be taken back.
+  // Nothing else changes the plan.
   UndoJournal<AddressPlan>& journal() { return journal_; }
 
   const std::map<VrfId, VrfState>& vrfs() const { return vrfs_; }
@@ -203,6 +211,7 @@ class AddressPlan {
   std::set<QuarantineEnd> quarantine_ends_;
   std::map<OwnerKey, LastHeld> last_held_;
   std::set<std::pair<Revision, OwnerKey>> last_held_by_age_;
+  TokenTable tokens_;
   UndoJournal<AddressPlan> journal_;
 };
 

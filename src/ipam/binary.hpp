@@ -74,6 +74,16 @@ inline std::vector<std::string> read_strings(base::ByteReader& reader) {
   return strings;
 }
 
+inline void write_hash(base::ByteWriter& writer, const base::Sha256& hash) {
+  for (const std::uint8_t byte : hash) writer.u8(byte);
+}
+
+inline base::Sha256 read_hash(base::ByteReader& reader) {
+  base::Sha256 hash{};
+  for (std::uint8_t& byte : hash) byte = reader.u8();
+  return hash;
+}
+
 inline void write_metadata(base::ByteWriter& writer, const Metadata& metadata) {
   writer.varint(metadata.size());
   for (const auto& [key, value] : metadata) {

@@ -66,6 +66,15 @@ struct VrfDeleted {
   friend bool operator==(const VrfDeleted&, const VrfDeleted&) = default;
 };
 
+struct TokenPut {
+  Token token;
+  friend bool operator==(const TokenPut&, const TokenPut&) = default;
+};
+struct TokenRevoked {
+  TokenId id;
+  friend bool operator==(const TokenRevoked&, const TokenRevoked&) = default;
+};
+
 // For those who watch: a network's utilization rose to its threshold, or fell below it. Nothing of
 // it is stored.
 struct ThresholdCrossed {
@@ -89,7 +98,7 @@ struct ReservationDeleted {
 using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppended, OutcomeStored,
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted,
                             LastHeldPut, LastHeldForgotten, ThresholdCrossed, ReservationPut,
-                            ReservationDeleted>;
+                            ReservationDeleted, TokenPut, TokenRevoked>;
 
 // A VRF or a network is made, changed or deleted.
 inline bool changes_plan(const Change& change) {
@@ -101,8 +110,8 @@ inline bool changes_plan(const Change& change) {
 // What the client is told: CreateNetwork, UpdateNetwork and MergeNetworks give the network,
 // CarveNetworks and SplitNetwork a list of them, CreateVrf and UpdateVrf the VRF, Allocate the
 // Allocation (or a list of them, where scattered ones were wanted), CreateReservation and
-// UpdateReservation the reservation; every other command nothing (std::monostate) where it
-// succeeds. A transaction gives the outcomes of its operations.
+// UpdateReservation the reservation, CreateToken the token; every other command nothing
+// (std::monostate) where it succeeds. A transaction gives the outcomes of its operations.
 struct Outcomes;
 struct ImportReport {
   std::uint64_t created = 0;
@@ -116,7 +125,7 @@ struct ImportReport {
 };
 using Outcome = std::variant<Error, NetworkView, Allocation, std::monostate,
                              std::vector<Allocation>, Outcomes, ImportReport, VrfView,
-                             std::vector<NetworkView>, Reservation>;
+                             std::vector<NetworkView>, Reservation, Token>;
 struct Outcomes {
   std::vector<Outcome> of_operations;  // in order; no Error, no Outcomes
 

@@ -28,9 +28,13 @@ enum class Kind : std::uint8_t {
   delete_reservation = 18,
   split_network = 19,
   merge_networks = 20,
+  create_token = 21,
+  revoke_token = 22,
+  touch_tokens = 23,
 };
 // Beside the kind of a whole command, where few have one.
 constexpr std::uint8_t has_precondition = 128;
+constexpr std::uint8_t has_token = 64;
 // Beside the status of an update, where few have a prefix.
 constexpr std::uint8_t has_prefix = 128;
 enum class NetworkReference : std::uint8_t {
@@ -274,6 +278,28 @@ struct BodyWriter {
     write_optional(writer, command.description);
   }
   void operator()(const DeleteVrf& command) { write_vrf(writer, command.vrf); }
+  void operator()(const CreateToken& command) {
+    writer.string(command.name);
+    writer.u8(static_cast<std::uint8_t>(command.role));
+    writer.varint(command.vrfs.size());
+    for (const VrfReference& vrf : command.vrfs) write_vrf(writer, vrf);
+    write_hash(writer, command.hash);
+    write_optional(writer, command.ttl_seconds);
+    writer.boolean(command.expires_at.has_value());
+    if (command.expires_at) writer.i64(*command.expires_at);
+  }
+  void operator()(const RevokeToken& command) {
+    const auto* id = std::get_if<TokenId>(&command.token);
+    writer.boolean(id != nullptr);
+    if (id != nullptr)
+      writer.varint(id->value());
+    else
+      writer.string(std::get<std::string>(command.token));
+  }
+  void operator()(const TouchTokens& command) {
+    writer.varint(command.tokens.size());
+    for (const TokenId token : command.tokens) writer.varint(token.value());
+  }
   void operator()(const UpdateNetwork& command) {
     writer.varint(command.id.value());
     write_optional(writer, command.description);
@@ -419,6 +445,31 @@ UpdateVrf read_update_vrf(base::ByteReader& reader) {
   return command;
 }
 
+CreateToken read_create_token(base::ByteReader& reader) {
+  CreateToken command;
+  command.name = reader.string();
+  command.role = static_cast<Role>(reader.u8());
+  if (command.role == Role() || command.role > role_last) reader.fail();
+  for (std::size_t left = reader.count(2); left > 0 && reader.ok(); --left)
+    command.vrfs.push_back(read_vrf(reader));
+  command.hash = read_hash(reader);
+  command.ttl_seconds = read_optional_number(reader);
+  if (reader.boolean()) command.expires_at = reader.i64();
+  return command;
+}
+
+RevokeToken read_revoke_token(base::ByteReader& reader) {
+  if (reader.boolean()) return {TokenId(reader.varint())};
+  return {std::string(reader.string())};
+}
+
+TouchTokens read_touch_tokens(base::ByteReader& reader) {
+  TouchTokens command;
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
+    command.tokens.push_back(TokenId(reader.varint()));
+  return command;
+}
+
 UpdateNetwork read_update_network(base::ByteReader& reader) {
   UpdateNetwork command;
   command.id = NetworkId(reader.varint());
@@ -555,6 +606,9 @@ CommandBody read_body(Kind kind, base::ByteReader& reader) {
     case Kind::delete_reservation: return read_delete_reservation(reader);
     case Kind::split_network: return read_split_network(reader);
     case Kind::merge_networks: return read_merge_networks(reader);
+    case Kind::create_token: return read_create_token(reader);
+    case Kind::revoke_token: return read_revoke_token(reader);
+    case Kind::touch_tokens: return read_touch_tokens(reader);
   }
   reader.fail();
   return ExpireLeases{};
@@ -576,7 +630,8 @@ Metadata patched(Metadata metadata, const MetadataPatch& patch) {
 bool may_be_operation(const CommandBody& body) {
   return !std::holds_alternative<ExpireLeases>(body) &&
          !std::holds_alternative<RecordEvent>(body) && !std::holds_alternative<Transaction>(body) &&
-         !std::holds_alternative<Import>(body);
+         !std::holds_alternative<Import>(body) && !std::holds_alternative<CreateToken>(body) &&
+         !std::holds_alternative<RevokeToken>(body) && !std::holds_alternative<TouchTokens>(body);
 }
 
 base::Bytes encode(const Command& command) {
@@ -584,7 +639,8 @@ base::Bytes encode(const Command& command) {
   base::ByteWriter writer(bytes);
   writer.u8(command_version_latest);
   writer.u8(static_cast<std::uint8_t>(1 + command.body.index()) |
-            (command.precondition ? has_precondition : std::uint8_t{0}));
+            (command.precondition ? has_precondition : std::uint8_t{0}) |
+            (command.token ? has_token : std::uint8_t{0}));
   writer.string(command.actor);
   writer.string(command.idempotency.key);
   if (!command.idempotency.key.empty()) {
@@ -592,6 +648,7 @@ base::Bytes encode(const Command& command) {
     writer.varint(command.idempotency.retention_seconds);
   }
   if (command.precondition) write_precondition(writer, *command.precondition);
+  if (command.token) writer.varint(command.token.value());
   std::visit(BodyWriter{writer}, command.body);
   return bytes;
 }
@@ -600,7 +657,7 @@ std::optional<Command> decode_command(base::BytesView bytes) {
   base::ByteReader reader(bytes);
   if (reader.u8() != command_version_latest) return std::nullopt;
   const std::uint8_t first = reader.u8();
-  const auto kind = static_cast<Kind>(first & ~has_precondition);
+  const auto kind = static_cast<Kind>(first & ~(has_precondition | has_token));
   Command command;
   command.actor = reader.string();
   command.idempotency.key = reader.string();
@@ -609,6 +666,7 @@ std::optional<Command> decode_command(base::BytesView bytes) {
     command.idempotency.retention_seconds = static_cast<std::uint32_t>(reader.varint());
   }
   if (first & has_precondition) command.precondition = read_precondition(reader);
+  if (first & has_token) command.token = TokenId(reader.varint());
   command.body = read_body(kind, reader);
   if (!reader.at_end()) return std::nullopt;
   // One command is one string of bytes: a varint that is longer than it need be is refused.

@@ -40,6 +40,34 @@ struct DeleteVrf {
   friend bool operator==(const DeleteVrf&, const DeleteVrf&) = default;
 };
 
+// By its id or by its name.
+using TokenReference = std::variant<TokenId, std::string>;
+
+struct CreateToken {
+  std::string name;
+  Role role = Role::viewer;
+  std::vector<VrfReference> vrfs = {};  // at most token_vrfs_max; empty: it is not limited
+  base::Sha256 hash{};                  // of its secret, which no command holds
+  // When it expires, in one of two ways or never.
+  std::optional<std::uint64_t> ttl_seconds = {};
+  std::optional<TimeMs> expires_at = {};
+
+  friend bool operator==(const CreateToken&, const CreateToken&) = default;
+};
+
+struct RevokeToken {
+  TokenReference token;
+
+  friend bool operator==(const RevokeToken&, const RevokeToken&) = default;
+};
+
+// Proposed by a node: these were used. Those that are gone meanwhile are left out.
+struct TouchTokens {
+  std::vector<TokenId> tokens;  // at most tokens_max
+
+  friend bool operator==(const TouchTokens&, const TouchTokens&) = default;
+};
+
 struct CreateNetwork {
   Prefix prefix;
   std::string description;
@@ -261,7 +289,8 @@ using CommandBody = std::variant<CreateNetwork, DeleteNetwork, Allocate, Release
                                  RecordEvent, UpdateAllocation, RenewLease, Transaction, Import,
                                  CreateVrf, UpdateVrf, DeleteVrf, UpdateNetwork, CarveNetworks,
                                  CreateReservation, UpdateReservation, DeleteReservation,
-                                 SplitNetwork, MergeNetworks>;
+                                 SplitNetwork, MergeNetworks, CreateToken, RevokeToken,
+                                 TouchTokens>;
 
 // Values are written to the log: never reuse one.
 enum class OperationField : std::uint8_t { id = 1, network_id = 2, cidr = 3, ip = 4, vrf = 5 };
@@ -315,6 +344,9 @@ struct Command {
   CommandBody body;
   IdempotencyKey idempotency{};
   std::optional<Precondition> precondition{};  // only where takes_precondition(body)
+  // That the client came with, if so: it must be valid still when the command is applied, which
+  // does nothing outside the VRFs that it is limited to.
+  TokenId token{};
 
   friend bool operator==(const Command&, const Command&) = default;
 };
@@ -324,9 +356,9 @@ struct Command {
 inline constexpr std::uint8_t command_version_latest = 1;
 
 // Format version 1: u8 version, u8 kind (1 + index in CommandBody; + 128 where there is a
-// precondition), string actor, string idempotency key; where that is not empty u64 request hash and
-// varint retention; the revisions of the precondition, where there is one, as varints behind their
-// number; then the fields of the body.
+// precondition, + 64 where there is a token), string actor, string idempotency key; where that is
+// not empty u64 request hash and varint retention; the revisions of the precondition, if there is
+// one, as varints behind their number; the token, if there is one; then the fields of the body.
 base::Bytes encode(const Command& command);
 // nullopt where the bytes are no command of a version that this program knows.
 std::optional<Command> decode_command(base::BytesView bytes);

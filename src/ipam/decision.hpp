@@ -23,7 +23,11 @@ struct Decision {
   Revision revision;
   const std::string& actor;
   std::vector<Change>& changes;
+  const std::vector<VrfId>& vrfs;  // nothing outside them is touched; empty: all may be
   std::size_t moves = 0;  // that the command has made so far: at most moves_max
+
+  // Decides whichever it is, where the VRFs allow it.
+  Outcome decide_any(const CommandBody& body);
 
   // Appends one audit entry to the changes.
   void audit(std::string action, std::string resource, std::string details);
@@ -59,6 +63,9 @@ struct Decision {
   Outcome decide(const DeleteReservation& command);
   Outcome decide(const SplitNetwork& command);
   Outcome decide(const MergeNetworks& command);
+  Outcome decide(const CreateToken& command);
+  Outcome decide(const RevokeToken& command);
+  Outcome decide(const TouchTokens& command);
 };
 
 // What a decision does from here on, until it is kept or undone: one of the two is called.

@@ -139,6 +139,19 @@ class Digest {
     add(reservation.revision.value());
   }
 
+  void add(const Token& token) {
+    add(token.id.value());
+    add(std::string_view(token.name));
+    add(static_cast<std::uint64_t>(token.role));
+    add(token.vrfs.size());
+    for (const VrfId vrf : token.vrfs) add(vrf.value());
+    add(token.hash);
+    add(static_cast<std::uint64_t>(token.created_at));
+    add(token.expires_at);
+    add(token.last_used_at);
+    add(token.revision.value());
+  }
+
   void add(const AuditEntry& entry) {
     add(entry.id.value());
     add(static_cast<std::uint64_t>(entry.timestamp));
@@ -185,6 +198,8 @@ class Digest {
     add(change.id.value());
     add(change.network_id.value());
   }
+  void add(const TokenPut& change) { add(change.token); }
+  void add(const TokenRevoked& change) { add(change.id.value()); }
   void add(const Change& change) {
     add(change.index());
     std::visit([this](const auto& one) { add(one); }, change);

@@ -4,6 +4,7 @@
 
 #include "ipam/decision.hpp"
 #include "ipam/limits.hpp"
+#include "ipam/scope.hpp"
 
 namespace ipam {
 
@@ -30,6 +31,7 @@ base::Result<const NetworkState*, Error> network_for(const AddressPlan& plan,
 }
 
 Outcome decide_reservation(Decision& decision, CreateReservation row) {
+  if (auto error = check_scope(decision.plan, decision.vrfs, row)) return *std::move(error);
   if (row.network_id) return decision.decide(row);
   const auto state = network_for(decision.plan, row.vrf, row.first);
   if (!state) return state.error();
@@ -39,12 +41,12 @@ Outcome decide_reservation(Decision& decision, CreateReservation row) {
 
 Outcome decide_row(Decision& decision, const CommandBody& body) {
   if (auto error = check_limits(body)) return *std::move(error);
-  if (const auto* vrf = std::get_if<CreateVrf>(&body)) return decision.decide(*vrf);
-  if (const auto* network = std::get_if<CreateNetwork>(&body)) return decision.decide(*network);
   if (const auto* reservation = std::get_if<CreateReservation>(&body))
     return decide_reservation(decision, *reservation);
+  if (!std::holds_alternative<Allocate>(body)) return decision.decide_any(body);
   const Allocate& allocate = std::get<Allocate>(body);
-  if (allocate.network != decltype(allocate.network)(NetworkId())) return decision.decide(allocate);
+  if (allocate.network != decltype(allocate.network)(NetworkId())) return decision.decide_any(body);
+  if (auto error = check_scope(decision.plan, decision.vrfs, body)) return *std::move(error);
   const Address& ip = *allocate.options->ip;
   const auto found = network_for(decision.plan, allocate.vrf, ip);
   if (!found) return found.error();
@@ -145,7 +147,7 @@ std::optional<Outcome> update_row(Decision& decision, const CommandBody& row,
   const auto update = std::visit(UpdateOf{decision.plan}, row);
   if (!update) return std::nullopt;
   const std::size_t changes_before = decision.changes.size();
-  Outcome outcome = std::visit([&](const auto& body) { return decision.decide(body); }, *update);
+  Outcome outcome = decision.decide_any(*update);
   if (!std::holds_alternative<Error>(outcome))
     ++(decision.changes.size() > changes_before ? report.updated : report.unchanged);
   return outcome;

@@ -128,6 +128,35 @@ struct BodyCheck {
 
   std::optional<Error> operator()(const DeleteVrf& command) { return check_vrf(command.vrf); }
 
+  std::optional<Error> operator()(const CreateToken& command) {
+    // The name stands in the audit log: nobody shall pass for the cluster itself.
+    if (command.name.empty() || command.name == "system" || parse_token_id(command.name))
+      return invalid("a token has a name, which is not system and does not look like an id");
+    if (auto error = check_text("the name of a token", command.name, token_name_bytes_max))
+      return error;
+    if (command.role == Role::admin && !command.vrfs.empty())
+      return invalid("an admin is not limited to VRFs");
+    if (command.vrfs.size() > token_vrfs_max)
+      return invalid(fmt::format("a token is limited to at most {} VRFs", token_vrfs_max));
+    for (const VrfReference& vrf : command.vrfs)
+      if (auto error = check_vrf(vrf)) return error;
+    if (command.ttl_seconds && command.expires_at)
+      return invalid("a token has a ttl or an expires_at, not both");
+    const bool is_time = !command.expires_at || (*command.expires_at >= 0 &&
+                                                 *command.expires_at <= time_ms_max);
+    if (!is_time) return invalid("expires_at must be a time from 1970 to 9999");
+    return command.ttl_seconds ? check_ttl(*command.ttl_seconds) : std::nullopt;
+  }
+  std::optional<Error> operator()(const RevokeToken& command) {
+    const auto* name = std::get_if<std::string>(&command.token);
+    if (name == nullptr) return std::nullopt;
+    return check_text("the name of a token", *name, token_name_bytes_max);
+  }
+  std::optional<Error> operator()(const TouchTokens& command) {
+    if (command.tokens.size() <= tokens_max) return std::nullopt;
+    return invalid(fmt::format("there are at most {} tokens", tokens_max));
+  }
+
   std::optional<Error> operator()(const CreateNetwork& command) {
     if (auto error = check_vrf(command.vrf)) return error;
     if (auto error = check_prefix(command.prefix)) return error;

@@ -15,6 +15,7 @@ constexpr std::string_view network_id_prefix = "net-";
 constexpr std::string_view allocation_id_prefix = "alloc-";
 constexpr std::string_view audit_id_prefix = "audit-";
 constexpr std::string_view reservation_id_prefix = "res-";
+constexpr std::string_view token_id_prefix = "token-";
 
 std::optional<std::uint64_t> parse_id(std::string_view prefix, std::string_view text) {
   if (!text.starts_with(prefix)) return std::nullopt;
@@ -83,6 +84,8 @@ std::optional<std::int64_t> parse_offset(std::string_view text) {
 
 std::string to_string(VrfId id) { return fmt::format("{}{}", vrf_id_prefix, id.value()); }
 std::string to_string(NetworkId id) { return fmt::format("{}{}", network_id_prefix, id.value()); }
+std::string to_string(TokenId id) { return fmt::format("{}{}", token_id_prefix, id.value()); }
+
 std::string to_string(AllocationId id) {
   return fmt::format("{}{}", allocation_id_prefix, id.value());
 }
@@ -126,6 +129,21 @@ std::optional<NetworkStatus> parse_network_status(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::viewer: return "viewer";
+    case Role::editor: return "editor";
+    case Role::admin: return "admin";
+  }
+  UNREACHABLE();
+}
+
+std::optional<Role> parse_role(std::string_view text) {
+  for (const Role role : {Role::viewer, Role::editor, Role::admin})
+    if (to_string(role) == text) return role;
+  return std::nullopt;
+}
+
 bool reaches(U128 allocated, U128 total, std::uint32_t percent) {
   // Hundredths first: total * percent could overflow.
   const U128 rest = total % 100 * percent;
@@ -155,6 +173,11 @@ std::optional<AuditId> parse_audit_id(std::string_view text) {
 std::optional<ReservationId> parse_reservation_id(std::string_view text) {
   const auto value = parse_id(reservation_id_prefix, text);
   return value ? std::optional(ReservationId(*value)) : std::nullopt;
+}
+
+std::optional<TokenId> parse_token_id(std::string_view text) {
+  const auto value = parse_id(token_id_prefix, text);
+  return value ? std::optional(TokenId(*value)) : std::nullopt;
 }
 
 std::optional<TimeMs> parse_rfc3339(std::string_view text) {

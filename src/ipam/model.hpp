@@ -20,6 +20,7 @@ using NetworkId = base::Strong<struct NetworkIdTag>;        // shown as net-N
 using AllocationId = base::Strong<struct AllocationIdTag>;  // shown as alloc-N
 using AuditId = base::Strong<struct AuditIdTag>;            // shown as audit-N
 using ReservationId = base::Strong<struct ReservationIdTag>;  // shown as res-N
+using TokenId = base::Strong<struct TokenIdTag>;            // shown as token-N
 // The index of the log entry that made a change: one number orders everything.
 using Revision = base::Strong<struct RevisionTag>;
 
@@ -49,6 +50,35 @@ struct VrfView : Vrf {
   std::uint64_t network_count = 0;
 
   friend bool operator==(const VrfView&, const VrfView&) = default;
+};
+
+// What a client may do; each may do all that those before it may. Values are written to disk and to
+// the log: never reuse one.
+enum class Role : std::uint8_t {
+  viewer = 1,  // read the plan
+  editor = 2,  // and change it
+  admin = 3,   // and tokens and the cluster
+};
+inline constexpr Role role_last = Role::admin;
+std::string_view to_string(Role role);
+std::optional<Role> parse_role(std::string_view text);
+
+// A client that may speak to the API. Its secret is random and of 256 bits, so that a plain hash
+// keeps it: nobody tries that many, which a slow hash would make harder for weak ones alone.
+struct Token {
+  TokenId id;
+  std::string name;  // unique, and never of the form token-N
+  Role role = Role::viewer;
+  std::vector<VrfId> vrfs;  // it is limited to these, ascending; empty: to none, it may all
+  base::Sha256 hash{};      // of the secret
+  TimeMs created_at = 0;
+  std::optional<TimeMs> expires_at;
+  std::optional<TimeMs> last_used_at;  // to the minute
+  Revision revision;                   // at which it was made
+
+  bool is_expired(TimeMs now) const { return expires_at && *expires_at <= now; }
+
+  friend bool operator==(const Token&, const Token&) = default;
 };
 
 // What a client keeps with an object; the keys are in order.
@@ -207,7 +237,7 @@ struct AuditEntry {
   std::string action;    // network_created, ip_allocated, … (contract.md)
   std::string resource;  // net-1, alloc-7, node-3
   std::string details;   // one sentence
-  std::string user;      // "system" until there are tokens
+  std::string user;      // the name of a token, of a user of the CLI, or "system"
   Revision revision;
   base::Sha256 previous_hash{};  // of the entry before; zeros before the first
   base::Sha256 hash{};           // audit_chain.hpp
@@ -252,6 +282,7 @@ struct Counters {
   std::uint64_t next_audit = 1;
   std::uint64_t next_vrf = 2;  // the first one is vrf_default
   std::uint64_t next_reservation = 1;
+  std::uint64_t next_token = 1;
   TimeMs now = 0;  // the replicated clock: never goes back
   // Of all changes so far, in order: equal on all nodes that have applied the same entries.
   std::uint64_t digest = 0;
@@ -265,12 +296,14 @@ std::string to_string(NetworkId id);     // net-1
 std::string to_string(AllocationId id);  // alloc-1
 std::string to_string(AuditId id);       // audit-1
 std::string to_string(ReservationId id);  // res-1
+std::string to_string(TokenId id);       // token-1
 // nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
 std::optional<VrfId> parse_vrf_id(std::string_view text);
 std::optional<NetworkId> parse_network_id(std::string_view text);
 std::optional<AllocationId> parse_allocation_id(std::string_view text);
 std::optional<AuditId> parse_audit_id(std::string_view text);
 std::optional<ReservationId> parse_reservation_id(std::string_view text);
+std::optional<TokenId> parse_token_id(std::string_view text);
 
 std::string to_rfc3339(TimeMs time);  // 2024-01-15T10:30:00Z; with .123 where not a whole second
 // Any offset; digits beyond milliseconds are cut off. nullopt for anything but a date and time of
@@ -287,6 +320,12 @@ inline constexpr std::uint64_t subnets_max = 1000;  // that one command makes, o
 // it makes for them: as many records as a transaction makes, and for the same reason.
 inline constexpr std::size_t moves_max = 20'000;
 inline constexpr std::size_t vrf_name_bytes_max = 128;
+inline constexpr std::size_t token_name_bytes_max = 128;
+inline constexpr std::size_t token_vrfs_max = 64;
+// One answer lists them all, and one command notes the use of all of them.
+inline constexpr std::size_t tokens_max = 1000;
+// The last use of a token is noted once in so long: one write a minute for all of them together.
+inline constexpr TimeMs token_use_interval_ms = 60'000;
 inline constexpr std::size_t owner_bytes_max = 253;
 inline constexpr std::size_t metadata_entries_max = 32;
 inline constexpr std::size_t metadata_key_bytes_max = 64;

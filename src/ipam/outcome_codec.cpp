@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   networks = 10,
   import_update_report = 11,
   reservation = 12,
+  token = 13,
 };
 
 void write_optional(base::ByteWriter& writer, const std::optional<TimeMs>& time) {
@@ -78,6 +79,19 @@ struct Writer {
     writer.i64(vrf.updated_at);
     writer.varint(vrf.revision.value());
     writer.varint(vrf.network_count);
+  }
+  void operator()(const Token& token) {
+    kind(Kind::token);
+    writer.varint(token.id.value());
+    writer.string(token.name);
+    writer.u8(static_cast<std::uint8_t>(token.role));
+    writer.varint(token.vrfs.size());
+    for (const VrfId vrf : token.vrfs) writer.varint(vrf.value());
+    write_hash(writer, token.hash);
+    writer.i64(token.created_at);
+    write_optional(writer, token.expires_at);
+    write_optional(writer, token.last_used_at);
+    writer.varint(token.revision.value());
   }
   void operator()(const Allocation& allocation) {
     kind(Kind::allocation);
@@ -175,6 +189,22 @@ VrfView read_vrf(base::ByteReader& reader) {
   vrf.revision = Revision(reader.varint());
   vrf.network_count = reader.varint();
   return vrf;
+}
+
+Token read_token(base::ByteReader& reader) {
+  Token token;
+  token.id = TokenId(reader.varint());
+  token.name = reader.string();
+  token.role = static_cast<Role>(reader.u8());
+  if (token.role == Role() || token.role > role_last) reader.fail();
+  for (std::size_t left = reader.count(1); left > 0 && reader.ok(); --left)
+    token.vrfs.push_back(VrfId(reader.varint()));
+  token.hash = read_hash(reader);
+  token.created_at = reader.i64();
+  token.expires_at = read_optional(reader);
+  token.last_used_at = read_optional(reader);
+  token.revision = Revision(reader.varint());
+  return token;
 }
 
 Allocation read_allocation(base::ByteReader& reader) {
@@ -287,6 +317,7 @@ Outcome read_outcome(base::ByteReader& reader, bool in_transaction) {
     case Kind::vrf: return read_vrf(reader);
     case Kind::networks: return read_networks(reader);
     case Kind::reservation: return read_reservation(reader);
+    case Kind::token: return read_token(reader);
   }
   reader.fail();
   return std::monostate();

@@ -15,6 +15,7 @@
 #include "ipam/limits.hpp"
 #include "ipam/outcome_codec.hpp"
 #include "ipam/precondition.hpp"
+#include "ipam/scope.hpp"
 
 namespace ipam {
 
@@ -50,12 +51,20 @@ Outcome Decision::decide(const RecordEvent& command) {
 
 namespace {
 
+// What lies outside the token's VRFs must not show by its precondition.
 Outcome decided(Decision& decision, const Command& command) {
+  if (auto error = check_scope(decision.plan, decision.vrfs, command.body))
+    return std::move(*error);
   if (auto error = check_precondition(decision.plan, command)) return std::move(*error);
-  return std::visit([&](const auto& body) { return decision.decide(body); }, command.body);
+  return decision.decide_any(command.body);
 }
 
 }  // namespace
+
+Outcome Decision::decide_any(const CommandBody& body) {
+  if (auto error = check_scope(plan, vrfs, body)) return *std::move(error);
+  return std::visit([this](const auto& one) { return decide(one); }, body);
+}
 
 Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& command) {
   Counters& counters = implementation_->counters;
@@ -64,7 +73,11 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
   digest.add(revision.value());
   digest.add(static_cast<std::uint64_t>(counters.now));
   counters.digest = digest.value();
+  const AddressPlan& plan = implementation_->plan;
   if (auto error = check_limits(command)) return {std::move(*error), {}};
+  if (auto error = check_token(plan, command, counters.now)) return {std::move(*error), {}};
+  // A copy: the command may be the one that revokes its own token.
+  const std::vector<VrfId> vrfs = vrfs_of(plan, command);
   Applied applied;
   IdempotencyKeys& keys = implementation_->keys;
   const IdempotencyKey& idempotency = command.idempotency;
@@ -75,7 +88,8 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
     applied.replayed = known->request_hash == idempotency.request_hash;
     applied.outcome = applied.replayed ? stored_outcome(*known) : Outcome(key_reused(*known));
   } else {
-    Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes};
+    Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes,
+                      vrfs};
     const std::size_t forgotten = applied.changes.size();
     applied.outcome = decided(decision, command);
     ASSERT(applied.changes.size() == forgotten || !std::holds_alternative<Error>(applied.outcome));
@@ -95,8 +109,10 @@ Outcome StateMachine::preview(Revision revision, TimeMs timestamp, const Command
   const auto mark = plan.journal().begin();
   counters.now = std::max(counters.now, std::min(timestamp, time_ms_max));
   std::vector<Change> changes;
-  Decision decision{plan, counters, revision, command.actor, changes};
-  Outcome outcome = decided(decision, command);
+  const std::vector<VrfId> vrfs = vrfs_of(plan, command);
+  Decision decision{plan, counters, revision, command.actor, changes, vrfs};
+  auto error = check_token(plan, command, counters.now);
+  Outcome outcome = error ? Outcome(*std::move(error)) : decided(decision, command);
   plan.journal().rollback(mark, plan);
   counters = counters_before;
   return outcome;
@@ -295,6 +311,20 @@ void StateMachine::visit_allocations_in(
     if (!visit(**it)) return;
 }
 
+const Token* StateMachine::token(const TokenReference& reference) const {
+  const TokenTable& tokens = implementation_->plan.tokens();
+  if (const auto* id = std::get_if<TokenId>(&reference)) return tokens.find(*id);
+  return tokens.find(std::string_view(std::get<std::string>(reference)));
+}
+
+const Token* StateMachine::token_of(const base::Sha256& hash) const {
+  return implementation_->plan.tokens().find(hash);
+}
+
+void StateMachine::for_each_token(const std::function<void(const Token&)>& visit) const {
+  for (const auto& [id, token] : implementation_->plan.tokens().all()) visit(token);
+}
+
 std::optional<TimeMs> StateMachine::next_expiry() const {
   const auto& leases = implementation_->plan.leases();
   const auto& quarantines = implementation_->plan.quarantine_ends();
@@ -411,6 +441,23 @@ void StateMachine::load_last_held(LastHeld held) {
   plan.put_last_held(std::move(held));
 }
 
+void StateMachine::load_token(Token token) {
+  AddressPlan& plan = implementation_->plan;
+  const auto refuse = [&](std::string_view reason) {
+    throw std::runtime_error(fmt::format("{}: {}", to_string(token.id), reason));
+  };
+  if (!token.id) refuse("a token without an id");
+  if (token.name.empty() || parse_token_id(token.name)) refuse("its name is none");
+  if (plan.tokens().find(token.id) != nullptr) refuse("the id is there twice");
+  if (plan.tokens().find(std::string_view(token.name)) != nullptr)
+    refuse("its name is there twice");
+  if (plan.tokens().find(token.hash) != nullptr) refuse("its hash is there twice");
+  if (std::adjacent_find(token.vrfs.begin(), token.vrfs.end(), std::greater_equal<>()) !=
+      token.vrfs.end())
+    refuse("its VRFs are not in order");
+  plan.put_token(std::move(token));
+}
+
 void StateMachine::load_outcome(StoredOutcome stored) {
   const auto refuse = [&](std::string_view reason) {
     throw std::runtime_error(fmt::format("idempotency key {:?}: {}", stored.key, reason));
@@ -445,6 +492,9 @@ std::uint64_t StateMachine::digest() const {
     digest.add(reservation);
   digest.add(implementation_->plan.last_held().size());
   for (const auto& [key, held] : implementation_->plan.last_held()) digest.add(held);
+  digest.add(counters.next_token);
+  digest.add(implementation_->plan.tokens().all().size());
+  for_each_token([&](const Token& token) { digest.add(token); });
   digest.add(implementation_->keys.size());
   implementation_->keys.for_each([&](const StoredOutcome& stored) { digest.add(stored); });
   return digest.value();

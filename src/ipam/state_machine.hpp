@@ -97,6 +97,11 @@ class StateMachine {
   void visit_allocations_in(NetworkId id, const Address& from,
                             const std::function<bool(const Allocation&)>& visit) const;
 
+  // nullptr: no such token.
+  const Token* token(const TokenReference& reference) const;
+  const Token* token_of(const base::Sha256& hash) const;  // by the hash of its secret
+  void for_each_token(const std::function<void(const Token&)>& visit) const;  // by id
+
   // When the next lease or quarantine ends; the leader proposes ExpireLeases once its clock has
   // passed it.
   std::optional<TimeMs> next_expiry() const;
@@ -112,6 +117,7 @@ class StateMachine {
   void load_reservation(Reservation reservation);  // after the networks; throws like them
   void load_quarantine(Quarantine quarantine);  // after the allocations; throws like them
   void load_last_held(LastHeld held);           // after the networks; throws like them
+  void load_token(Token token);  // throws like them
   void load_outcome(StoredOutcome stored);
 
   // A digest of the whole state, equal on all nodes that have applied the same entries. O(n).

@@ -127,7 +127,7 @@ Outcome decide_operation(Decision& decision, const Operation& operation,
                          const std::vector<Outcome>& outcomes) {
   const auto decide = [&decision](const CommandBody& body) -> Outcome {
     if (auto error = check_limits(body)) return *std::move(error);
-    return std::visit([&decision](const auto& one) { return decision.decide(one); }, body);
+    return decision.decide_any(body);
   };
   if (operation.references.empty()) return decide(operation.body);
   CommandBody body = operation.body;

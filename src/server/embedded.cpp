@@ -1,6 +1,8 @@
 #include "server/embedded.hpp"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <asio/io_context.hpp>
 #include <chrono>
@@ -18,6 +20,13 @@ namespace {
 
 constexpr auto lock_timeout = std::chrono::seconds(10);
 constexpr auto lock_poll_interval = std::chrono::milliseconds(20);
+
+// Of the operating system.
+std::string user_name() {
+  const passwd* const entry = ::getpwuid(::geteuid());
+  if (entry == nullptr) return fmt::format("uid-{}", ::geteuid());
+  return std::string(entry->pw_name).substr(0, ipam::actor_bytes_max);
+}
 
 class EmbeddedConnection : public cli::Connection {
  public:
@@ -62,7 +71,7 @@ class EmbeddedConnection : public cli::Connection {
   base::Result<http::Response, cli::ConnectionError> stream(const http::Request& request,
                                                             const TakeBytes& take) override {
     std::optional<http::Response> answer;
-    instance_->executor().perform(api::route(request), [&answer](http::Response response) {
+    instance_->executor().perform(api::route(request, caller_), [&answer](http::Response response) {
       answer = std::move(response);
     });
     while (!answer && failure_.empty() && io_.run_one() > 0) {
@@ -92,6 +101,8 @@ class EmbeddedConnection : public cli::Connection {
 
   asio::io_context io_{1};
   base::Logger logger_{base::LogLevel::error, base::LogFormat::text};
+  // Who may open the files may do everything: no token is asked for.
+  const api::Caller caller_{.actor = user_name()};
   std::string failure_;
   std::unique_ptr<Instance> instance_;
 };

@@ -9,6 +9,7 @@
 
 #include "metrics/text_format.hpp"
 #include "server/metrics_page.hpp"
+#include "server/secret.hpp"
 
 namespace server {
 namespace {
@@ -84,9 +85,16 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
 // Answers leave by way of the queue of the io thread: a session that goes on with its next request
 // does not run inside the loop that applies entries.
 void Executor::perform(api::Action action, Done done) {
+  // What was read is told to nobody whose token went meanwhile: at the latest by the read barrier
+  // this node has heard of it. A write was checked where it was applied.
+  const bool is_write = std::holds_alternative<api::Write>(action.body) ||
+                        std::holds_alternative<api::IssueToken>(action.body) ||
+                        std::holds_alternative<api::ChangeMembers>(action.body);
+  const ipam::TokenId token = is_write ? ipam::TokenId() : action.token;
   const auto began = std::chrono::steady_clock::now();
-  auto answer = [this, began, route = action.route,
+  auto answer = [this, token, began, route = action.route,
                  done = std::move(done)](http::Response response) {
+    if (token && !is_valid(token)) response = api::denied(api::Denial::revoked_token);
     metrics_.on_answered(route, response.status, seconds_since(began));
     if (!response.header("X-Ipam-Revision"))  // a list is of its own
       response.headers.push_back(
@@ -134,6 +142,8 @@ void Executor::perform_now(api::Body body, Done done) {
     return perform(std::move(*watch), std::move(done));
   if (auto* read = std::get_if<api::ReadStatus>(&body)) return done(read->render(status()));
   if (std::holds_alternative<api::ReadMetrics>(body)) return done(metrics_answer());
+  if (auto* issue = std::get_if<api::IssueToken>(&body))
+    return perform(std::move(*issue), std::move(done));
   if (auto* change = std::get_if<api::ChangeMembers>(&body))
     return perform(std::move(*change), std::move(done));
   if (auto* backup = std::get_if<api::MakeBackup>(&body))
@@ -144,6 +154,11 @@ void Executor::perform_now(api::Body body, Done done) {
 void Executor::stop() {
   lists_.stop();
   backups_.stop();
+}
+
+bool Executor::is_valid(ipam::TokenId id) const {
+  const ipam::Token* const token = replica_.state_machine().token(id);
+  return token != nullptr && !token->is_expired(node_.time_ms());
 }
 
 void Executor::perform(api::Write write, Done done) {
@@ -158,6 +173,17 @@ void Executor::perform(api::Write write, Done done) {
     done(api::rendered(render, decided.outcome, decided.replayed));
   };
   replica_.write(*command, std::move(finished));
+}
+
+// The secret is in this process until the answer is sent, and nowhere else.
+void Executor::perform(api::IssueToken issue, Done done) {
+  std::string secret = new_secret();
+  std::get<ipam::CreateToken>(issue.command.body).hash = base::sha256(secret);
+  auto render = [render = std::move(issue.render),
+                 secret = std::move(secret)](const ipam::Outcome& outcome) {
+    return render(outcome, secret);
+  };
+  perform(api::Write{std::move(issue.command), std::move(render)}, std::move(done));
 }
 
 void Executor::after_barrier(api::Consistency consistency, Done done,
@@ -208,8 +234,8 @@ void Executor::perform(api::ReadList read, Done done) {
 // Whoever says where to go on needs no barrier: what this node has not applied yet comes later.
 void Executor::perform(api::Watch watch, Done done) {
   const auto consistency = watch.since ? api::Consistency::stale : watch.consistency;
-  auto start = [this, since = watch.since](Done answered) {
-    answered(hub_.watch(since, ipam::Revision(replica_.applied().value())));
+  auto start = [this, since = watch.since, token = watch.token](Done answered) {
+    answered(hub_.watch(since, ipam::Revision(replica_.applied().value()), token));
   };
   after_barrier(consistency, std::move(done), std::move(start));
 }

@@ -41,12 +41,14 @@ class Executor {
   void count_connections(std::function<std::size_t()> connections) {
     connections_ = std::move(connections);
   }
+  bool is_valid(ipam::TokenId token) const;  // it is there still, and has not expired
   // Long answers under way are cut.
   void stop();
 
  private:
   void perform_now(api::Body body, Done done);
   void perform(api::Write write, Done done);
+  void perform(api::IssueToken issue, Done done);
   void perform(api::DryRun dry_run, Done done);
   void perform(api::Read read, Done done);
   void perform(api::ReadHistory read, Done done);

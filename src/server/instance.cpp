@@ -78,6 +78,8 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
   instance->executor_ = std::make_unique<Executor>(io, options.node, node.tick,
                                                    *instance->replica_, *instance->node_, hub,
                                                    instance->metrics_);
+  instance->gate_ = std::make_unique<Gate>(options.gate, *instance->replica_, *instance->node_,
+                                           *instance->executor_, instance->metrics_);
   return instance;
 }
 
@@ -95,6 +97,7 @@ void Instance::schedule_leases() {
   lease_timer_.async_wait([this](const std::error_code& ec) {
     if (ec || node_->stopping()) return;
     replica_->expire_leases();
+    gate_->note_uses();
     schedule_leases();
   });
 }
@@ -103,7 +106,7 @@ void Instance::schedule_keep_alive() {
   keep_alive_timer_.expires_after(keep_alive_interval);
   keep_alive_timer_.async_wait([this](const std::error_code& ec) {
     if (ec || node_->stopping()) return;
-    hub_->keep_alive();
+    hub_->keep_alive([this](ipam::TokenId token) { return executor_->is_valid(token); });
     schedule_keep_alive();
   });
 }

@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "server/directory_lock.hpp"
 #include "server/executor.hpp"
+#include "server/gate.hpp"
 #include "server/node_files.hpp"
 #include "server/node_metrics.hpp"
 #include "server/replica.hpp"
@@ -27,6 +28,7 @@ struct InstanceOptions {
   std::chrono::milliseconds election_timeout{1000};
   std::chrono::milliseconds heartbeat{100};
   std::uint64_t log_entries_kept = 10000;
+  GateOptions gate;
   // Where members are dialled before the log has named any.
   std::map<std::uint64_t, std::string> known_members;
 };
@@ -42,6 +44,7 @@ class Instance {
   base::Result<base::Ok, std::string> start();
   Executor& executor() { return *executor_; }
   NodeMetrics& metrics() { return metrics_; }
+  Gate& gate() { return *gate_; }  // for who comes from outside
   DirectoryLock& lock() { return *lock_; }
   // Hands leadership over, ends what is pending, writes everything out; then `done`.
   void stop(std::function<void()> done);
@@ -59,6 +62,7 @@ class Instance {
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<raft::Node> node_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Gate> gate_;
   asio::steady_timer lease_timer_;
   asio::steady_timer keep_alive_timer_;  // of the watches
 };

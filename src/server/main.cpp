@@ -11,6 +11,7 @@
 #include "server/cluster_commands.hpp"
 #include "server/directory_lock.hpp"
 #include "server/embedded.hpp"
+#include "server/local_token.hpp"
 #include "server/options.hpp"
 #include "server/recover_command.hpp"
 #include "server/restore_command.hpp"
@@ -56,6 +57,9 @@ int main(int argc, char** argv) {
   cli::Hooks hooks;
   hooks.open_embedded = server::open_embedded;
   hooks.server_url_of = [](const std::string& data_dir) { return server::server_url_of(data_dir); };
+  hooks.local_token_of = [](const std::string& data_dir) {
+    return server::read_local_token(data_dir);
+  };
   hooks.run_server = [&](const std::vector<std::string>& args) {
     return run_server(args, environment);
   };

@@ -39,6 +39,12 @@ void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   each([&](std::string_view method, const std::string& route, const auto& requests) {
     page.sample(requests.seconds, {{"method", method}, {"route", route}});
   });
+  page.family("ipam_http_requests_denied_total", Type::counter,
+              "Requests without a valid token, where tokens are required");
+  page.sample(metrics.denied.without_token, {{"reason", "no_token"}});
+  page.sample(metrics.denied.unknown_token, {{"reason", "unknown_token"}});
+  page.sample(metrics.denied.expired_token, {{"reason", "expired_token"}});
+  page.sample(metrics.denied.too_many_attempts, {{"reason", "too_many_attempts"}});
   page.single("ipam_http_connections", Type::gauge, "Open connections",
               std::uint64_t{readings.connections});
   page.single("ipam_watchers", Type::gauge, "Readers of the change stream",

@@ -15,6 +15,14 @@
 
 namespace server {
 
+// Of requests, since the start.
+struct DeniedRequests {
+  std::uint64_t without_token = 0;
+  std::uint64_t unknown_token = 0;
+  std::uint64_t expired_token = 0;
+  std::uint64_t too_many_attempts = 0;
+};
+
 class NodeMetrics : public raft::NodeObserver {
  public:
   NodeMetrics() : requests_(api::route_table().size() + 1) {}
@@ -49,6 +57,7 @@ class NodeMetrics : public raft::NodeObserver {
   std::uint64_t writes_refused = 0;     // certainly not appended
   std::uint64_t writes_overloaded = 0;  // certainly not appended
   std::uint64_t writes_unknown = 0;
+  DeniedRequests denied;
   // By "ok" or the reason of the refusal.
   std::map<std::string_view, std::uint64_t> allocations;
 

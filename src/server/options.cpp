@@ -35,6 +35,8 @@ cli::CommandSpec make_spec() {
       {"cluster", 0, "", "run as a node of a cluster (IPAM_CLUSTER_MODE=true)"},
       {"config", 0, "FILE",
        "cluster.json (default ipam-cluster-data/cluster.json; IPAM_CONFIG_FILE)"},
+      {"auth", 0, "MODE",
+       "required: only with a token; off: everybody may do everything (default off; IPAM_AUTH)"},
       {"log-format", 0, "FORMAT", "text or json (default text)"},
       {"log-level", 0, "LEVEL", "debug, info, warning or error (default info)"},
       {"election-timeout-ms", 0, "MS", "without a leader for so long, elect one (default 1000)"},
@@ -175,6 +177,17 @@ Step read_log(const cli::Arguments& arguments, ServerOptions& options) {
       fmt::format("--log-level must be debug, info, warning or error, not '{}'", name)));
 }
 
+Step read_auth(const cli::Arguments& arguments, const cli::Environment& environment,
+               ServerOptions& options) {
+  const auto option = arguments.get("auth");
+  const std::string mode = option.value_or(environment.get("IPAM_AUTH").value_or("off"));
+  if (mode != "required" && mode != "off")
+    return base::fail(usage(fmt::format("{} must be required or off, not '{}'",
+                                        option ? "--auth" : "IPAM_AUTH", mode)));
+  options.auth_required = mode == "required";
+  return base::Ok{};
+}
+
 Step read_raft(const cli::Arguments& arguments, ServerOptions& options) {
   if (const auto text = arguments.get("election-timeout-ms")) {
     const auto timeout = cli::parse_number("--election-timeout-ms", *text, election_timeout_ms_min,
@@ -234,6 +247,8 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   }
   // Flags before the file: wrong usage is reported even where the file is broken too.
   if (auto done = read_log(*arguments, options); !done) return base::fail(done.error());
+  if (auto done = read_auth(*arguments, environment, options); !done)
+    return base::fail(done.error());
   if (auto done = read_raft(*arguments, options); !done) return base::fail(done.error());
   if (auto done = read_history(*arguments, environment, options); !done)
     return base::fail(done.error());

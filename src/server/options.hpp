@@ -24,6 +24,7 @@ struct ServerOptions {
   std::string data_dir = "ipam-data";
   // Cluster mode exactly where this is set.
   std::optional<ClusterConfig> cluster;
+  bool auth_required = false;  // whoever asks needs a token
   std::string config_file;  // where `cluster` was read from
   base::LogFormat log_format = base::LogFormat::text;
   base::LogLevel log_level = base::LogLevel::info;

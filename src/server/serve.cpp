@@ -17,6 +17,8 @@
 #include "cli/endpoint.hpp"
 #include "http/server.hpp"
 #include "server/instance.hpp"
+#include "server/local_token.hpp"
+#include "server/secret.hpp"
 
 namespace server {
 namespace {
@@ -51,7 +53,7 @@ asio::awaitable<http::Response> handle(Instance& instance, const http::Request& 
   auto start = [&instance, &request](auto handler) {
     // std::function wants to copy; an awaitable's handler can only be moved.
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    instance.executor().perform(api::route(request), [shared](http::Response response) {
+    instance.gate().perform(request, [shared](http::Response response) {
       std::move (*shared)(std::move(response));
     });
   };
@@ -85,6 +87,7 @@ class Process {
       return 1;
     }
     io_.run();
+    if (options_.auth_required) remove_local_token(options_.data_dir);
     logger_.info("server", "stopped");
     return failed_ ? 1 : 0;
   }
@@ -98,7 +101,13 @@ class Process {
     events.on_stop_wanted = [this](const std::string& reason, bool failed) {
       stop(reason, failed);
     };
-    auto instance = Instance::open(io_, logger_, instance_options(options_), std::move(*lock),
+    InstanceOptions instance_options_ = instance_options(options_);
+    std::string secret;
+    if (options_.auth_required) {
+      secret = new_secret();
+      instance_options_.gate = {true, base::sha256(secret)};
+    }
+    auto instance = Instance::open(io_, logger_, instance_options_, std::move(*lock),
                                    std::move(events));
     if (!instance.ok()) return base::fail(instance.error());
     instance_ = std::move(*instance);
@@ -113,6 +122,18 @@ class Process {
     if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
       return listening;
     if (auto started = instance_->start(); !started.ok()) return started;
+    if (options_.auth_required) {
+      // Before the address: whoever finds that finds this.
+      if (auto written = write_local_token(options_.data_dir, secret); !written.ok())
+        return written;
+    } else {
+      remove_local_token(options_.data_dir);  // of an earlier server
+      if (!cli::is_loopback(options_.host))
+        logger_.warning("server",
+                        "whoever can reach {} may read and change everything: start with --auth "
+                        "required (docs/security.md), or listen on 127.0.0.1 alone",
+                        cli::to_string(cli::Endpoint{options_.host, http_->port()}));
+    }
     const std::string url = cli::local_url({options_.host, http_->port()});
     instance_->lock().publish(url);
     logger_.info("server", "ipam {} serves {} from {}{}", IPAM_VERSION, url, options_.data_dir,

@@ -53,6 +53,7 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters,
   writer.u64(counters.next_audit);
   writer.u64(counters.next_vrf);
   writer.u64(counters.next_reservation);
+  writer.u64(counters.next_token);
   writer.i64(counters.now);
   writer.u64(counters.digest);
   writer.u64(oldest_known.value());
@@ -71,7 +72,8 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
         schema() +
             fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},0,0,zeroblob(32),{});",
                         counters.next_network, counters.next_allocation, counters.next_audit,
-                        counters.next_vrf, counters.next_reservation, counters.now,
+                        counters.next_vrf, counters.next_reservation, counters.next_token,
+                        counters.now,
                         crc_of({}, counters, {})));
     auto connection = sqlite::open_database(files, path, format);
     if (!connection) return base::fail(connection.error());
@@ -134,9 +136,12 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   put_audit_ = connection_.prepare(put_audit_sql);
   put_outcome_ = connection_.prepare(put_outcome_sql);
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
+  put_token_ = connection_.prepare(put_token_sql);
+  delete_token_ = connection_.prepare("DELETE FROM tokens WHERE id=?");
   update_meta_ = connection_.prepare(
       "UPDATE meta SET applied_index=?, applied_term=?, configuration=?, next_network=?, "
-      "next_allocation=?, next_audit=?, next_vrf=?, next_reservation=?, now=?, digest=?, "
+      "next_allocation=?, next_audit=?, next_vrf=?, next_reservation=?, next_token=?, now=?, "
+      "digest=?, "
       "oldest_known=?, audit_hash=?, crc=? WHERE id=1");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
   select_covers_ = connection_.prepare(
@@ -147,8 +152,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
 void Database::read_meta() {
   sqlite::Statement row = connection_.prepare(
       "SELECT applied_index, applied_term, configuration, next_network, next_allocation, "
-      "next_audit, next_vrf, next_reservation, now, digest, audit_hash, oldest_known, crc "
-      "FROM meta WHERE id=1");
+      "next_audit, next_vrf, next_reservation, next_token, now, digest, audit_hash, oldest_known, "
+      "crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
   counters_ = {row.number(3), row.number(4),  row.number(5), row.number(6),
@@ -192,6 +197,11 @@ base::Result<Loaded, std::string> Database::load() {
     while (reservations.step()) {
       check_below(reservations.number(0), counters_.next_reservation, "reservations");
       loaded.state_machine.load_reservation(read_reservation(reservations));
+    }
+    sqlite::Statement tokens = connection_.prepare("SELECT * FROM tokens ORDER BY id");
+    while (tokens.step()) {
+      check_below(tokens.number(0), counters_.next_token, "tokens");
+      loaded.state_machine.load_token(read_token(tokens));
     }
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
     while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
@@ -335,6 +345,8 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::ReservationDeleted& deleted) {
                    delete_reservation_.run(deleted.id.value());
                  },
+                 [&](const ipam::TokenPut& put_) { put(put_token_, put_.token); },
+                 [&](const ipam::TokenRevoked& gone) { delete_token_.run(gone.id.value()); },
                  [&](const ipam::OutcomeStored& kept) { put(put_outcome_, kept.stored); },
                  [&](const ipam::OutcomeForgotten& gone) { delete_outcome_.run(gone.key); },
                  [](const ipam::ThresholdCrossed&) {},  // its audit entry is kept
@@ -350,8 +362,9 @@ void Database::commit() {
   }
   update_meta_.run(position_.index, position_.term, sqlite::Blob{position_.configuration},
                    counters_.next_network, counters_.next_allocation, counters_.next_audit,
-                   counters_.next_vrf, counters_.next_reservation, counters_.now,
-                   counters_.digest, oldest_known_.value(), as_blob(counters_.audit_hash),
+                   counters_.next_vrf, counters_.next_reservation, counters_.next_token,
+                   counters_.now, counters_.digest, oldest_known_.value(),
+                   as_blob(counters_.audit_hash),
                    std::uint64_t{crc_of(position_, counters_, oldest_known_)});
   commit_.run();
   in_transaction_ = false;

@@ -76,8 +76,8 @@ class Database {
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_last_held_,
       delete_last_held_, delete_last_held_of_, put_reservation_, delete_reservation_,
-      put_allocation_, put_audit_, put_outcome_,
-      delete_outcome_, update_meta_, select_allocation_,
+      put_allocation_, put_audit_, put_outcome_, delete_outcome_, put_token_, delete_token_,
+      update_meta_, select_allocation_,
       select_covers_;
   Position position_;
   ipam::Counters counters_;

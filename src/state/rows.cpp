@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "state/tags.hpp"
 
@@ -142,6 +143,16 @@ void put(sqlite::Statement& statement, const ipam::Reservation& reservation) {
           metadata, reservation.created_at, reservation.revision.value());
 }
 
+void put(sqlite::Statement& statement, const ipam::Token& token) {
+  std::string vrfs = "[";
+  for (const ipam::VrfId vrf : token.vrfs)
+    vrfs += fmt::format("{}{}", vrfs.size() > 1 ? "," : "", vrf.value());
+  vrfs += "]";
+  put_row(statement, "tokens", token.id.value(), token.name, static_cast<std::int64_t>(token.role),
+          vrfs, as_blob(token.hash), token.created_at, token.expires_at, token.last_used_at,
+          token.revision.value());
+}
+
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
   put_row(statement, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
           entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
@@ -242,6 +253,33 @@ ipam::Reservation read_reservation(const sqlite::Statement& row) {
           .metadata = *std::move(metadata),
           .created_at = row.integer(7),
           .revision = ipam::Revision(row.number(8))};
+}
+
+ipam::Token read_token(const sqlite::Statement& row) {
+  check_row("tokens", row, 9);
+  ipam::Token token;
+  token.id = ipam::TokenId(row.number(0));
+  token.name = row.text(1);
+  token.role = read_enum("tokens", row, 2, ipam::role_last, "role");
+  // "[2,3]": written by put() alone, and checked by the row's checksum.
+  std::string_view vrfs = row.text(3);
+  if (vrfs.size() < 2 || vrfs.front() != '[' || vrfs.back() != ']') damaged("tokens", row, "vrfs");
+  vrfs = vrfs.substr(1, vrfs.size() - 2);
+  while (!vrfs.empty()) {
+    std::uint64_t vrf = 0;
+    const auto [end, ec] = std::from_chars(vrfs.data(), vrfs.data() + vrfs.size(), vrf);
+    vrfs.remove_prefix(static_cast<std::size_t>(end - vrfs.data()));
+    const bool is_followed = !vrfs.empty() && vrfs.front() == ',' && vrfs.size() > 1;
+    if (ec != std::errc() || !(vrfs.empty() || is_followed)) damaged("tokens", row, "vrfs");
+    if (is_followed) vrfs.remove_prefix(1);
+    token.vrfs.push_back(ipam::VrfId(vrf));
+  }
+  token.hash = read_hash(row, 4);
+  token.created_at = row.integer(5);
+  token.expires_at = optional_time(row, 6);
+  token.last_used_at = optional_time(row, 7);
+  token.revision = ipam::Revision(row.number(8));
+  return token;
 }
 
 ipam::AuditEntry read_audit(const sqlite::Statement& row) {

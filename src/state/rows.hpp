@@ -15,7 +15,9 @@ namespace state {
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
 // the longest prefix that contains all of it: who holds an address has one of the 33 or 129
-// prefixes that contain the address as its cover, so an index finds them, blocks too.
+// prefixes that contain the address as its cover, so an index finds them, blocks too. `tokens` has
+// the hash of each secret, nowhere the secret; `role` is 1 viewer, 2 editor or 3 admin, `vrfs` an
+// array of the numbers of VRFs.
 //
 // `moved_allocations` says in which network an allocation was until a revision put it into another.
 //
@@ -65,11 +67,16 @@ inline constexpr const char* other_tables = R"(
   CREATE TABLE idempotency(key TEXT PRIMARY KEY, request_hash INTEGER NOT NULL,
                            forgotten_at INTEGER NOT NULL, revision INTEGER NOT NULL,
                            outcome BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE tokens(id INTEGER PRIMARY KEY, name TEXT NOT NULL, role INTEGER NOT NULL,
+                      vrfs TEXT NOT NULL, hash BLOB NOT NULL, created_at INTEGER NOT NULL,
+                      expires_at INTEGER, last_used_at INTEGER, revision INTEGER NOT NULL,
+                      crc INTEGER NOT NULL);
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, configuration BLOB NOT NULL,
                     next_network INTEGER NOT NULL, next_allocation INTEGER NOT NULL,
                     next_audit INTEGER NOT NULL, next_vrf INTEGER NOT NULL,
                     next_reservation INTEGER NOT NULL,
+                    next_token INTEGER NOT NULL,
                     now INTEGER NOT NULL, digest INTEGER NOT NULL,
                     oldest_known INTEGER NOT NULL,
                     audit_hash BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -92,6 +99,8 @@ inline constexpr std::string_view put_reservation_sql = "INSERT OR REPLACE INTO 
                                                         "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
                                                   "VALUES(?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_token_sql = "INSERT OR REPLACE INTO tokens "
+                                                  "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
                                                     "VALUES(?,?,?,?,?,?)";
 // The hash of the entry before comes last.
@@ -104,6 +113,7 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::LastHeld& held);
 void put(sqlite::Statement& statement, const ipam::Reservation& reservation);
+void put(sqlite::Statement& statement, const ipam::Token& token);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
@@ -116,6 +126,7 @@ ipam::Allocation read_allocation(const sqlite::Statement& row);
 ipam::Quarantine read_quarantine(const sqlite::Statement& row);
 ipam::LastHeld read_last_held(const sqlite::Statement& row);
 ipam::Reservation read_reservation(const sqlite::Statement& row);
+ipam::Token read_token(const sqlite::Statement& row);
 ipam::AuditEntry read_audit(const sqlite::Statement& row);
 ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
 

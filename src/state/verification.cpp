@@ -67,6 +67,7 @@ void verify_all(sqlite::Connection& connection, const ipam::Counters& counters,
   found.rows += check_rows(connection, "last_held", read_last_held);
   found.rows += check_rows(connection, "reservations", read_reservation);
   found.rows += check_rows(connection, "allocations", read_allocation);
+  found.rows += check_rows(connection, "tokens", read_token);
   found.rows += check_rows(connection, "idempotency", read_outcome);
   walk_chain(connection, counters, found);
   found.rows += found.entries;

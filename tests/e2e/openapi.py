@@ -235,6 +235,7 @@ def random_requests_find_no_500(env):
         newest ones."""
         fresh = sum(sent for sent, _ in counts.values())
         for path, body in (('/vrfs', {'name': f'empty-{fresh}'}), ('/vrfs', {'name': f'fresh-{fresh}'}),
+                           ('/tokens', {'name': f'fresh-{fresh}', 'role': 'viewer'}),
                            ('/networks', {'cidr': '192.168.7.0/24', 'vrf': f'fresh-{fresh}'}),
                            ('/networks', {'cidr': '192.168.1.0/24', 'vrf': f'fresh-{fresh}'})):
             answer = client.post(path, body)

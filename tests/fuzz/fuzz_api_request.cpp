@@ -59,6 +59,12 @@ struct Perform {
     ASSERT(decoded && *decoded == write.command);
     return write.render(state.apply(ipam::Revision(100), 2000, *decoded).outcome);
   }
+  http::Response operator()(const api::IssueToken& issue) {
+    const std::string secret = "ipam_0f";
+    ipam::Command command = issue.command;
+    std::get<ipam::CreateToken>(command.body).hash = base::sha256(secret);
+    return issue.render(state.apply(ipam::Revision(100), 2000, command).outcome, secret);
+  }
   http::Response operator()(const api::DryRun& dry_run) {
     return dry_run.render(state.preview(ipam::Revision(100), 2000, dry_run.command));
   }
@@ -117,7 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.path = "/" + take_line(rest);
   request.query = take_line(rest);
   std::string content_type = take_line(rest);
-  for (const char* const name : {"If-None-Match", "If-Match"}) {
+  for (const char* const name : {"If-None-Match", "If-Match", "Authorization"}) {
     const std::size_t tab = content_type.rfind('\t');
     if (tab == std::string::npos) continue;
     request.headers.push_back({name, content_type.substr(tab + 1)});
@@ -136,7 +142,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ipam::CreateReservation reservation{
       .network_id = ipam::NetworkId(1), .first = reserved, .last = reserved, .reason = {}};
   state.apply(ipam::Revision(3), 1000, {.body = reservation});
-  const api::Action action = api::route(request);
+  // "Bearer t" is limited to the default VRF; who sends none may do everything.
+  ipam::CreateToken token{"t", ipam::Role::editor, {ipam::vrf_default}, base::sha256("t"), {}, {}};
+  state.apply(ipam::Revision(4), 1000, {.body = std::move(token)});
+  const auto hash = api::presented_hash(request);
+  const api::Action action = api::route(
+      request, hash ? api::identify(state, *hash, 1000) : api::Identity(api::Caller()));
   const http::Response response = std::visit(Perform{state}, action.body);
   ASSERT(response.status >= 200 && response.status < 600 && response.status != 500);
   if (response.stream) {

@@ -115,6 +115,12 @@ class World {
     const ipam::Applied applied = apply(*decoded);
     return api::rendered(write.render, applied.outcome, applied.replayed);
   }
+  http::Response run(const api::IssueToken& issue) {
+    ipam::Command command = issue.command;
+    const std::string secret = "secret-" + std::to_string(++secrets_);
+    std::get<ipam::CreateToken>(command.body).hash = base::sha256(secret);
+    return issue.render(apply(command).outcome, secret);
+  }
   http::Response run(const api::DryRun& dry_run) {
     return dry_run.render(state.preview(ipam::Revision(revision_.value() + 1), now,
                                         dry_run.command));
@@ -143,7 +149,9 @@ class World {
     response.body = std::move(body);
     return response;
   }
-  http::Response run(const api::Watch& watch) { return hub->watch(watch.since, revision_); }
+  http::Response run(const api::Watch& watch) {
+    return hub->watch(watch.since, revision_, watch.token);
+  }
   http::Response run(const api::ReadStatus& read) { return read.render(status); }
   http::Response run(const api::ReadMetrics&) {
     http::Response page;
@@ -244,6 +252,7 @@ class World {
     return piece(history_.allocations, query);
   }
 
+  int secrets_ = 0;
   ipam::Revision revision_;
   ipam::Revision plan_changed_;
   api::PastPlans past_plans_;

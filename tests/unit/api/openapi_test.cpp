@@ -51,6 +51,7 @@ std::string target_of(std::string_view pattern) {
                                     pattern == "/networks/{id}/split"     ? "net-2"
                                     : pattern.starts_with("/networks")    ? "net-1"
                                     : pattern.starts_with("/vrfs")        ? "vrf-2"
+                                    : pattern.starts_with("/tokens")      ? "token-1"
                                     : pattern.starts_with("/allocations") ? "alloc-1"
                                     : pattern.starts_with("/addresses")   ? "192.168.1.1"
                                                                           : "2");
@@ -67,6 +68,7 @@ void fill(World& world) {
       {"networks", R"({"cidr":"192.168.1.128/25"})"},
       {"allocations", R"({"network_id":"net-1","hostname":"web-01","ttl":60})"},
       {"networks/net-1/reservations", R"({"start":"192.168.1.90","metadata":{"k":"v"}})"},
+      {"tokens", R"({"name":"ci","role":"viewer"})"},
   };
   for (const auto& [target, body] : bodies)
     REQUIRE(world.perform(api_test::post(target, body)).status == 201);
@@ -92,6 +94,16 @@ void check_shape(const json::value& document, std::string_view schema, const jso
   if (shape.contains("oneOf")) {  // the first is the usual one
     const std::string reference(shape.at("oneOf").as_array()[0].at("$ref").as_string());
     return check_shape(document, reference.substr(reference.rfind('/') + 1), value);
+  }
+  if (shape.contains("allOf")) {  // more than what it refers to: that is checked
+    const std::string reference(shape.at("allOf").as_array()[0].at("$ref").as_string());
+    json::object rest = value.as_object();
+    for (const json::value& name :
+         shape.at("allOf").as_array()[1].at("required").as_array()) {
+      CHECK_MESSAGE(rest.contains(name.as_string()), name);
+      rest.erase(name.as_string());
+    }
+    return check_shape(document, reference.substr(reference.rfind('/') + 1), rest);
   }
   std::set<std::string> known;
   if (shape.contains("properties"))
@@ -229,6 +241,10 @@ TEST_CASE("the routes that are said to take an Idempotency-Key are those that do
     const auto answer = world.perform(request);
     const bool refused = answer.status == 400 && text_at(answer, "reason") == "INVALID_HEADER";
     const std::string_view problems = text_of(route)->problems;
+    if (route.method == http::Method::post && route.pattern == "/tokens") {
+      CHECK(refused);  // whatever the key is: tokens_test.cpp
+      continue;
+    }
     CHECK(refused == (problems.find("IDEMPOTENCY_KEY_REUSED") != std::string_view::npos));
   }
 }

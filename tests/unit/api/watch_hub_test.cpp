@@ -81,7 +81,7 @@ TEST_CASE("a watcher gets one event a revision, with all that it changed") {
   CHECK(reader.take() ==
         "id: 5\ndata: {\"revision\":5,\"changes\":[{\"type\":\"network_deleted\",\"id\":\"net-1\"},"
         "{\"type\":\"network_deleted\",\"id\":\"net-2\"}]}\n\n");
-  hub.keep_alive();
+  hub.keep_alive([](ipam::TokenId) { return true; });
   CHECK(reader.take() == ": still here\n\n");
   CHECK(hub.watchers() == 1);
   hub.close();

@@ -229,6 +229,33 @@ TEST_CASE("network split, merge and edit --cidr") {
                  "'ipam network merge' needs ID (see 'ipam network merge --help')"}, 2);
 }
 
+TEST_CASE("token commands") {
+  const std::string token =
+      R"({"id":"token-2","name":"ci","role":"editor","vrfs":["vrf-2"],)"
+      R"("created_at":"2024-01-15T10:30:00Z","expires_at":null,"last_used_at":null)";
+  const std::string made = token + R"(,"secret":"ipam_0f"})";
+  check({{"token", "create", "ci", "--role", "editor", "--vrf", "blue, red", "-T", "60"},
+         {{201, made}},
+         {R"(POST /api/v1/tokens {"name":"ci","role":"editor","vrfs":["blue","red"],"ttl":60})"},
+         "Token created successfully\nID: token-2\nName: ci\nRole: editor\nVRFs: vrf-2\n"
+         "Expires: never\nSecret: ipam_0f\nKeep the secret: it is not shown again.\n"});
+  check({{"token", "create", "ci", "--role", "editor", "--expires", "2099-01-01T00:00:00Z",
+          "--output", "json"},
+         {{201, made}},
+         {R"(POST /api/v1/tokens {"name":"ci","role":"editor",)"
+          R"("expires_at":"2099-01-01T00:00:00Z"})"},
+         made + "\n"});
+  check({{"token", "list"}, {{200, "[" + token + "}]"}}, {"GET /api/v1/tokens"},
+         "ID       Name  Role    VRFs   Expires  Last used\n"
+         "token-2  ci    editor  vrf-2  never    never\n"});
+  check({{"token", "revoke", "ci"}, {{204, ""}}, {"DELETE /api/v1/tokens/ci"},
+         "Token revoked successfully\n"});
+  check_failure({{"token", "create", "ci"}, {}, {}, "--role viewer, editor or admin is required"},
+                2);
+  check_failure({{"token", "create", "ci", "--role", "viewer", "-T", "1", "--expires", "x"}, {}, {},
+                 "give --ttl or --expires, not both"}, 2);
+}
+
 TEST_CASE("vrf commands") {
   const std::string vrf =
       R"({"id":"vrf-2","name":"blue","description":"d","network_count":3,)"

@@ -43,6 +43,33 @@ TEST_CASE("where a server holds the directory the command is its client") {
   CHECK(target_of(world, {"--db", "other"}) == "embedded other");
 }
 
+TEST_CASE("a server that holds the directory is sent its local token, where none is given") {
+  World world;
+  world.servers["ipam-data"] = "http://127.0.0.1:8080";
+  world.local_tokens["ipam-data"] = "local";
+  const auto sent = [&](std::vector<std::string> args) {
+    world.raw_requests.clear();
+    target_of(world, std::move(args));
+    REQUIRE(world.raw_requests.size() == 1);
+    const std::string* header = world.raw_requests[0].header("Authorization");
+    return header != nullptr ? *header : "";
+  };
+  CHECK(sent({}) == "Bearer local");
+  CHECK(sent({"--token", "mine"}) == "Bearer mine");
+  CHECK(sent({"--server", "http://127.0.0.1:8080"}) == "");  // who knows whose that is
+  world.servers.clear();
+  world.configs["c.json"] = {"ipam-data", "http://127.0.0.1:9"};
+  const auto sent_to_cluster = [&] {
+    world.raw_requests.clear();
+    cluster_target_of(world, {"--config", "c.json"});
+    const std::string* header = world.raw_requests.at(0).header("Authorization");
+    return header != nullptr ? *header : "";
+  };
+  CHECK(sent_to_cluster() == "");  // no server holds it: what listens there may be anybody
+  world.servers["ipam-data"] = "http://127.0.0.1:8080";
+  CHECK(sent_to_cluster() == "Bearer local");
+}
+
 TEST_CASE("a server that takes the directory in between is found") {
   World world;
   world.open_error = "ipam-data is in use";

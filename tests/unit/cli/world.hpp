@@ -14,6 +14,7 @@ struct World {
   using Answer = base::Result<http::Response, cli::ConnectionError>;
 
   std::map<std::string, std::string> environment;
+  std::map<std::string, std::string> local_tokens;           // data directory → secret
   std::map<std::string, std::string> servers;                // data directory → URL
   std::map<std::string, cli::ClusterEndpoint> configs;       // file → what it says
   std::string open_error;                                    // not empty: nothing can be opened
@@ -99,6 +100,11 @@ struct World {
     hooks.server_url_of = [this](const std::string& data_dir) -> std::optional<std::string> {
       const auto found = servers.find(data_dir);
       if (found == servers.end()) return std::nullopt;
+      return found->second;
+    };
+    hooks.local_token_of = [this](const std::string& data_dir) -> std::optional<std::string> {
+      const auto found = local_tokens.find(data_dir);
+      if (found == local_tokens.end()) return std::nullopt;
       return found->second;
     };
     hooks.run_server = record("server");

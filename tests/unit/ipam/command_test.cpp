@@ -118,6 +118,18 @@ UpdateAllocation random_update(base::Random& random) {
   return update;
 }
 
+CreateToken random_token(base::Random& random) {
+  CreateToken token;
+  token.name = random_text(random);
+  token.role = static_cast<Role>(random.between(1, 3));
+  for (std::uint64_t left = random.below(3); left > 0; --left)
+    token.vrfs.push_back(random_vrf(random));
+  token.hash = base::sha256(random_text(random));
+  if (random.chance(50)) token.ttl_seconds = random_number(random);
+  if (random.chance(50)) token.expires_at = static_cast<TimeMs>(random.next());
+  return token;
+}
+
 Command random_command(base::Random& random);
 
 Transaction random_transaction(base::Random& random) {
@@ -152,7 +164,8 @@ Command random_command(base::Random& random) {
     for (std::uint64_t left = random.below(4); left > 0; --left)
       command.precondition->revisions.push_back(Revision(random_number(random)));
   }
-  switch (random.below(20)) {
+  if (random.chance(20)) command.token = TokenId(random_number(random));
+  switch (random.below(23)) {
     case 19: command.body = random_merge(random); break;
     case 18:
       command.body = SplitNetwork{NetworkId(random_number(random)),
@@ -177,6 +190,18 @@ Command random_command(base::Random& random) {
       command.body = DeleteReservation{ReservationId(random_number(random)),
                                        NetworkId(random_number(random))};
       break;
+    case 20: command.body = random_token(random); break;
+    case 21:
+      command.body = random.chance(50) ? RevokeToken{TokenId(random_number(random))}
+                                       : RevokeToken{random_text(random)};
+      break;
+    case 22: {
+      TouchTokens touch;
+      for (std::uint64_t left = random.below(4); left > 0; --left)
+        touch.tokens.push_back(TokenId(random_number(random)));
+      command.body = std::move(touch);
+      break;
+    }
     case 14: command.body = random_import(random); break;
     case 12: command.body = random_transaction(random); break;
     case 0:
@@ -325,6 +350,15 @@ TEST_CASE("a precondition is behind the key, and its kind has a bit of its own")
   CHECK(encode(release) == base::Bytes("\x01\x84\x00\x00\x01\x07\xac\x02\x00", 9));
   release.precondition->revisions.clear();  // one that nothing fulfils
   CHECK(encode(release) == base::Bytes("\x01\x84\x00\x00\x00\xac\x02\x00", 8));
+}
+
+TEST_CASE("a token is behind the precondition, and its kind has a bit of its own") {
+  Command release;
+  release.actor = "";
+  release.body = Release{AllocationId(300)};
+  release.token = TokenId(5);
+  CHECK(encode(release) == base::Bytes("\x01\x44\x00\x00\x05\xac\x02\x00", 8));
+  CHECK_FALSE(decode_command(base::BytesView("\x01\x44\x00\x00\x00\xac\x02\x00", 8)));  // none
 }
 
 TEST_CASE("unknown versions and kinds, host bits and overlong numbers are no command") {

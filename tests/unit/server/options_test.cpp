@@ -88,6 +88,17 @@ TEST_CASE("the other options of a server") {
   CHECK(parse({"--db", "d"}, {{"IPAM_DB_PATH", "e"}})->data_dir == "d");
 }
 
+TEST_CASE("whether a token is needed comes from the command line, then the environment") {
+  const Variables variables{{"IPAM_AUTH", "required"}};
+  CHECK_FALSE(parse({})->auth_required);
+  CHECK(parse({}, variables)->auth_required);
+  CHECK_FALSE(parse({"--auth", "off"}, variables)->auth_required);
+  CHECK(parse({"--auth", "required"})->auth_required);
+  CHECK(parse({"--auth", "on"}).error().message == "--auth must be required or off, not 'on'");
+  CHECK(parse({}, {{"IPAM_AUTH", "yes"}}).error().message ==
+        "IPAM_AUTH must be required or off, not 'yes'");
+}
+
 TEST_CASE("how long history is kept comes from the command line, then the environment") {
   const Variables variables{{"IPAM_HISTORY_RETENTION", "30"}};
   CHECK(parse({})->history_days == 400);

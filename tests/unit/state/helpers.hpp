@@ -187,6 +187,7 @@ class Node {
     if (random_.chance(10))
       if (const ipam::Network* there = machine_.network(network)) return random_reshape(*there);
     if (kind < 3 && random_.chance(30)) return random_vrf_command(vrf);
+    if (kind < 3 && random_.chance(15)) return random_token_command(vrf);
     if (kind < 3 && random_.chance(20))
       return ipam::UpdateNetwork{.id = network, .description = "it's \"changed\"",
                                  .status = ipam::NetworkStatus::active,
@@ -256,6 +257,17 @@ class Node {
     if (kind == 1)
       return ipam::UpdateVrf{vrf, std::nullopt, fmt::format("text {}", random_.below(4))};
     return ipam::DeleteVrf{vrf};
+  }
+
+  ipam::CommandBody random_token_command(const ipam::VrfReference& vrf) {
+    const std::string name = fmt::format("it's {}", random_.below(4));
+    const std::uint64_t kind = random_.below(4);
+    if (kind == 0) return ipam::RevokeToken{name};
+    if (kind == 1) return ipam::TouchTokens{{ipam::TokenId(random_.between(1, 9))}};
+    ipam::CreateToken token{name, ipam::Role::editor, {}, base::sha256(name)};
+    if (random_.chance(50)) token.vrfs = {vrf, ipam::vrf_default};
+    if (random_.chance(50)) token.ttl_seconds = 30;
+    return token;
   }
 
   std::string random_prefix() {

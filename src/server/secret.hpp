@@ -1,0 +1,12 @@
+// Secrets of tokens: the one place that asks the system for randomness that nobody may foresee.
+#pragma once
+
+#include <string>
+
+namespace server {
+
+// "ipam_" and 256 random bits in hex. A prefix of its own lets scanners find one that got into a
+// repository. Throws std::system_error where the system has no randomness.
+std::string new_secret();
+
+}  // namespace server
