@@ -1,9 +1,10 @@
 """Tokens on a cluster with --auth required: made on one node, used at once on another, revoked."""
 import json
 import os
+import pwd
 import stat
 
-from harness import Cluster, check, check_equal, test, wait_until
+from harness import Cluster, check, check_equal, free_port, test, wait_until
 
 
 def bearer(secret):
@@ -104,6 +105,31 @@ def tokens_on_a_cluster(env):
                 check(known.encode() not in content, f'{name} has a secret')
     log = one.process.log()
     check(root not in log and viewer not in log, 'the log has a secret')
+
+
+@test()
+def first_token_without_a_server(env):
+    data, port = env.path('data'), free_port()
+    made = env.ipam('token', 'create', 'ci', '--role', 'editor', '--db', data, '--output', 'json')
+    secret = json.loads(made.stdout)['secret']
+    process = env.start('server', ['./ipam', 'server', '--auth', 'required', '--host', '127.0.0.1',
+                                   '--port', str(port), '--db', data])
+    wait_until('the server serves', lambda: ' serves ' in process.log())
+    url = f'http://127.0.0.1:{port}'
+    env.ipam('network', 'add', '10.0.0.0/24', '--server', url, '--token', secret)
+    env.ipam('network', 'add', '10.1.0.0/24', '--server', url,
+             env={**env.variables, 'IPAM_TOKEN': secret})
+    env.ipam('network', 'add', '10.2.0.0/24', '--db', data)
+    entries = json.loads(env.ipam('audit', '--db', data, '--output', 'json').stdout)
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    check_equal([entry['user'] for entry in reversed(entries)], [account, 'ci', 'ci', 'cli'],
+                'users of the audit log')
+    refused = env.ipam('token', 'list', '--server', url, '--token', secret, expect=1)
+    check('needs the role admin' in refused.stderr, refused.stderr)
+    env.ipam('token', 'revoke', 'ci', '--db', data)
+    env.ipam('network', 'list', '--server', url, '--token', secret, expect=1)
+    check_equal(process.stop(), 0, 'exit code')
+    check('ci' not in env.ipam('token', 'list', '--db', data).stdout, 'ci is there still')
 
 
 @test()
