@@ -418,7 +418,7 @@ std::vector<Command> network_commands() {
       {{"network merge",
         "Make one network of several that are one block together, with what they hold.",
         {{"ID", "the id or CIDR of the one that gives its attributes"},
-         {"ID", "the ids or CIDRs of the others", true}},
+         {.name = "ID", .help = "the ids or CIDRs of the others", .repeats = true}},
         {{"dry-run", 0, "", "say what it would give, and change nothing"}},
         {"ipam network merge 10.0.0.0/25 10.0.0.128/25", "ipam network merge net-3 net-4 net-5"}},
        nullptr,

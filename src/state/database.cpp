@@ -70,7 +70,7 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     sqlite::create_database(
         files, path, format,
         schema() +
-            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},0,0,zeroblob(32),{});",
+            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},{},0,0,zeroblob(32),{});",
                         counters.next_network, counters.next_allocation, counters.next_audit,
                         counters.next_vrf, counters.next_reservation, counters.next_token,
                         counters.now,
@@ -156,10 +156,10 @@ void Database::read_meta() {
       "crc FROM meta WHERE id=1");
   if (!row.step()) throw Damage("its meta row is missing");
   position_ = {row.number(0), row.number(1), base::Bytes(row.blob(2))};
-  counters_ = {row.number(3), row.number(4),  row.number(5), row.number(6),
-               row.number(7), row.integer(8), row.number(9), read_hash(row, 10)};
-  oldest_known_ = ipam::Revision(row.number(11));
-  if (row.number(12) != crc_of(position_, counters_, oldest_known_))
+  counters_ = {row.number(3), row.number(4),  row.number(5),  row.number(6),    row.number(7),
+               row.number(8), row.integer(9), row.number(10), read_hash(row, 11)};
+  oldest_known_ = ipam::Revision(row.number(12));
+  if (row.number(13) != crc_of(position_, counters_, oldest_known_))
     throw Damage("the checksum of its meta row");
 }
 

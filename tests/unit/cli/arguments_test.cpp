@@ -107,7 +107,8 @@ TEST_CASE("the nearest word is found only where one is near") {
 }
 
 TEST_CASE("the last argument may be one that is given once or more") {
-  cli::CommandSpec several{"merge", "Merge.", {{"ID", "one"}, {"ID", "others", true}}, {}, {"x"}};
+  const cli::PositionalSpec others{.name = "ID", .help = "others", .repeats = true};
+  cli::CommandSpec several{"merge", "Merge.", {{"ID", "one"}, others}, {}, {"x"}};
   const auto given = cli::parse_arguments(several, {"a", "b", "c"});
   REQUIRE(given);
   CHECK(given->positionals() == std::vector<std::string>{"a", "b", "c"});

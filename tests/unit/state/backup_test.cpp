@@ -225,7 +225,7 @@ TEST_CASE("a backup is checked whole, and left as it is") {
 
 TEST_CASE("a backup with a changed byte is refused, or says the very same") {
   World world;
-  world.apply(300);
+  world.apply(900);
   const Made made = make_backup(world.loop, *world.store);
   REQUIRE(made.ok());
   const base::Bytes bytes = read_all(world.loop, *world.store, *made);

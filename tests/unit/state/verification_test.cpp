@@ -14,8 +14,8 @@ std::string contents(const fs::path& directory) {
     sqlite::Connection connection(directory / "state.db", sqlite::OpenMode::existing);
     std::string text;
     for (const char* table : {"networks", "allocations", "old_networks", "old_allocations",
-                              "moved_allocations", "reservations", "audit", "idempotency",
-                              "meta"}) {
+                              "moved_allocations", "reservations", "tokens", "vrfs", "audit",
+                              "idempotency", "meta"}) {
       sqlite::Statement row = connection.prepare(fmt::format("SELECT * FROM {}", table));
       sqlite::Statement names = connection.prepare(
           fmt::format("SELECT count(*) FROM pragma_table_info('{}')", table));
@@ -53,7 +53,7 @@ std::string fill(const fs::path& directory) {
   {
     auto store = open(directory, loop);
     Node node(7, store->take_loaded());
-    for (int i = 0; i < 600; ++i) node.apply_random(*store);
+    for (int i = 0; i < 1200; ++i) node.apply_random(*store);
     const ipam::Verification found = verify(loop, *store);
     CHECK_MESSAGE(found.intact, found.problem);
     CHECK(found.entries == node.machine().counters().next_audit - 1);
