@@ -114,8 +114,10 @@ void Node::turn() {
   update_peers();
   const RaftCore& core = loop_.core();
   if (core.leader() != logged_leader_ || core.term() != logged_term_) {
-    if (core.leader() != logged_leader_ && options_.observer != nullptr)
-      options_.observer->on_leader_changed();
+    if (core.leader() && core.leader() != last_leader_) {
+      last_leader_ = core.leader();
+      if (options_.observer != nullptr) options_.observer->on_leader_changed();
+    }
     if (core.leader() && core.leader() != logged_leader_)
       logger_.info("raft", "node {} leads in term {}", core.leader().value(),
                    core.term().value());

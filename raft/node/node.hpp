@@ -24,11 +24,11 @@ class NodeObserver {
   virtual ~NodeObserver() = default;
   // A batch is durable in raft.db; `seconds` is the transaction alone, without the queue before it.
   virtual void on_written(double seconds, std::size_t entries) = 0;
-  // An entry that this node, as the leader, had appended is committed.
+  // An entry that this node, as the leader, had appended is committed: the last one of each turn.
   virtual void on_committed(double seconds_since_append) = 0;
   // One turn of the loop: what was committed is applied, what is to be sent has left.
   virtual void on_turn(double seconds) = 0;
-  // Another node leads, or none any more.
+  // Another node leads than the one before.
   virtual void on_leader_changed() = 0;
 };
 
@@ -102,6 +102,7 @@ class Node : public Proposer, private HostLoop::Shell {
   Index peers_as_of_{~std::uint64_t{0}};
   Term logged_term_;
   NodeId logged_leader_;
+  NodeId last_leader_;  // also while there is none
   // What this leader has appended and when, until it is committed; a turn's entries share one.
   std::deque<std::pair<Index, std::chrono::steady_clock::time_point>> appended_;
 

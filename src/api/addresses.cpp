@@ -169,18 +169,21 @@ class AddressAt : public ReaderAt {
   // The last one of the network that held it, or had held it, at that time. What ended before a
   // split or a merger is still of the network that went then.
   void look_at_holders(const ipam::StateMachine& plan, Known& known, ipam::TimeMs time) const {
-    const auto is_here = [&](const ipam::Allocation& holder) {
-      const bool has_ended = holder.status != ipam::AllocationStatus::allocated;
-      return holder.network_id == known.network->id ||
-             (has_ended && plan.network(holder.network_id) == nullptr);
+    const auto is_active = [&](const ipam::Allocation& holder) {
+      return holder.status == ipam::AllocationStatus::allocated &&
+             holder.network_id == known.network->id;
     };
-    const auto last = std::find_if(holders_->begin(), holders_->end(), is_here);
-    if (known.network->gateway() == address_) known.status = "reserved";  // unless one has it
-    if (last == holders_->end()) return;
-    if (last->status == ipam::AllocationStatus::allocated) {
+    if (std::any_of(holders_->begin(), holders_->end(), is_active)) {
       known.status = "allocated";
       return;
     }
+    if (known.network->gateway() == address_) known.status = "reserved";
+    const auto is_here = [&](const ipam::Allocation& holder) {
+      return holder.network_id == known.network->id ||
+             plan.network(holder.network_id) == nullptr;
+    };
+    const auto last = std::find_if(holders_->begin(), holders_->end(), is_here);
+    if (last == holders_->end() || last->status == ipam::AllocationStatus::allocated) return;
     const ipam::TimeMs ends_at =
         last->released_at.value_or(0) + ipam::TimeMs{known.network->quarantine_seconds} * 1000;
     if (ends_at <= time) return;

@@ -29,12 +29,6 @@ void FailedAttempts::note(const std::string& client_address, std::int64_t now) {
   ++count_of(client_address);
 }
 
-void FailedAttempts::take_back(const std::string& client_address, std::int64_t now) {
-  forget(now);
-  std::uint64_t& count = count_of(client_address);
-  if (count > 0) --count;
-}
-
 // All at once, at the end of a window: nothing to keep per address but its count.
 void FailedAttempts::forget(std::int64_t now) {
   const std::int64_t window = now / (std::int64_t{attempts_window_seconds} * 1000);

@@ -1,6 +1,6 @@
 // How many wrong tokens came from where: beyond a few a minute they are refused without being
 // looked up on other nodes. A secret has 256 bits, so nobody guesses one: this bounds what trying
-// costs. Who comes with a right one is never held up, so nobody locks others out. Pure; bounded.
+// costs. Who comes with one that the node knows is never held up. Pure; bounded.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,6 @@ class FailedAttempts {
   // Times are milliseconds of a clock that never goes back.
   bool are_too_many(const std::string& client_address, std::int64_t now);
   void note(const std::string& client_address, std::int64_t now);
-  // The last one was none: another node knew the token.
-  void take_back(const std::string& client_address, std::int64_t now);
 
  private:
   void forget(std::int64_t now);

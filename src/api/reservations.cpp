@@ -78,9 +78,9 @@ class ReservationList : public ReaderAt {
 
  protected:
   Step go_on(const View& view) override {
-    if (!has_begun_ && !caller_.network(view.state, network_))
+    // Also where it was split or deleted meanwhile: a list that has begun then breaks off.
+    if (!caller_.network(view.state, network_))
       return network_not_found(ipam::to_string(network_));
-    has_begun_ = true;
     body_.begin(revision());
     std::size_t visits = 0;
     bool at_end = true;
@@ -100,7 +100,6 @@ class ReservationList : public ReaderAt {
   const Caller caller_;
   ListBody body_{PageRequest()};
   ipam::U128 position_ = 0;
-  bool has_begun_ = false;
 };
 
 }  // namespace

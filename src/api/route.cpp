@@ -311,16 +311,16 @@ const Route* find_route(const http::Request& request) {
 Action route(const http::Request& request, const Identity& identity) {
   const Route* const found = find_route(request);
   const auto* const denial = std::get_if<Denial>(&identity);
-  if (denial && (!found || found->access.role)) return {0, Answer{denied(*denial)}};
+  if (denial && (!found || found->access.role)) return {0, Answer{denied(*denial)}, found};
   const Caller nobody{"nobody", ipam::Role::viewer};
   const Caller& caller = denial ? nobody : std::get<Caller>(identity);
   if (request.path == "*") return {0, Answer{server_options()}};
   const auto path = below_prefix(request.path);
   if (!path) return {0, Answer{no_such_route(request)}};
   if (!found) return {0, Answer{answer_without_route(request, *path)}};
-  if (auto refused = refusal(*found, caller)) return {0, Answer{*std::move(refused)}};
+  if (auto refused = refusal(*found, caller)) return {0, Answer{*std::move(refused)}, found};
   const auto revision = min_revision(request);
-  if (!revision) return {0, Answer{revision.error()}};
+  if (!revision) return {0, Answer{revision.error()}, found};
   const Placeholders placeholders = *match(found->pattern, *path);
   return {*revision, call_handler(*found, request, placeholders, caller), found, caller.token};
 }

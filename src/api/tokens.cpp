@@ -6,6 +6,7 @@
 #include "api/json.hpp"
 #include "api/problems.hpp"
 #include "api/render.hpp"
+#include "ipam/limits.hpp"
 
 namespace api {
 
@@ -65,11 +66,10 @@ std::string read_name(Fields& fields) {
   std::string name = fields.unchecked_text("name").value_or("");
   if (const auto complaint = check_tag("name", name))
     fields.complain(Problem::invalid_field, *complaint);
-  else if (name.size() > ipam::token_name_bytes_max || name == "system" ||
-           ipam::parse_token_id(name))
+  else if (name.size() > ipam::token_name_bytes_max || !ipam::is_token_name(name))
     fields.complain(Problem::invalid_field,
-                    "name must have at most 128 bytes, must not be system, and must not look like "
-                    "an id (token-7)");
+                    "name must have at most 128 bytes and no slash, must not be system or cli, and "
+                    "must not look like an id (token-7)");
   return name;
 }
 

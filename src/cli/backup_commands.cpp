@@ -1,5 +1,7 @@
 // `ipam backup` and `ipam backup verify`. (`ipam restore` is server's: it makes a data directory.)
 #include <fmt/format.h>
+
+#include <filesystem>
 #include <sys/stat.h>
 
 #include "cli/commands.hpp"
@@ -93,6 +95,12 @@ CommandResult check_received(Context& context, const DraftFile& draft,
 CommandResult make_backup(Context& context) {
   const Arguments& arguments = context.arguments;
   const std::string& file = arguments.positional(0);
+  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+  std::error_code unknown;
+  if (std::filesystem::exists(folder / "raft.db", unknown))
+    return base::fail(failed(fmt::format("{} is the data directory of a node, which deletes what "
+                                         "it does not know: name a file elsewhere",
+                                         folder.string())));
   DraftFile draft(file);
   if (!draft.error().empty()) return base::fail(failed(draft.error()));
   Query query;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,14 +17,32 @@ namespace cli {
 DraftFile::DraftFile(std::string file)
     : file_(std::move(file)),
       draft_(file_ + ".part"),
-      descriptor_(::open(draft_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) {
-  if (descriptor_ < 0) fail(draft_, "written");
+      descriptor_(::open(draft_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) {
+  if (descriptor_ < 0 || !lock() || ::ftruncate(descriptor_, 0) != 0 ||
+      ::fchmod(descriptor_, 0600) != 0)
+    fail(draft_, "written");
+}
+
+// One process at a time: another one would write into what this one has checked. Who got the lock
+// late may have opened what is FILE by now.
+bool DraftFile::lock() {
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    error_ = fmt::format("{} is being written by another process", draft_);
+    return false;
+  }
+  struct stat opened{}, named{};
+  const bool is_named = ::fstat(descriptor_, &opened) == 0 &&
+                        ::lstat(draft_.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+                        opened.st_dev == named.st_dev;
+  if (!is_named) error_ = fmt::format("{} was just finished by another process", draft_);
+  is_mine_ = is_named;
+  return is_named;
 }
 
 DraftFile::~DraftFile() {
   if (descriptor_ < 0) return;
+  if (is_mine_ && !is_finished_) ::unlink(draft_.c_str());
   ::close(descriptor_);
-  if (!is_finished_) ::unlink(draft_.c_str());
 }
 
 bool DraftFile::fail(const std::string& file, std::string_view what) {

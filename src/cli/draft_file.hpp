@@ -10,7 +10,8 @@ namespace cli {
 
 class DraftFile {
  public:
-  // Replaces an unfinished one of an earlier process.
+  // Replaces an unfinished one of an earlier process; one that another process is writing is an
+  // error.
   explicit DraftFile(std::string file);
   ~DraftFile();  // removes what was not finished
   DraftFile(const DraftFile&) = delete;
@@ -25,11 +26,13 @@ class DraftFile {
   bool finish(bool replace);
 
  private:
+  bool lock();
   bool fail(const std::string& file, std::string_view what);
 
   const std::string file_;
   const std::string draft_;
   int descriptor_ = -1;
+  bool is_mine_ = false;
   bool is_finished_ = false;
   std::string error_;
 };

@@ -69,7 +69,13 @@ Session::Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket 
   context_->sessions.insert(this);
   std::error_code ec;
   const auto client = socket_.remote_endpoint(ec);
-  if (!ec) parser_.set_client_address(client.address().to_string());
+  if (ec) return;
+  const asio::ip::address address = client.address();
+  // A socket of "::" gives IPv4 clients as ::ffff:192.0.2.7.
+  const bool is_mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  parser_.set_client_address(
+      is_mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string()
+                : address.to_string());
 }
 
 Session::~Session() {

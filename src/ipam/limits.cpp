@@ -130,8 +130,9 @@ struct BodyCheck {
 
   std::optional<Error> operator()(const CreateToken& command) {
     // The name stands in the audit log: nobody shall pass for the cluster itself.
-    if (command.name.empty() || command.name == "system" || parse_token_id(command.name))
-      return invalid("a token has a name, which is not system and does not look like an id");
+    if (!is_token_name(command.name))
+      return invalid("a token has a name, which is not system or cli, has no slash, and does not "
+                     "look like an id");
     if (auto error = check_text("the name of a token", command.name, token_name_bytes_max))
       return error;
     if (command.role == Role::admin && !command.vrfs.empty())
@@ -305,6 +306,11 @@ struct BodyCheck {
 };
 
 }  // namespace
+
+bool is_token_name(std::string_view name) {
+  return !name.empty() && name != "system" && name != "cli" && !parse_token_id(name) &&
+         name.find('/') == std::string_view::npos;
+}
 
 std::optional<Error> check_limits(const Command& command) {
   if (auto error = check_text("actor", command.actor, actor_bytes_max)) return error;

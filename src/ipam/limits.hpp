@@ -3,11 +3,16 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "ipam/command.hpp"
 #include "ipam/errors.hpp"
 
 namespace ipam {
+
+// Not one that the audit log gives a meaning of its own, nor the form of an id, nor a slash, which
+// could not be in a path.
+bool is_token_name(std::string_view name);
 
 // The reason to refuse the command whatever the state is; always ErrorCode::invalid_argument.
 std::optional<Error> check_limits(const Command& command);

@@ -29,9 +29,9 @@ struct ScopeCheck {
     return network_not_found(id);
   }
   Result in(AllocationId id) const {
+    // One that has ended was in some network: whose is not known here.
     const Allocation* const allocation = plan.allocation(id);
-    if (allocation == nullptr) return std::nullopt;
-    if (!in(allocation->network_id)) return std::nullopt;
+    if (allocation != nullptr && !in(allocation->network_id)) return std::nullopt;
     return Error{ErrorCode::allocation_not_found, "allocation not found: " + to_string(id)};
   }
 
@@ -52,12 +52,20 @@ struct ScopeCheck {
   Result operator()(const CreateReservation& command) const {
     return command.network_id ? in(command.network_id) : in(command.vrf);
   }
-  Result operator()(const UpdateReservation& command) const { return in(command.id); }
-  Result operator()(const DeleteReservation& command) const { return in(command.id); }
+  Result operator()(const UpdateReservation& command) const {
+    if (auto error = in(command.network_id)) return error;
+    return in(command.id);
+  }
+  Result operator()(const DeleteReservation& command) const {
+    if (auto error = in(command.network_id)) return error;
+    return in(command.id);
+  }
   Result operator()(const SplitNetwork& command) const { return in(command.id); }
   Result operator()(const MergeNetworks& command) const {
-    for (const NetworkId id : command.ids)
+    for (const NetworkId id : command.ids) {
+      if (plan.network(id) == nullptr) return network_not_found(id);
       if (auto error = in(id)) return error;
+    }
     return std::nullopt;
   }
   Result operator()(const Release& command) const { return in(command.id); }

@@ -76,6 +76,12 @@ http::Response problem_of(WriteFailure failure) {
   return api::problem_outcome_unknown();
 }
 
+// Changes the cluster rather than the plan.
+bool is_of_cluster(const api::Body& body) {
+  return std::holds_alternative<api::ChangeMembers>(body) ||
+         std::holds_alternative<api::CutLog>(body);
+}
+
 double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
@@ -89,7 +95,7 @@ void Executor::perform(api::Action action, Done done) {
   // this node has heard of it. A write was checked where it was applied.
   const bool is_write = std::holds_alternative<api::Write>(action.body) ||
                         std::holds_alternative<api::IssueToken>(action.body) ||
-                        std::holds_alternative<api::ChangeMembers>(action.body);
+                        is_of_cluster(action.body);
   const ipam::TokenId token = is_write ? ipam::TokenId() : action.token;
   const auto began = std::chrono::steady_clock::now();
   auto answer = [this, token, began, route = action.route,
@@ -104,7 +110,7 @@ void Executor::perform(api::Action action, Done done) {
   };
   const raft::Index min_revision(action.min_revision);
   if (min_revision <= replica_.applied())
-    return perform_now(std::move(action.body), std::move(answer));
+    return perform_for(action.token, std::move(action.body), std::move(answer));
   struct Wait {
     explicit Wait(asio::io_context& io) : timer(io, min_revision_timeout) {}
     asio::steady_timer timer;
@@ -115,16 +121,27 @@ void Executor::perform(api::Action action, Done done) {
     if (ec || std::exchange(wait->over, true)) return;
     answer(api::problem_read_timeout());
   });
-  auto proceed = [this, wait, answer,
+  auto proceed = [this, wait, answer, caller = action.token,
                   body = std::make_shared<api::Body>(std::move(action.body))](bool ok) {
     if (std::exchange(wait->over, true)) return;
     wait->timer.cancel();
     if (ok)
-      perform_now(std::move(*body), answer);
+      perform_for(caller, std::move(*body), answer);
     else
       answer(api::problem_shutting_down());
   };
   replica_.when_applied(min_revision, std::move(proceed));
+}
+
+// What is no command is not checked where it is applied: then whether the token is good is asked
+// behind a barrier, before anything is done.
+void Executor::perform_for(ipam::TokenId token, api::Body body, Done done) {
+  if (!token || !is_of_cluster(body)) return perform_now(std::move(body), std::move(done));
+  auto act = [this, token, body = std::make_shared<api::Body>(std::move(body))](Done answered) {
+    if (!is_valid(token)) return answered(api::denied(api::Denial::revoked_token));
+    perform_now(std::move(*body), std::move(answered));
+  };
+  after_barrier(api::Consistency::linearizable, std::move(done), std::move(act));
 }
 
 void Executor::perform_now(api::Body body, Done done) {

@@ -46,6 +46,7 @@ class Executor {
   void stop();
 
  private:
+  void perform_for(ipam::TokenId token, api::Body body, Done done);
   void perform_now(api::Body body, Done done);
   void perform(api::Write write, Done done);
   void perform(api::IssueToken issue, Done done);

@@ -104,13 +104,14 @@ void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   gauge("ipam_raft_last_log_index", "The last entry in the log", status.last_log_index);
   gauge("ipam_raft_compacted_index", "The log begins after this entry", status.snapshot_index);
   page.single("ipam_raft_leader_changes_total", Type::counter,
-              "How often this node saw the leader go or change", metrics.leader_changes);
+              "How often this node saw another leader than the one before", metrics.leader_changes);
   page.single("ipam_raft_log_write_duration_seconds", Type::histogram,
               "Transactions of raft.db, with their fsync", metrics.log_writes);
   page.single("ipam_raft_log_entries_written_total", Type::counter, "Entries written to raft.db",
               metrics.log_entries_written);
   page.single("ipam_raft_commit_duration_seconds", Type::histogram,
-              "From the append of an entry to its commit; on the leader alone", metrics.commits);
+              "From append to commit, of the last entry of each turn; on the leader alone",
+              metrics.commits);
   page.single("ipam_raft_turn_duration_seconds", Type::histogram,
               "One turn: entries that were committed are applied, messages leave", metrics.turns);
   write_members(page, readings);

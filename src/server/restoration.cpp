@@ -85,6 +85,12 @@ base::Result<base::Ok, std::string> check_result(sqlite::FileSystem& files, cons
                                 spec.data_dir.string()));
 }
 
+bool is_within(const fs::path& file, const fs::path& folder) {
+  const fs::path relative =
+      fs::weakly_canonical(file).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
 }  // namespace
 
 base::Result<Restoration, std::string> restore_directory(sqlite::FileSystem& files,
@@ -93,6 +99,10 @@ base::Result<Restoration, std::string> restore_directory(sqlite::FileSystem& fil
                                                          const NodeSpec& spec,
                                                          std::uint64_t incarnation,
                                                          std::uint64_t epochs) {
+  if (is_within(backup, spec.data_dir))
+    return base::fail(fmt::format("{} is in the data directory, where a node deletes what it does "
+                                  "not know: move it elsewhere",
+                                  backup.string()));
   const state::Position& position = checked.loaded.position;
   auto members = raft::decode_configuration(position.configuration);
   if (position.index == 0 || !members)

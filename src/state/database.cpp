@@ -70,7 +70,8 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
     sqlite::create_database(
         files, path, format,
         schema() +
-            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},{},0,0,zeroblob(32),{});",
+            fmt::format("INSERT INTO meta VALUES(1,0,0,x'',{},{},{},{},{},{},{},0,0,"
+                        "zeroblob(32),{});",
                         counters.next_network, counters.next_allocation, counters.next_audit,
                         counters.next_vrf, counters.next_reservation, counters.next_token,
                         counters.now,

@@ -23,6 +23,9 @@ struct TwoVrfs {
           make("allocations", fmt::format(R"({{"cidr":"{0}","vrf":"{1}","hostname":"of-{1}"}})",
                                           network, vrf));
     }
+    for (const auto& [network, vrf] : {std::pair{"net-2", "blue"}, {"net-5", "default"}})
+      make(fmt::format("networks/{}/reservations", network),
+           fmt::format(R"({{"start":"10.0.1.99","reason":"of-{}"}})", vrf));
     for (const char* id : {"alloc-2", "alloc-6"})  // one that has ended in each
       REQUIRE(world.perform(post(std::string("allocations/") + id + "/release")).status == 204);
   }
@@ -57,7 +60,14 @@ TEST_CASE("no answer to a limited token tells of another VRF, and each tells of 
     if (pattern.starts_with("/allocations/"))
       for (int i = 1; i <= 8; ++i) add(fmt::format("alloc-{}", i));
     if (pattern.starts_with("/addresses/"))
-      for (int i = 1; i <= 3; ++i) add(fmt::format("10.0.1.{}", i));
+      for (const int i : {1, 2, 3, 99}) add(fmt::format("10.0.1.{}", i));
+    constexpr std::string_view inner = "{reservation_id}";
+    if (pattern.ends_with(inner)) {
+      const std::vector<std::string> prefixes = std::exchange(targets, {});
+      for (const std::string& target : prefixes)
+        for (const char* id : {"res-1", "res-2"})
+          targets.push_back(target.substr(0, target.size() - inner.size()) + id);
+    }
     for (const std::string& target : targets) {
       std::vector<std::string> queries{""};
       for (const std::string_view parameter : route.parameters) {
@@ -72,7 +82,8 @@ TEST_CASE("no answer to a limited token tells of another VRF, and each tells of 
                                            fmt::format("network_id=net-{}&all=true", i),
                                            fmt::format("network_id=net-{}&at=15", i)});
         if (parameter == "q")
-          for (const char* q : {"of", "10.0.1.1", "10.0.0.0/16", "net-1", "net-4", "alloc-5"})
+          for (const char* q : {"of", "10.0.1.1", "10.0.0.0/16", "net-1", "net-4", "alloc-5",
+                                "res-2", "10.0.1.99"})
             queries.push_back(fmt::format("q={}", q));
       }
       for (const std::string& query : queries) {
@@ -142,4 +153,19 @@ TEST_CASE("what a limited token writes is decided where it is applied") {
     CHECK(two.world.state.network_count() == networks);
   }
   CHECK(perform(post("vrfs", R"({"name":"red"})")).status == 403);
+  // Nor does a refusal tell whether something is there in another VRF, or was.
+  const auto refusal = [&](const http::Request& request, std::string id, std::string_view as) {
+    std::string detail = text_at(perform(request), "detail");
+    const std::size_t at = detail.find(id);
+    return at == std::string::npos ? detail : detail.replace(at, id.size(), as);
+  };
+  const std::uint64_t ended = two.world.state.counters().next_allocation;
+  REQUIRE(two.world.perform(post("allocations", R"({"network_id":"net-5"})")).status == 201);
+  const std::string release = fmt::format("allocations/alloc-{}/release", ended);
+  REQUIRE(two.world.perform(post(release)).status == 204);
+  CHECK(perform(post(release)).status == 404);
+  CHECK(refusal(del("networks/net-5/reservations/res-999"), "net-5", "N") ==
+        refusal(del("networks/net-999/reservations/res-999"), "net-999", "N"));
+  CHECK(refusal(post("networks/merge", R"({"ids":["net-999","net-5"]})"), "", "") ==
+        refusal(post("networks/merge", R"({"ids":["net-999","net-998"]})"), "", ""));
 }

@@ -1,5 +1,6 @@
 // VRFs, and which networks a listing gives.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "harness.hpp"
 
@@ -113,4 +114,22 @@ TEST_CASE("networks say where they are, and are listed by that") {
   CHECK(ids(world, "q=eu") == "2");
   CHECK(ids(world, "family=5") == "INVALID_PARAMETER");
   CHECK(ids(world, "within=10.0.0.1/8") == "INVALID_CIDR");
+}
+
+TEST_CASE("what another VRF had does not hide who holds an address, as of then") {
+  World world;
+  for (const char* body : {R"({"cidr":"10.0.0.0/24"})", R"({"cidr":"10.0.0.0/24","vrf":"blue"})"}) {
+    if (std::string_view(body).find("blue") != std::string_view::npos)
+      REQUIRE(world.perform(post("vrfs", R"({"name":"blue"})")).status == 201);
+    REQUIRE(world.perform(post("networks", body)).status == 201);
+  }
+  for (const char* network : {"net-1", "net-2"})
+    REQUIRE(world.perform(post("allocations", fmt::format(
+                R"({{"network_id":"{}","ip":"10.0.0.7"}})", network))).status == 201);
+  REQUIRE(world.perform(post("allocations/alloc-2/release")).status == 204);
+  REQUIRE(world.perform(del("networks/net-2")).status == 204);
+  const auto now = world.perform(get("addresses/10.0.0.7"));
+  CHECK(text_at(now, "status") == "allocated");
+  const std::string revision = header_of(world.perform(get("networks?limit=1")), "X-Ipam-Revision");
+  CHECK(text_at(world.perform(get("addresses/10.0.0.7?at=" + revision)), "status") == "allocated");
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cli/draft_file.hpp"
 #include "world.hpp"
 
 namespace {
@@ -119,4 +120,28 @@ TEST_CASE("backup verify speaks to nobody") {
   CHECK(world.err == "Error: a.db: is damaged\n");
   CHECK(world.run({"restore", "a.db", "--data-dir", "d"}) == 0);
   CHECK(world.foreign.back() == "restore a.db --data-dir d");
+}
+
+TEST_CASE("one process at a time writes a draft, and who comes late spoils nothing") {
+  Folder folder;
+  const std::string file = folder / "ipam.db";
+  cli::DraftFile first(file);
+  REQUIRE(first.error().empty());
+  REQUIRE(first.write("whole"));
+  {
+    const cli::DraftFile second(file);
+    CHECK(second.error().find("is being written by another process") != std::string::npos);
+  }
+  REQUIRE(first.sync());
+  CHECK(first.finish(false));
+  CHECK(std::filesystem::file_size(file) == 5);
+}
+
+TEST_CASE("no backup is written into the data directory of a node") {
+  Folder folder;
+  std::ofstream(folder / "raft.db") << "x";
+  World world;
+  CHECK(world.run({"backup", folder / "ipam.db", "--server", "h:1"}) == 1);
+  CHECK(world.err.find("is the data directory of a node") != std::string::npos);
+  CHECK(world.requests.empty());
 }

@@ -355,13 +355,13 @@ TEST_CASE("one command moves no more than the limit, all operations of a transac
   const Transaction both{
       {{SplitNetwork{NetworkId(3), 17}, {}}, {SplitNetwork{NetworkId(4), 18}, {}}}};
   CHECK(Plan::told(plan.apply(both)) ==
-        "more than 20000 allocations, quarantines and networks would move at once; 10.0.0.0/17 has "
-        "9999 allocations");
+        "more than 20000 allocations, reservations, quarantines and networks would move at once; "
+        "10.0.0.0/17 has 9999 allocations");
   CHECK(plan.machine.digest() == before);
   plan.allocate(NetworkId(3), "10.0.200.200");
   CHECK(plan.split(NetworkId(3), 17) ==
-        "more than 20000 allocations, quarantines and networks would move at once; 10.0.0.0/16 has "
-        "19999 allocations");
+        "more than 20000 allocations, reservations, quarantines and networks would move at once; "
+        "10.0.0.0/16 has 19999 allocations");
 }
 
 TEST_CASE("reservations go with their addresses, and one that would be cut is in the way") {

@@ -62,7 +62,7 @@ TEST_CASE("what was there at a revision is what a model says that keeps every st
   unit::History models;
   base::Random random(5);
   // Few at first, so that all that changed since is looked at; then more, so that ids are walked.
-  for (int round = 1; round <= 7000; ++round) {
+  for (int round = 1; round <= 9000; ++round) {
     ipam::Applied applied;
     if (random.chance(3)) {  // one that moves twice in its revision, or is changed and moves
       const ipam::NetworkId id(1 + random.below(node.machine().counters().next_network));
