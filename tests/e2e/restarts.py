@@ -8,7 +8,7 @@ from openapi import Requests
 REQUESTS, REQUESTS_FULL = 1500, 30000
 RESERVATIONS = 20
 # Of the node that answers or of the moment, not of the data.
-OF_THE_NODE = re.compile(r'^/(?:health|cluster/.*|metrics|watch|tokens|openapi\.json)?$')
+OF_THE_NODE = re.compile(r'^/(?:health(?:/\w+)?|cluster/.*|metrics|watch|tokens|openapi\.json)?$')
 
 
 def paths_of_data(document, made):
