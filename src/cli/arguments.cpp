@@ -129,6 +129,7 @@ base::Result<Arguments, UsageError> parse_arguments(const CommandSpec& spec,
   } catch (const po::error& error) {
     return base::fail(UsageError{error.what() + see_help(spec)});
   }
+  if (arguments.has("help")) return arguments;  // whatever is missing
   if (const auto wrong = check_positionals(spec, arguments.positionals_)) return base::fail(*wrong);
   return arguments;
 }

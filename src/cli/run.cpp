@@ -157,7 +157,7 @@ std::string overview(const CommandTable& table, const std::string& group) {
                       group.empty() ? "COMMAND [options]" : group + " COMMAND [options]");
   for (const auto& [words, summary] : table.summaries()) {
     if (group.empty() || words.starts_with(group + " "))
-      text += fmt::format("  {:<22}{}\n", words, summary);
+      text += fmt::format("  {:<25}{}\n", words, summary);
   }
   text += fmt::format("\nExamples:\n  {}\n\n'ipam {}COMMAND --help' tells more of a command.\n",
                       group == "transaction" ? "ipam transaction apply changes.json --dry-run"
