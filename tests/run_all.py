@@ -18,7 +18,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, 'build-logs')
 FUZZ_SECONDS = 10
-STEP_SECONDS_MAX = 1500
+STEP_SECONDS_MAX = 2700
 TAIL_LINES = 40
 
 # Where threads meet: the shell of the node, its storage and peers, state.db, the server.
