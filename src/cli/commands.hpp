@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,11 @@ struct Context {
 };
 
 using CommandResult = base::Result<base::Ok, CommandError>;
+
+// What a command that is not one of the CLI's own has around it: parses, shows its help, or
+// performs it and prints its failure. The result is the exit code.
+int run_foreign(const CommandSpec& spec, const std::vector<std::string>& args, Io& io,
+                const std::function<CommandResult(const Arguments&)>& perform);
 
 struct Command {
   CommandSpec spec;

@@ -283,4 +283,16 @@ int run(const std::vector<std::string>& args, const Environment& environment, co
   return show_help(table, groups, words, io);  // which says that there is no such command
 }
 
+int run_foreign(const CommandSpec& spec, const std::vector<std::string>& args, Io& io,
+                const std::function<CommandResult(const Arguments&)>& perform) {
+  const auto arguments = parse_arguments(spec, args);
+  if (!arguments) return fail_with(io, usage(arguments.error()));
+  if (arguments->has("help")) {
+    io.out << help_text(spec);
+    return 0;
+  }
+  const auto done = perform(*arguments);
+  return done ? 0 : fail_with(io, done.error());
+}
+
 }  // namespace cli

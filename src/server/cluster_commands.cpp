@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "cli/client.hpp"
+#include "cli/commands.hpp"
 #include "server/new_file.hpp"
 
 namespace server {
@@ -178,34 +179,30 @@ void print_written(const ClusterConfig& config, const std::string& file, cli::Io
   }
 }
 
-int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
-  const auto fail = [&io](const CommandError& error) {
-    io.err << "Error: " << error.message << '\n';
-    return static_cast<int>(error.code);
-  };
-  const cli::CommandSpec spec = make_spec(kind);
-  const auto arguments = cli::parse_arguments(spec, args);
-  if (!arguments) return fail(usage(arguments.error()));
-  if (arguments->has("help")) {
-    io.out << cli::help_text(spec);
-    return 0;
-  }
-  const auto config = make_config(kind, *arguments);
-  if (!config) return fail(config.error());
+cli::CommandResult write_config(Kind kind, const cli::Arguments& arguments, cli::Io& io) {
+  const auto config = make_config(kind, arguments);
+  if (!config) return base::fail(config.error());
   const std::string text = serialize_cluster_config(*config);
   // The one field that is not checked by itself; JSON holds nothing but UTF-8.
-  if (!parse_cluster_config(text, "")) return fail(usage("--data-dir must be UTF-8"));
-  if (const auto ready = prepare_directory(config->data_dir); !ready) return fail(ready.error());
+  if (!parse_cluster_config(text, "")) return base::fail(usage("--data-dir must be UTF-8"));
+  if (const auto ready = prepare_directory(config->data_dir); !ready)
+    return base::fail(ready.error());
   const std::string file =
       (std::filesystem::path(config->data_dir) / cluster_config_name).string();
   if (const auto written = write_new_file(file, text); !written)
-    return fail(failed(written.error()));
-  if (arguments->get("output") == "json") {
+    return base::fail(failed(written.error()));
+  if (arguments.get("output") == "json") {
     io.out << text;
   } else {
     print_written(*config, file, io);
   }
-  return 0;
+  return base::Ok();
+}
+
+int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
+  return cli::run_foreign(make_spec(kind), args, io, [kind, &io](const cli::Arguments& arguments) {
+    return write_config(kind, arguments, io);
+  });
 }
 
 }  // namespace

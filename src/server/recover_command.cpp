@@ -7,6 +7,7 @@
 
 #include "api/render.hpp"
 #include "cli/client.hpp"
+#include "cli/commands.hpp"
 #include "raft/node/recovery.hpp"
 #include "server/cluster_config.hpp"
 #include "server/directory_lock.hpp"
@@ -128,18 +129,9 @@ base::Result<base::Ok, CommandError> recover(const cli::Arguments& arguments, cl
 }  // namespace
 
 int cluster_recover(const std::vector<std::string>& args, cli::Io& io) {
-  const cli::CommandSpec spec = make_spec();
-  const auto arguments = cli::parse_arguments(spec, args);
-  if (arguments && arguments->has("help")) {
-    io.out << cli::help_text(spec);
-    return 0;
-  }
-  const auto done = arguments ? recover(*arguments, io)
-                              : base::Result<base::Ok, CommandError>(
-                                    base::fail(usage(arguments.error())));
-  if (done) return 0;
-  io.err << "Error: " << done.error().message << '\n';
-  return static_cast<int>(done.error().code);
+  return cli::run_foreign(make_spec(), args, io, [&io](const cli::Arguments& arguments) {
+    return recover(arguments, io);
+  });
 }
 
 }  // namespace server

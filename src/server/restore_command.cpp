@@ -9,6 +9,7 @@
 #include <random>
 
 #include "cli/client.hpp"
+#include "cli/commands.hpp"
 #include "cli/endpoint.hpp"
 #include "cli/target.hpp"
 #include "server/backup_facts.hpp"
@@ -176,18 +177,9 @@ base::Result<base::Ok, CommandError> restore(const cli::Arguments& arguments, cl
 }  // namespace
 
 int restore(const std::vector<std::string>& args, cli::Io& io) {
-  const cli::CommandSpec spec = make_spec();
-  const auto arguments = cli::parse_arguments(spec, args);
-  if (arguments && arguments->has("help")) {
-    io.out << cli::help_text(spec);
-    return 0;
-  }
-  const auto done = arguments ? restore(*arguments, io)
-                              : base::Result<base::Ok, CommandError>(
-                                    base::fail(usage(arguments.error())));
-  if (done) return 0;
-  io.err << "Error: " << done.error().message << '\n';
-  return static_cast<int>(done.error().code);
+  return cli::run_foreign(make_spec(), args, io, [&io](const cli::Arguments& arguments) {
+    return restore(arguments, io);
+  });
 }
 
 }  // namespace server

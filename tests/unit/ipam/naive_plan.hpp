@@ -9,11 +9,17 @@
 #include <string>
 #include <vector>
 
+#include "base/random.hpp"
 #include "ipam/state_machine.hpp"
 
 namespace {
 
 using namespace ipam;
+
+std::optional<ErrorCode> error_of(const Outcome& outcome) {
+  const auto* error = std::get_if<Error>(&outcome);
+  return error != nullptr ? std::optional(error->code) : std::nullopt;
+}
 
 // A prefix of one VRF.
 struct Place {
@@ -46,6 +52,12 @@ class NaivePlan {
       waiting[{allocation.network_id, a}] = {allocation.network_id, now + wait, allocation.id};
     if (allocation.extras && allocation.first == allocation.last)
       last_held[{allocation.network_id, allocation.extras->owner}] = allocation;
+  }
+
+  // Mostly one that is there.
+  NetworkId some_network(base::Random& random) const {
+    if (networks.empty() || random.chance(3)) return NetworkId(random.below(500));
+    return std::next(networks.begin(), static_cast<long>(random.below(networks.size())))->first;
   }
 
   bool is_reserved(NetworkId id, const Address& address) const {

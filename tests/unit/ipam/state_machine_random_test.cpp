@@ -203,16 +203,7 @@ class Comparison {
     return applied.outcome;
   }
 
-  static std::optional<ErrorCode> error_of(const Outcome& outcome) {
-    const auto* error = std::get_if<Error>(&outcome);
-    return error != nullptr ? std::optional(error->code) : std::nullopt;
-  }
-
-  NetworkId some_network() {
-    if (naive_.networks.empty() || random_.chance(3)) return NetworkId(random_.below(500));
-    return std::next(naive_.networks.begin(),
-                     static_cast<long>(random_.below(naive_.networks.size())))->first;
-  }
+  NetworkId some_network() { return naive_.some_network(random_); }
 
   VrfId some_vrf() { return VrfId(random_.between(1, 3)); }
 
