@@ -1,5 +1,4 @@
-// bench: measures the parts of ipam that need no process and no network.
-//   build/tools/bench engine [--records N] [--probes N]
+// `bench engine`: what the parts of ipam take that need no process and no network. It
 // fills a network of each family with N allocations and one block of what else it has, gives 1%
 // of them back at random, and prints what an allocation takes of memory, and percentiles of what
 // finding and handing out takes. For each single address that is handed out another one at random
@@ -18,42 +17,22 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "bench/measurements.hpp"
 #include "ipam/address_set.hpp"
 #include "ipam/state_machine.hpp"
 
+namespace bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 struct Arguments {
-  std::uint64_t records = 10'000'000;
-  std::uint64_t probes = 1'000'000;
+  std::uint64_t records;
+  std::uint64_t probes;
 };
 
 constexpr std::uint64_t per_command = 1000;  // allocations that one scattered command makes
 constexpr std::array<std::uint64_t, 4> counts_in_a_row{1, 2, 4, 16};
-
-[[noreturn]] void usage() {
-  fmt::print(stderr, "usage: bench engine [--records N] [--probes N]\n");
-  std::exit(2);
-}
-
-Arguments parse(int count, char** words) {
-  Arguments arguments;
-  if (count < 2 || std::string(words[1]) != "engine" || count % 2 != 0) usage();
-  for (int i = 2; i < count; i += 2) {
-    const std::string word = words[i];
-    const auto value = std::strtoull(words[i + 1], nullptr, 10);
-    if (value < per_command) usage();
-    if (word == "--records")
-      arguments.records = value / per_command * per_command;
-    else if (word == "--probes")
-      arguments.probes = value;
-    else
-      usage();
-  }
-  return arguments;
-}
 
 std::uint64_t heap_bytes() {
   const auto info = mallinfo2();
@@ -229,8 +208,8 @@ class Engine {
 
 }  // namespace
 
-int main(int count, char** words) {
-  const Arguments arguments = parse(count, words);
+int measure_engine(std::uint64_t records, std::uint64_t probes) {
+  const Arguments arguments{records / per_command * per_command, probes};
   fmt::print("{} records, 1% of them free again, one by one; {} probes each\n", arguments.records,
              arguments.probes);
   for (const char* cidr : {"10.0.0.0/8", "2001:db8::/64"}) {
@@ -241,4 +220,7 @@ int main(int count, char** words) {
     Engine(prefix, arguments).run(cidr);
     std::fflush(stdout);
   }
+  return 0;
 }
+
+}  // namespace bench
