@@ -14,6 +14,7 @@
 #include "cli/endpoint.hpp"
 #include "cli/output.hpp"
 #include "server/duplicate_keys.hpp"
+#include "server/settings.hpp"
 
 namespace server {
 
@@ -62,6 +63,17 @@ class FieldReader {
     if (value == nullptr) return;
     if (!value->is_bool()) return fail(key, "must be true or false");
     out = value->as_bool();
+  }
+  // A text, a whole number or a boolean, as text.
+  void any(std::string_view key, std::map<std::string, std::string>& out) {
+    const json::value* value = find(key);
+    if (value == nullptr) return;
+    if (value->is_string())
+      out.emplace(key, value->as_string());
+    else if (value->is_bool() || value->is_int64() || value->is_uint64())
+      out.emplace(key, json::serialize(*value));
+    else
+      fail(key, "must be a text, a whole number, true or false");
   }
   void require(std::string_view key) {
     if (object_.if_contains(key) == nullptr) fail(key, "is missing");
@@ -142,7 +154,10 @@ base::Result<ClusterConfig, std::string> read_fields(const json::object& object)
   ClusterConfig config;
   FieldReader fields(object);
   for (const auto& field : object) {
-    if (std::find(std::begin(keys), std::end(keys), field.key()) == std::end(keys))
+    if (std::find(std::begin(keys), std::end(keys), field.key()) != std::end(keys)) continue;
+    if (is_setting_key(field.key()))
+      fields.any(field.key(), config.settings);
+    else
       fields.fail(json::serialize(field.key()), "unknown key");
   }
   for (const std::string_view key : {"node_id", "cluster_id", "raft_addr"}) fields.require(key);
@@ -240,6 +255,9 @@ std::string serialize_cluster_config(const ClusterConfig& config) {
   std::string members;
   for (const auto& [id, address] : config.initial_members)
     members += fmt::format("{}\n    \"{}\": {}", members.empty() ? "" : ",", id, quoted(address));
+  std::string settings;
+  for (const auto& [key, text] : config.settings)
+    settings += fmt::format(",\n  {}: {}", quoted(key), quoted(text));
   return fmt::format(
       "{{\n"
       "  \"node_id\": {},\n"
@@ -249,11 +267,11 @@ std::string serialize_cluster_config(const ClusterConfig& config) {
       "  \"data_dir\": {},\n"
       "  \"join\": {},\n"
       "  \"initial_members\": {{{}}},\n"
-      "  \"enable_single_node\": {}\n"
+      "  \"enable_single_node\": {}{}\n"
       "}}\n",
       config.node_id, config.cluster_id, quoted(config.raft_addr), quoted(config.api_addr),
       quoted(config.data_dir), config.join, members.empty() ? members : members + "\n  ",
-      config.enable_single_node);
+      config.enable_single_node, settings);
 }
 
 std::string data_directory(const ClusterConfig& config, const std::string& file) {

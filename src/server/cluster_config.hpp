@@ -23,6 +23,8 @@ struct ClusterConfig {
   bool join = false;
   std::map<std::uint64_t, std::string> initial_members;  // id → host:port
   bool enable_single_node = false;
+  // Keys that settings.hpp knows, their values as texts; parse_server_options() checks them.
+  std::map<std::string, std::string> settings;
 
   friend bool operator==(const ClusterConfig&, const ClusterConfig&) = default;
 };

@@ -1,8 +1,9 @@
 // The options of `ipam server`, from command line, environment and cluster.json, in this order; all
-// checked, so that the runtime can take them as they are.
+// checked, so that the runtime can take them as they are. What there is to set: settings.hpp.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@
 #include "server/cluster_config.hpp"
 
 namespace server {
+
+// Where a value came from.
+struct Origin {
+  enum class Source : std::uint8_t { option, variable, file };
+  Source source = Source::option;
+  std::string name;  // "--port", "IPAM_PORT" or the path of cluster.json
+};
 
 struct ServerOptions {
   bool help = false;  // --help: nothing else is read then
@@ -34,6 +42,8 @@ struct ServerOptions {
   // 60 to ipam::idempotency_seconds_max.
   std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
   std::uint32_t history_days = 400;  // 0: for ever
+  // By option; one that is not there has its default.
+  std::map<std::string, Origin, std::less<>> origins;
 };
 
 // `args` is what follows `server`. Reads cluster.json in cluster mode. An error names the flag
