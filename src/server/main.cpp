@@ -11,6 +11,7 @@
 #include "server/cluster_commands.hpp"
 #include "server/directory_lock.hpp"
 #include "server/embedded.hpp"
+#include "server/explain.hpp"
 #include "server/local_token.hpp"
 #include "server/options.hpp"
 #include "server/recover_command.hpp"
@@ -29,6 +30,10 @@ int run_server(const std::vector<std::string>& args, const cli::Environment& env
   }
   if (options->help) {
     std::cout << server::server_help();
+    return 0;
+  }
+  if (options->explain) {
+    std::cout << server::explain_config(*options, *options->explain);
     return 0;
   }
   return server::serve(*options);

@@ -18,8 +18,11 @@ namespace {
 cli::CommandSpec make_spec() {
   cli::CommandSpec spec{"server", "Run a server, alone or as a node of a cluster."};
   spec.options = setting_options();
+  spec.options.push_back(
+      {"explain-config", 0, "", "print every setting and where it comes from, and start nothing"});
   spec.examples = {"ipam server", "ipam server --port 9000 --db /var/lib/ipam",
-                   "ipam server --cluster --config node1-data/cluster.json --port 8081"};
+                   "ipam server --cluster --config node1-data/cluster.json --port 8081",
+                   "ipam server --port 9000 --explain-config"};
   return spec;
 }
 
@@ -93,16 +96,25 @@ base::Result<bool, CommandError> is_cluster_mode(const cli::Arguments& arguments
 }
 
 // --config, --db, IPAM_CONFIG_FILE, IPAM_DB_PATH, default: the first that is given.
-std::string choose_config_file(const cli::Arguments& arguments,
-                               const cli::Environment& environment) {
+void choose_config_file(const cli::Arguments& arguments, const cli::Environment& environment,
+                        ServerOptions& options) {
+  const auto use = [&options](std::string file, Origin origin) {
+    options.config_file = std::move(file);
+    options.origins["config"] = std::move(origin);
+  };
   const auto in = [](std::string_view directory) {
     return fmt::format("{}/{}", directory, cluster_config_name);
   };
-  if (const auto file = arguments.get("config")) return *file;
-  if (const auto directory = arguments.get("db")) return in(*directory);
-  if (const auto file = environment.get("IPAM_CONFIG_FILE")) return *file;
-  if (const auto directory = environment.get("IPAM_DB_PATH")) return in(*directory);
-  return in(cluster_data_dir_default);
+  if (const auto file = arguments.get("config"))
+    use(*file, {Origin::Source::option, "--config"});
+  else if (const auto directory = arguments.get("db"))
+    use(in(*directory), {Origin::Source::option, "--db"});
+  else if (const auto variable = environment.get("IPAM_CONFIG_FILE"))
+    use(*variable, {Origin::Source::variable, "IPAM_CONFIG_FILE"});
+  else if (const auto path = environment.get("IPAM_DB_PATH"))
+    use(in(*path), {Origin::Source::variable, "IPAM_DB_PATH"});
+  else
+    options.config_file = in(cluster_data_dir_default);
 }
 
 Step read_data_dir(const cli::Arguments& arguments, const cli::Environment& environment,
@@ -115,6 +127,7 @@ Step read_data_dir(const cli::Arguments& arguments, const cli::Environment& envi
   }
   if (!*cluster_mode) {
     if (arguments.has("config")) return base::fail(usage("--config needs --cluster"));
+    options.origins.erase("config");  // the variable may be set for other commands
     options.data_dir =
         arguments.get("db").value_or(environment.get("IPAM_DB_PATH").value_or(options.data_dir));
     return base::Ok{};
@@ -123,10 +136,11 @@ Step read_data_dir(const cli::Arguments& arguments, const cli::Environment& envi
     return base::fail(usage(
         "--db does not go with --config: the data directory is where cluster.json says"));
   }
-  options.config_file = choose_config_file(arguments, environment);
+  choose_config_file(arguments, environment, options);
   auto config = read_cluster_config(options.config_file);
   if (!config) return base::fail(usage(config.error()));
   options.data_dir = data_directory(*config, options.config_file);
+  options.origins["db"] = {Origin::Source::file, options.config_file};
   options.cluster = std::move(*config);
   return base::Ok{};
 }
@@ -146,6 +160,14 @@ Step check_heartbeat(ServerOptions& options) {
   return base::Ok{};
 }
 
+base::Result<cli::OutputFormat, CommandError> read_format(const cli::Arguments& arguments) {
+  const std::string name = arguments.get("output").value_or("table");
+  if (name == "table") return cli::OutputFormat::table;
+  if (name == "json") return cli::OutputFormat::json;
+  if (name == "csv") return cli::OutputFormat::csv;
+  return base::fail(usage(fmt::format("--output must be table, json or csv, not '{}'", name)));
+}
+
 }  // namespace
 
 base::Result<ServerOptions, CommandError> parse_server_options(
@@ -156,6 +178,11 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   if (arguments->has("help")) {
     options.help = true;
     return options;
+  }
+  if (arguments->has("explain-config")) {
+    const auto format = read_format(*arguments);
+    if (!format) return base::fail(format.error());
+    options.explain = *format;
   }
   // Options before the file: wrong usage is reported even where the file is broken too.
   if (auto done = read_each(*arguments, environment, options); !done)

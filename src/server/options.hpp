@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "cli/arguments.hpp"
 #include "cli/client.hpp"
+#include "cli/output.hpp"
 #include "ipam/model.hpp"
 #include "server/cluster_config.hpp"
 
@@ -26,6 +27,7 @@ struct Origin {
 
 struct ServerOptions {
   bool help = false;  // --help: nothing else is read then
+  std::optional<cli::OutputFormat> explain;  // --explain-config: print the settings, start nothing
   std::string host = "0.0.0.0";
   std::uint16_t port = 8080;  // 0: any that is free
   // The directory that holds raft.db and state.db.
