@@ -32,11 +32,11 @@ fi
 boost=1.81
 [ "$system" != "ubuntu 24.04" ] || boost=1.83
 packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boost-dev"
-  "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev zlib1g-dev libfmt-dev
-  doctest-dev curl python3)
+  "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev libssl-dev zlib1g-dev
+  libfmt-dev doctest-dev curl python3)
 if [ "$profile" = test ]; then
   packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime
-    prometheus)
+    prometheus openssl)
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
@@ -46,10 +46,10 @@ setup: this script knows Debian 12 and Ubuntu 24.04; this is '$system'.
 Please install these, by the names that your system gives them:
   a C++20 compiler (g++ 12 or newer), meson, ninja, pkg-config, curl, python3
   asio 1.22 (the standalone one), boost 1.81 with json and program_options (static libraries),
-  sqlite 3.40 (static library), fmt 9, doctest 2.4; where they help: ccache, mold
+  sqlite 3.40 and OpenSSL 3 (static libraries), fmt 9, doctest 2.4; where they help: ccache, mold
 TEXT
   [ "$profile" = build ] || echo "  and for the tests: clang 19 with its sanitizer runtimes, nginx," \
-    "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool)" >&2
+    "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool), openssl" >&2
   echo "Then set IPAM_SKIP_SETUP=1 and run the command again." >&2
   exit 1
 fi

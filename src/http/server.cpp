@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "http/as_tuple.hpp"
+#include "net/as_tuple.hpp"
 #include "http/session.hpp"
 #include "http/spawn.hpp"
 
@@ -144,10 +144,10 @@ asio::awaitable<void> Server::Implementation::accept(std::shared_ptr<Implementat
   tcp::acceptor& acceptor = self->acceptors[index];
   while (acceptor.is_open()) {
     if (self->context->sessions.size() >= self->context->limits.connections_max) {
-      co_await self->room_timer.async_wait(as_tuple);
+      co_await self->room_timer.async_wait(net::as_tuple);
       continue;
     }
-    auto outcome = co_await acceptor.async_accept(as_tuple);
+    auto outcome = co_await acceptor.async_accept(net::as_tuple);
     const std::error_code ec = std::get<0>(outcome);
     if (!acceptor.is_open()) break;
     if (!ec) {
@@ -156,7 +156,7 @@ asio::awaitable<void> Server::Implementation::accept(std::shared_ptr<Implementat
     } else if (ec != asio::error::connection_aborted && ec != asio::error::operation_aborted) {
       self->logger.warning("http", "cannot accept a connection: {}", ec.message());
       asio::steady_timer pause(self->io, accept_retry_delay);
-      co_await pause.async_wait(as_tuple);
+      co_await pause.async_wait(net::as_tuple);
     }
   }
 }
@@ -165,7 +165,7 @@ asio::awaitable<void> Server::Implementation::sweep(std::shared_ptr<Implementati
   const milliseconds period = sweep_period(self->context->limits);
   while (!self->ended) {  // a cancel() can come too late for a wait that is over but not resumed
     self->sweep_timer.expires_after(period);
-    co_await self->sweep_timer.async_wait(as_tuple);
+    co_await self->sweep_timer.async_wait(net::as_tuple);
     const Session::Clock::time_point now = Session::Clock::now();
     for (Session* session : self->context->sessions) session->expire(now);
   }

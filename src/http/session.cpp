@@ -10,7 +10,7 @@
 #include <tuple>
 #include <utility>
 
-#include "http/as_tuple.hpp"
+#include "net/as_tuple.hpp"
 #include "http/response_writer.hpp"
 
 namespace http {
@@ -130,7 +130,7 @@ asio::awaitable<bool> Session::receive() {
   }
   const std::span<char> room = parser_.prepare();
   const asio::mutable_buffer buffer(room.data(), room.size());
-  const auto outcome = co_await socket_.async_read_some(buffer, as_tuple);
+  const auto outcome = co_await socket_.async_read_some(buffer, net::as_tuple);
   const auto& [ec, bytes] = outcome;
   if (!ec) {
     parser_.commit(bytes);
@@ -232,7 +232,7 @@ asio::awaitable<bool> Session::flush() {
     std::size_t bytes = socket_.write_some(left, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) {
       enter(Phase::writing, context_->limits.write_timeout);  // anew with each progress
-      const auto outcome = co_await socket_.async_write_some(left, as_tuple);
+      const auto outcome = co_await socket_.async_write_some(left, net::as_tuple);
       ec = std::get<0>(outcome);
       bytes = std::get<1>(outcome);
     }
@@ -258,7 +258,7 @@ asio::awaitable<void> Session::linger() {
   enter(Phase::lingering, context_->limits.linger_timeout);
   std::array<char, 4096> dropped;
   while (!expired_) {
-    const auto outcome = co_await socket_.async_read_some(asio::buffer(dropped), as_tuple);
+    const auto outcome = co_await socket_.async_read_some(asio::buffer(dropped), net::as_tuple);
     if (std::get<0>(outcome)) co_return;
   }
 }

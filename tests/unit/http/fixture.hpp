@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-#include "http/as_tuple.hpp"
+#include "net/as_tuple.hpp"
 #include "http/response_parser.hpp"
 #include "http/server.hpp"
 
@@ -119,7 +119,7 @@ class TestServer {
     if (request.path == "/throw") throw std::runtime_error("as asked");
     if (request.path == "/wait") {
       waiting_.set_value();
-      co_await gate_.async_wait(http::as_tuple);
+      co_await gate_.async_wait(net::as_tuple);
     }
     if (request.path.starts_with("/stream/") || request.path.starts_with("/cut/")) {
       const std::size_t pieces = std::stoul(request.path.substr(request.path.rfind('/') + 1));

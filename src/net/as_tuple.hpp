@@ -9,7 +9,7 @@
 #endif
 #include <asio/use_awaitable.hpp>
 
-namespace http {
+namespace net {
 
 #if __has_include(<asio/as_tuple.hpp>)
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<>> as_tuple(asio::use_awaitable);
@@ -18,4 +18,4 @@ inline constexpr asio::experimental::as_tuple_t<asio::use_awaitable_t<>> as_tupl
     asio::use_awaitable);
 #endif
 
-}  // namespace http
+}  // namespace net

@@ -1,0 +1,123 @@
+#include "net/tls_engine.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <climits>
+#include <new>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "net/certificate.hpp"
+
+namespace net {
+
+TlsEngine::TlsEngine(TlsContext::Pointer context, const std::string& host)
+    : context_(std::move(context)), native_(SSL_new(context_->native())) {
+  input_ = BIO_new(BIO_s_mem());
+  output_ = BIO_new(BIO_s_mem());
+  if (native_ == nullptr || input_ == nullptr || output_ == nullptr) throw std::bad_alloc();
+  BIO_set_mem_eof_return(input_, -1);  // empty is "not yet", never the end
+  BIO_set_mem_eof_return(output_, -1);
+  SSL_set_bio(native_, input_, output_);
+  if (context_->is_server()) {
+    SSL_set_accept_state(native_);
+    return;
+  }
+  SSL_set_connect_state(native_);
+  if (host.empty()) return;
+  X509_VERIFY_PARAM* expected = SSL_get0_param(native_);
+  if (X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1) return;
+  ERR_clear_error();
+  X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size());
+  SSL_set_tlsext_host_name(native_, host.c_str());  // RFC 6066 §3: names, not addresses
+}
+
+TlsEngine::~TlsEngine() { SSL_free(native_); }
+
+void TlsEngine::feed(std::string_view bytes) {
+  if (bytes.empty()) return;
+  ASSERT(bytes.size() <= INT_MAX);
+  const int taken = BIO_write(input_, bytes.data(), static_cast<int>(bytes.size()));
+  if (taken != static_cast<int>(bytes.size())) throw std::bad_alloc();
+}
+
+void TlsEngine::take_output(std::string& to) {
+  const std::size_t bytes = BIO_ctrl_pending(output_);
+  if (bytes == 0) return;
+  const std::size_t begin = to.size();
+  to.resize(begin + bytes);
+  const int taken = BIO_read(output_, to.data() + begin, static_cast<int>(bytes));
+  ASSERT(taken == static_cast<int>(bytes));
+}
+
+bool TlsEngine::has_output() const { return BIO_ctrl_pending(output_) > 0; }
+
+TlsEngine::Step TlsEngine::handshake() {
+  ERR_clear_error();
+  return step_of(SSL_do_handshake(native_));
+}
+
+TlsEngine::Step TlsEngine::read(std::span<char> into, std::size_t& read) {
+  ERR_clear_error();
+  read = 0;
+  if (!failure_.empty()) return Step::failed;
+  // A call gives what is left of one record; more of them may be there.
+  while (read < into.size()) {
+    const int room = static_cast<int>(std::min<std::size_t>(into.size() - read, INT_MAX));
+    const int result = SSL_read(native_, into.data() + read, room);
+    if (result <= 0) {
+      const Step step = step_of(result);  // a failure or the end comes again with the next call
+      return read > 0 ? Step::done : step;
+    }
+    read += static_cast<std::size_t>(result);
+  }
+  return Step::done;
+}
+
+TlsEngine::Step TlsEngine::write(std::string_view bytes) {
+  ERR_clear_error();
+  while (!bytes.empty()) {
+    const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
+    const int taken = SSL_write(native_, bytes.data(), size);
+    if (taken <= 0) return step_of(taken) == Step::closed ? Step::closed : Step::failed;
+    bytes.remove_prefix(static_cast<std::size_t>(taken));
+  }
+  return Step::done;
+}
+
+void TlsEngine::close() {
+  ERR_clear_error();
+  // Without a handshake there is nobody to tell.
+  if (failure_.empty() && SSL_is_init_finished(native_) == 1) SSL_shutdown(native_);
+  ERR_clear_error();
+}
+
+TlsEngine::Step TlsEngine::step_of(int result) {
+  if (result > 0) return Step::done;
+  const int error = SSL_get_error(native_, result);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Step::need_input;
+  if (error == SSL_ERROR_ZERO_RETURN) return Step::closed;
+  if (!failure_.empty()) return Step::failed;
+  const long verified = SSL_get_verify_result(native_);
+  failure_ = take_openssl_error();
+  if (verified != X509_V_OK)
+    failure_ = fmt::format("the certificate of the other side is not trusted: {}",
+                           X509_verify_cert_error_string(verified));
+  return Step::failed;
+}
+
+std::optional<PeerCertificate> TlsEngine::peer_certificate() const {
+  const Certificate shown(SSL_get1_peer_certificate(native_));
+  if (!shown) return std::nullopt;
+  return PeerCertificate{subject_of(*shown), names_of(*shown), fingerprint_of(*shown),
+                         not_after_of(*shown)};
+}
+
+const char* TlsEngine::version() const { return SSL_get_version(native_); }
+
+}  // namespace net
