@@ -12,6 +12,7 @@ struct Limits {
   std::size_t headers_max = 100;              // 431 beyond
   std::size_t body_bytes_max = 8u << 20;      // 413 beyond; a transaction of 10,000 fits
   std::size_t connections_max = 4096;         // accept pauses beyond
+  std::chrono::milliseconds handshake_timeout{10000};  // of TLS: two round trips, however slow; cut
   std::chrono::milliseconds request_timeout{15000};  // from its first byte until it is whole; 408
   std::chrono::milliseconds idle_timeout{75000};     // keep-alive without a request: just closed
   std::chrono::milliseconds write_timeout{30000};    // a client that reads nothing of its answer

@@ -30,8 +30,9 @@ std::string lower_first(std::string text) {
 
 // Deadlines are kept to an eighth of the shortest timeout.
 milliseconds sweep_period(const Limits& limits) {
-  const milliseconds shortest = std::min({limits.request_timeout, limits.idle_timeout,
-                                          limits.write_timeout, limits.linger_timeout});
+  const milliseconds shortest = std::min({limits.handshake_timeout, limits.request_timeout,
+                                          limits.idle_timeout, limits.write_timeout,
+                                          limits.linger_timeout});
   return std::clamp(shortest / 8, milliseconds(1), milliseconds(1000));
 }
 
@@ -44,7 +45,7 @@ struct Server::Implementation : std::enable_shared_from_this<Server::Implementat
       : io(io_context),
         logger(log),
         context(new SessionContext{
-            log, limits, std::move(handler), std::move(render_error), {}, false, {}, {}}),
+            log, limits, std::move(handler), std::move(render_error), {}, false, {}, {}, {}, 0}),
         sweep_timer(io_context),
         room_timer(io_context, asio::steady_timer::time_point::max()),
         stop_timer(io_context) {}
@@ -220,6 +221,14 @@ Server::~Server() { implementation_->close(); }
 
 base::Result<base::Ok, std::string> Server::listen(const std::string& host, std::uint16_t port) {
   return implementation_->listen(host, port);
+}
+
+void Server::use_tls(net::TlsContext::Pointer context) {
+  implementation_->context->tls = std::move(context);
+}
+
+std::uint64_t Server::handshakes_failed() const {
+  return implementation_->context->handshakes_failed;
 }
 
 std::uint16_t Server::port() const { return implementation_->bound_port; }

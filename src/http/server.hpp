@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "http/handler.hpp"
 #include "http/limits.hpp"
+#include "net/tls_context.hpp"
 
 namespace http {
 
@@ -22,6 +23,10 @@ class Server {
   Server(asio::io_context& io, base::Logger& logger, const Limits& limits, Handler handler,
          ErrorRenderer render_error);
   ~Server();
+
+  // The connections that are accepted from now on speak TLS with `context`, and it alone; those that
+  // are there keep what they have. Before listen() at first.
+  void use_tls(net::TlsContext::Pointer context);
 
   // Listens on every address of `host`: an IP, or a name such as localhost. "::" takes IPv4 too.
   // The error is a text for the user: "cannot listen on 0.0.0.0:8080: address already in use".
@@ -34,6 +39,7 @@ class Server {
   void stop(std::chrono::milliseconds deadline, std::function<void()> done);
 
   std::size_t connections() const;
+  std::uint64_t handshakes_failed() const;  // of TLS, since the start
 
  private:
   struct Implementation;

@@ -10,7 +10,6 @@
 #include <tuple>
 #include <utility>
 
-#include "net/as_tuple.hpp"
 #include "http/response_writer.hpp"
 
 namespace http {
@@ -39,6 +38,7 @@ asio::awaitable<BodySource::Piece> next_piece(std::shared_ptr<BodySource> source
 }
 
 constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view plain_http_text = "this port speaks https: use https:// in the URL";
 constexpr std::string_view request_timeout_text = "the request was not complete in time";
 
 }  // namespace
@@ -65,10 +65,12 @@ std::string_view DateCache::now() {
 }
 
 Session::Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket socket)
-    : context_(std::move(context)), socket_(std::move(socket)), parser_(context_->limits) {
+    : context_(std::move(context)),
+      stream_(std::move(socket), context_->tls),
+      parser_(context_->limits) {
   context_->sessions.insert(this);
   std::error_code ec;
-  const auto client = socket_.remote_endpoint(ec);
+  const auto client = stream_.socket().remote_endpoint(ec);
   if (ec) return;
   const asio::ip::address address = client.address();
   // A socket of "::" gives IPv4 clients as ::ffff:192.0.2.7.
@@ -85,11 +87,30 @@ Session::~Session() {
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
   std::error_code ignored;
-  self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  self->stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   std::error_code ec;
-  self->socket_.non_blocking(true, ec);  // flush() writes without a wait where it can
+  self->stream_.socket().non_blocking(true, ec);  // flush() writes without a wait where it can
   if (ec) co_return;
+  if (self->stream_.has_tls()) {
+    const bool secured = co_await self->secure();
+    if (!secured) co_return;
+  }
   co_await self->serve();
+  // TLS says that it ends, unless in the middle of an answer: that must not be taken for whole.
+  if (self->stream_.has_tls() && self->phase_ == Phase::idle) self->stream_.shutdown_send(ec);
+}
+
+// The handshake of TLS. False: the session is over.
+asio::awaitable<bool> Session::secure() {
+  enter(Phase::handshake, context_->limits.handshake_timeout);
+  const net::Handshake result = co_await stream_.handshake();
+  if (result == net::Handshake::done) co_return !context_->stopping;
+  ++context_->handshakes_failed;
+  if (result == net::Handshake::plain_http) co_await refuse(400, plain_http_text);
+  else
+    context_->logger.debug("http", "the TLS handshake with {} failed: {}",
+                           parser_.request().client_address, stream_.failure());
+  co_return false;
 }
 
 asio::awaitable<void> Session::serve() {
@@ -130,7 +151,7 @@ asio::awaitable<bool> Session::receive() {
   }
   const std::span<char> room = parser_.prepare();
   const asio::mutable_buffer buffer(room.data(), room.size());
-  const auto outcome = co_await socket_.async_read_some(buffer, net::as_tuple);
+  const auto outcome = co_await stream_.read_some(buffer);
   const auto& [ec, bytes] = outcome;
   if (!ec) {
     parser_.commit(bytes);
@@ -155,7 +176,7 @@ asio::awaitable<bool> Session::answer() {
                            request.path, error.what());
     failed = true;
   }
-  if (!socket_.is_open()) co_return false;  // aborted meanwhile
+  if (!stream_.is_open()) co_return false;  // aborted meanwhile
   if (failed) response = context_->render_error(500, "internal error");
   const bool streams = response.stream && has_body(response.status, request.method);
   const std::optional<std::uint64_t> stream_bytes = response.stream_bytes;
@@ -188,8 +209,8 @@ asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
   bool whole = false;
   while (true) {
     enter_handling();
-    const BodySource::Piece piece = co_await next_piece(source, socket_.get_executor());
-    if (!socket_.is_open()) break;  // aborted meanwhile
+    const BodySource::Piece piece = co_await next_piece(source, stream_.socket().get_executor());
+    if (!stream_.is_open()) break;  // aborted meanwhile
     given_bytes += piece.bytes.size();
     if (bytes && given_bytes > *bytes) break;  // what follows would be taken for another answer
     if (!chunked) output_.append(piece.bytes);
@@ -226,13 +247,13 @@ void Session::put(Response response, bool keep_alive) {
 // Sends what is queued. False: the connection is broken or the client does not read.
 asio::awaitable<bool> Session::flush() {
   std::array<asio::const_buffer, 2> left{asio::buffer(output_), asio::buffer(body_)};
-  while (asio::buffer_size(left) > 0) {
+  while (asio::buffer_size(left) > 0 || stream_.has_unsent()) {
     std::error_code ec;
     // Most answers fit into the socket's buffer: no reactor, no queue, no suspension.
-    std::size_t bytes = socket_.write_some(left, ec);
+    std::size_t bytes = stream_.try_write_some(left, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) {
       enter(Phase::writing, context_->limits.write_timeout);  // anew with each progress
-      const auto outcome = co_await socket_.async_write_some(left, net::as_tuple);
+      const auto outcome = co_await stream_.write_some(left);
       ec = std::get<0>(outcome);
       bytes = std::get<1>(outcome);
     }
@@ -253,12 +274,12 @@ asio::awaitable<bool> Session::flush() {
 // the connection, and the client could lose the answer (RFC 9112 §9.6).
 asio::awaitable<void> Session::linger() {
   std::error_code ec;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+  stream_.shutdown_send(ec);
   if (ec) co_return;
   enter(Phase::lingering, context_->limits.linger_timeout);
   std::array<char, 4096> dropped;
   while (!expired_) {
-    const auto outcome = co_await socket_.async_read_some(asio::buffer(dropped), net::as_tuple);
+    const auto outcome = co_await stream_.read_some(asio::buffer(dropped));
     if (std::get<0>(outcome)) co_return;
   }
 }
@@ -279,21 +300,18 @@ void Session::enter_handling() {
 void Session::expire(Clock::time_point now) {
   if (now < deadline_ || expired_) return;
   expired_ = true;
-  std::error_code ignored;
   // cancel() only: after a request timeout the session still answers 408.
-  socket_.cancel(ignored);
+  stream_.cancel();
 }
 
 void Session::stop() {
   if (source_) source_->cancel();
-  if (phase_ != Phase::idle) return;
-  std::error_code ignored;
-  socket_.cancel(ignored);
+  if (phase_ != Phase::idle && phase_ != Phase::handshake) return;
+  stream_.cancel();
 }
 
 void Session::abort() {
-  std::error_code ignored;
-  socket_.close(ignored);
+  stream_.close();
   if (source_) source_->cancel();
 }
 

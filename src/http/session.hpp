@@ -19,6 +19,7 @@
 #include "http/handler.hpp"
 #include "http/limits.hpp"
 #include "http/request_parser.hpp"
+#include "net/stream.hpp"
 
 namespace http {
 
@@ -45,6 +46,8 @@ struct SessionContext {
   bool stopping = false;
   std::unordered_set<Session*> sessions;
   std::function<void()> on_session_end;  // may be empty
+  net::TlsContext::Pointer tls = nullptr;  // of the connections to come; nullptr: plain HTTP
+  std::uint64_t handshakes_failed = 0;     // of TLS
 };
 
 class Session {
@@ -69,8 +72,9 @@ class Session {
 
  private:
   // What the session waits for, and so what its deadline means.
-  enum class Phase : unsigned char { idle, receiving, handling, writing, lingering };
+  enum class Phase : unsigned char { handshake, idle, receiving, handling, writing, lingering };
 
+  asio::awaitable<bool> secure();
   asio::awaitable<void> serve();
   asio::awaitable<bool> receive();
   asio::awaitable<bool> answer();
@@ -84,7 +88,7 @@ class Session {
   void enter_handling();
 
   std::shared_ptr<SessionContext> context_;
-  asio::ip::tcp::socket socket_;
+  net::Stream stream_;
   RequestParser parser_;
   std::string output_;  // heads, and bodies that are small
   std::string body_;    // a large body, sent after output_

@@ -69,12 +69,13 @@ class Pieces : public http::BodySource {
 // "METHOD PATH BODY".
 class TestServer {
  public:
-  explicit TestServer(http::Limits limits = {})
+  explicit TestServer(http::Limits limits = {}, net::TlsContext::Pointer tls = nullptr)
       : logger_(base::LogLevel::off, base::LogFormat::text),
         gate_(io_, asio::steady_timer::time_point::max()),
         server_(
             io_, logger_, limits, [this](const http::Request& request) { return handle(request); },
             render_error) {
+    server_.use_tls(std::move(tls));
     const auto listening = server_.listen("127.0.0.1", 0);
     REQUIRE(listening.ok());
     thread_ = std::thread([this] { io_.run(); });
@@ -105,6 +106,19 @@ class TestServer {
     std::promise<std::size_t> count;
     asio::post(io_, [&] { count.set_value(server_.connections()); });
     return count.get_future().get();
+  }
+  std::uint64_t handshakes_failed() {
+    std::promise<std::uint64_t> count;
+    asio::post(io_, [&] { count.set_value(server_.handshakes_failed()); });
+    return count.get_future().get();
+  }
+  void use_tls(net::TlsContext::Pointer tls) {
+    std::promise<void> done;
+    asio::post(io_, [&] {
+      server_.use_tls(tls);
+      done.set_value();
+    });
+    done.get_future().wait();
   }
   std::size_t pieces_asked() {
     std::promise<std::size_t> count;
@@ -205,6 +219,12 @@ class Client {
       if (bytes <= 0) return all;
       all.append(part.data(), static_cast<std::size_t>(bytes));
     }
+  }
+  // At least one byte; empty at the end.
+  std::string read_some() {
+    std::array<char, 20000> part{};
+    const ssize_t bytes = ::recv(socket_.native_handle(), part.data(), part.size(), 0);
+    return std::string(part.data(), bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
   }
   std::string read_exactly(std::size_t size) {
     std::string all(size, '\0');

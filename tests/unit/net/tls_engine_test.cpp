@@ -36,7 +36,8 @@ struct Pair {
     while (moves) {
       if (client_step == Step::need_input) client_step = client.handshake();
       if (server_step == Step::need_input) server_step = server.handshake();
-      moves = carry(client, server, to_server) | carry(server, client, to_client);
+      moves = carry(client, server, to_server);
+      moves = carry(server, client, to_client) || moves;
     }
   }
   bool done() const { return client_step == Step::done && server_step == Step::done; }
