@@ -24,8 +24,8 @@ class Server {
          ErrorRenderer render_error);
   ~Server();
 
-  // The connections that are accepted from now on speak TLS with `context`, and it alone; those that
-  // are there keep what they have. Before listen() at first.
+  // The connections that are accepted from now on speak TLS with `context` and nothing else; those
+  // that are there keep what they have. Before listen() at first.
   void use_tls(net::TlsContext::Pointer context);
 
   // Listens on every address of `host`: an IP, or a name such as localhost. "::" takes IPv4 too.
