@@ -8,7 +8,7 @@ usage() {
 Usage: scripts/setup.sh [build|test]
 
   build   what it takes to build ipam (the default)
-  test    that, and what scripts/test.sh needs: clang, nginx, haproxy, wrk, …
+  test    that, and what scripts/test.sh needs: clang, nginx, haproxy, wrk, zsh, …
 
 Only packages that are missing are installed, with apt-get; that needs root or sudo.
 IPAM_SKIP_SETUP=1 skips the check, for a system where you installed them by other means.
@@ -36,7 +36,7 @@ packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boo
   libfmt-dev doctest-dev curl python3)
 if [ "$profile" = test ]; then
   packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime
-    prometheus openssl)
+    prometheus openssl zsh fish groff man-db systemd lintian)
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
@@ -49,7 +49,8 @@ Please install these, by the names that your system gives them:
   sqlite 3.40 and OpenSSL 3 (static libraries), fmt 9, doctest 2.4; where they help: ccache, mold
 TEXT
   [ "$profile" = build ] || echo "  and for the tests: clang 19 with its sanitizer runtimes, nginx," \
-    "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool), openssl" >&2
+    "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool), openssl, zsh, fish, groff," \
+    "man, systemd-analyze, lintian" >&2
   echo "Then set IPAM_SKIP_SETUP=1 and run the command again." >&2
   exit 1
 fi

@@ -15,11 +15,11 @@ namespace po = boost::program_options;
 
 const std::vector<OptionSpec>& global_options() {
   static const std::vector<OptionSpec> options = {
-      {"db", 0, "DIR", "data directory (default ipam-data; IPAM_DB_PATH)"},
-      {"cluster", 0, "", "work on the cluster node of this machine (IPAM_CLUSTER_MODE)"},
-      {"server", 0, "URL", "work through this server (IPAM_SERVER)"},
-      {"token", 0, "TOKEN", "bearer token for the server (IPAM_TOKEN)"},
-      {"output", 0, "FORMAT", "table, json or csv (default table)"},
+      {"db", 0, "DIR", "data directory", {}, "ipam-data", "IPAM_DB_PATH"},
+      {"cluster", 0, "", "work on the cluster node of this machine", {}, "", "IPAM_CLUSTER_MODE"},
+      {"server", 0, "URL", "work through this server", {}, "", "IPAM_SERVER"},
+      {"token", 0, "TOKEN", "bearer token for the server", {}, "", "IPAM_TOKEN"},
+      {"output", 0, "FORMAT", "table, json or csv", {"table", "json", "csv"}, "table"},
       {"help", 'h', "", "show this help"},
       {"version", 0, "", "show the version"},
   };
@@ -37,13 +37,6 @@ const std::string& Arguments::positional(std::size_t position) const {
   return positionals_[position];
 }
 
-namespace {
-
-std::string see_help(const CommandSpec& spec) {
-  return fmt::format(" (see 'ipam {} --help')", spec.words);
-}
-
-// A command's own option wins over the global one of the same name.
 std::vector<OptionSpec> all_options(const CommandSpec& spec) {
   std::vector<OptionSpec> all = spec.options;
   for (const OptionSpec& global : global_options()) {
@@ -53,6 +46,18 @@ std::vector<OptionSpec> all_options(const CommandSpec& spec) {
     if (!overridden) all.push_back(global);
   }
   return all;
+}
+
+std::string full_help(const OptionSpec& option) {
+  std::string note = option.fallback.empty() ? "" : "default " + option.fallback;
+  if (!option.variable.empty()) note += (note.empty() ? "" : "; ") + option.variable;
+  return note.empty() ? option.help : fmt::format("{} ({})", option.help, note);
+}
+
+namespace {
+
+std::string see_help(const CommandSpec& spec) {
+  return fmt::format(" (see 'ipam {} --help')", spec.words);
 }
 
 po::options_description describe(const std::vector<OptionSpec>& options) {
@@ -142,9 +147,9 @@ void append_options(std::string& text, const std::vector<OptionSpec>& options) {
     left += "--" + option.name;
     if (!option.value_name.empty()) left += " " + option.value_name;
     if (left.size() > 25) {  // too wide for its column: the help goes on a line of its own
-      text += fmt::format("  {}\n  {:<26}{}\n", left, "", option.help);
+      text += fmt::format("  {}\n  {:<26}{}\n", left, "", full_help(option));
     } else {
-      text += fmt::format("  {:<26}{}\n", left, option.help);
+      text += fmt::format("  {:<26}{}\n", left, full_help(option));
     }
   }
 }

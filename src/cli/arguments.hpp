@@ -25,7 +25,10 @@ struct OptionSpec {
   std::string name;             // without dashes
   char short_name = 0;          // 0: none
   std::string value_name = {};  // empty: a flag
-  std::string help = {};
+  std::string help = {};        // without the two below: full_help() adds them
+  std::vector<std::string> choices = {};  // what the value may be; empty: anything
+  std::string fallback = {};              // what holds without it
+  std::string variable = {};              // of the environment, which says the same
 };
 
 struct PositionalSpec {
@@ -33,6 +36,7 @@ struct PositionalSpec {
   std::string help;
   bool is_optional = false;  // only behind those that are not
   bool repeats = false;  // the last one alone: once or more
+  std::vector<std::string> choices = {};
 };
 
 struct CommandSpec {
@@ -45,6 +49,11 @@ struct CommandSpec {
 
 // What every command takes: --db, --cluster, --server, --token, --output, --help, --version.
 const std::vector<OptionSpec>& global_options();
+// Those of the command and these; its own wins over the global one of the same name.
+std::vector<OptionSpec> all_options(const CommandSpec& spec);
+
+// "port to listen on (default 8080; IPAM_PORT)"
+std::string full_help(const OptionSpec& option);
 
 class Arguments {
  public:

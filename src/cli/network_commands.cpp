@@ -67,14 +67,18 @@ CommandResult print_network(Context& context, const std::string& answer,
   return base::Ok{};
 }
 
+std::vector<std::string> statuses() { return {"active", "container", "reserved", "deprecated"}; }
+
 // What `network add` and `network edit` share. Where it edits, an empty text or 0 clears.
 std::vector<OptionSpec> attribute_options() {
   return {
       {"description", 'd', "TEXT", "what the network is for"},
       {"tags", 't', "A,B", "tags, separated by commas"},
-      {"status", 0, "STATUS", "active, container, reserved or deprecated"},
+      {"status", 0, "STATUS", "active, container, reserved or deprecated", statuses()},
       {"gateway", 0, "IP", "an address that is never handed out by itself"},
-      {"strategy", 0, "STRATEGY", "how free addresses are chosen"},
+      {"strategy", 0, "STRATEGY",
+       "how free addresses are chosen: first, last, random, sparse or sticky",
+       {"first", "last", "random", "sparse", "sticky"}},
       {"quarantine", 0, "SECONDS", "so long an address waits after its release"},
       {"threshold", 0, "PERCENT", "tell when so much of it is in use"},
       {"metadata", 0, "KEY=VALUE,...", "texts of your own"},
@@ -355,9 +359,9 @@ std::vector<Command> network_commands() {
         {{"vrf", 0, "VRF", "of this VRF only"},
          {"within", 0, "CIDR", "in this network, itself included"},
          {"contains", 0, "CIDR|IP", "that contain this network or address"},
-         {"family", 0, "4|6", "of IPv4 or of IPv6"},
+         {"family", 0, "4|6", "of IPv4 or of IPv6", {"4", "6"}},
          {"tag", 't', "TAG", "with this tag"},
-         {"status", 0, "STATUS", "active, container, reserved or deprecated"},
+         {"status", 0, "STATUS", "active, container, reserved or deprecated", statuses()},
          {"search", 'q', "TEXT", "with this text in CIDR, description or tags"},
          {"limit", 0, "N", "so many at most"},
          at_option()},
@@ -401,7 +405,8 @@ std::vector<Command> network_commands() {
         {{"ID", "the network's id (net-1) or CIDR"}},
         {{"prefix-length", 'p', "N", "the length of the new networks"},
          {"count", 'k', "N", "how many (default 1)"},
-         {"strategy", 0, "first|best", "the lowest free blocks, or those that fit best"},
+         {"strategy", 0, "first|best", "the lowest free blocks, or those that fit best",
+          {"first", "best"}},
          {"description", 'd', "TEXT", "what the networks are for"},
          {"tags", 't', "A,B", "tags, separated by commas"}},
         {"ipam network carve 10.0.0.0/8 -p 24 -k 4"}},

@@ -7,6 +7,7 @@
 
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
+#include "cli/reference_commands.hpp"
 #include "cli/target.hpp"
 
 namespace cli {
@@ -61,6 +62,7 @@ struct ForeignCommand {
   std::string words;
   std::string summary;
   std::function<int(const std::vector<std::string>&)> perform;
+  bool last = false;  // in the overview
 };
 
 struct CommandTable {
@@ -70,8 +72,13 @@ struct CommandTable {
   // In the order of the overview.
   std::vector<std::pair<std::string, std::string>> summaries() const {
     std::vector<std::pair<std::string, std::string>> all;
-    for (const ForeignCommand& command : foreign) all.emplace_back(command.words, command.summary);
+    const auto add_foreign = [this, &all](bool last) {
+      for (const ForeignCommand& command : foreign)
+        if (command.last == last) all.emplace_back(command.words, command.summary);
+    };
+    add_foreign(false);
     for (const Command& command : own) all.emplace_back(command.spec.words, command.spec.summary);
+    add_foreign(true);
     all.emplace_back("version", "Show the version.");
     all.emplace_back("help", "Show the help of a command.");
     return all;
@@ -88,7 +95,22 @@ struct CommandTable {
   }
 };
 
-CommandTable make_table(const Hooks& hooks) {
+// What completions and man pages are made from.
+std::vector<CommandSpec> all_specs(const CommandTable& table, const Hooks& hooks) {
+  std::vector<CommandSpec> specs = hooks.foreign_specs;
+  for (const Command& command : table.own) specs.push_back(command.spec);
+  specs.push_back(completion_spec());
+  specs.push_back(man_spec());
+  specs.push_back({"version", "Show the version.", {}, {}, {"ipam version"}});
+  specs.push_back({"help",
+                   "Show the help of a command.",
+                   {{"COMMAND", "its words", true, true}},
+                   {},
+                   {"ipam help network add"}});
+  return specs;
+}
+
+CommandTable make_table(const Hooks& hooks, Io& io) {
   CommandTable table;
   for (auto commands :
        {vrf_commands(), network_commands(), allocation_commands(), lease_commands(),
@@ -104,6 +126,17 @@ CommandTable make_table(const Hooks& hooks) {
        hooks.cluster_recover},
       {"restore", "Make a new data directory from a backup.", hooks.restore},
   };
+  const std::vector<CommandSpec> specs = all_specs(table, hooks);
+  table.foreign.push_back({"completion", completion_spec().summary,
+                           [specs, &io](const std::vector<std::string>& args) {
+                             return run_completion(specs, args, io);
+                           },
+                           true});
+  table.foreign.push_back({"man", man_spec().summary,
+                           [specs, &io](const std::vector<std::string>& args) {
+                             return run_man(specs, args, io);
+                           },
+                           true});
   return table;
 }
 
@@ -244,7 +277,7 @@ int show_help(const CommandTable& table, const std::set<std::string>& groups,
 
 int run(const std::vector<std::string>& args, const Environment& environment, const Hooks& hooks,
         Io& io) {
-  const CommandTable table = make_table(hooks);
+  const CommandTable table = make_table(hooks, io);
   const std::set<std::string> groups = table.groups();
   std::set<std::string> pairs;
   for (const auto& [name, summary] : table.summaries())

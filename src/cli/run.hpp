@@ -72,6 +72,8 @@ struct Hooks {
   std::function<int(const std::vector<std::string>& args)> cluster_join;
   std::function<int(const std::vector<std::string>& args)> cluster_recover;
   std::function<int(const std::vector<std::string>& args)> restore;
+  // How these are called, for completions and man pages.
+  std::vector<CommandSpec> foreign_specs = {};
   // Reads and checks all of a backup. The error names the file.
   std::function<base::Result<BackupFacts, std::string>(const std::string& file)> check_backup;
   // The error names the file.

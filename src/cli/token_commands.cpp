@@ -113,7 +113,7 @@ std::vector<Command> token_commands() {
       {{"token create",
         "Create a token, and show its secret once.",
         {{"NAME", "its name, which the audit log tells"}},
-        {{"role", 0, "ROLE", "viewer, editor or admin"},
+        {{"role", 0, "ROLE", "viewer, editor or admin", {"viewer", "editor", "admin"}},
          {"vrf", 0, "A,B", "limit it to these VRFs"},
          {"ttl", 'T', "SECONDS", "it expires after so long"},
          {"expires", 0, "TIME", "it expires then"}},

@@ -207,6 +207,9 @@ int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
 
 }  // namespace
 
+cli::CommandSpec cluster_init_spec() { return make_spec(Kind::init); }
+cli::CommandSpec cluster_join_spec() { return make_spec(Kind::join); }
+
 int cluster_init(const std::vector<std::string>& args, cli::Io& io) {
   return write_config(Kind::init, args, io);
 }

@@ -17,6 +17,9 @@ namespace server {
 int cluster_init(const std::vector<std::string>& args, cli::Io& io);
 int cluster_join(const std::vector<std::string>& args, cli::Io& io);
 
+cli::CommandSpec cluster_init_spec();
+cli::CommandSpec cluster_join_spec();
+
 // Makes the directory, unless there is one already that holds data.
 base::Result<base::Ok, cli::CommandError> prepare_directory(const std::string& directory);
 

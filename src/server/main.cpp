@@ -78,6 +78,9 @@ int main(int argc, char** argv) {
     return server::cluster_recover(args, io);
   };
   hooks.restore = [&](const std::vector<std::string>& args) { return server::restore(args, io); };
+  hooks.foreign_specs = {server::server_spec(), server::cluster_init_spec(),
+                         server::cluster_join_spec(), server::recover_spec(),
+                         server::restore_spec()};
   hooks.check_backup = server::check_backup;
   hooks.read_cluster_config = read_endpoint;
   return cli::run({argv + 1, argv + argc}, environment, hooks, io);

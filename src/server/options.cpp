@@ -15,17 +15,6 @@ using cli::usage;
 
 namespace {
 
-cli::CommandSpec make_spec() {
-  cli::CommandSpec spec{"server", "Run a server, alone or as a node of a cluster."};
-  spec.options = setting_options();
-  spec.options.push_back(
-      {"explain-config", 0, "", "print every setting and where it comes from, and start nothing"});
-  spec.examples = {"ipam server", "ipam server --port 9000 --db /var/lib/ipam",
-                   "ipam server --cluster --config node1-data/cluster.json --port 8081",
-                   "ipam server --port 9000 --explain-config"};
-  return spec;
-}
-
 // The value of a setting's variable. What starts with tcp:// is none of ours: Kubernetes sets
 // IPAM_PORT=tcp://10.0.0.1:80 in each pod beside a service named ipam.
 std::optional<std::string> get_variable(const Setting& setting,
@@ -170,9 +159,20 @@ base::Result<cli::OutputFormat, CommandError> read_format(const cli::Arguments& 
 
 }  // namespace
 
+cli::CommandSpec server_spec() {
+  cli::CommandSpec spec{"server", "Run a server, alone or as a node of a cluster."};
+  spec.options = setting_options();
+  spec.options.push_back(
+      {"explain-config", 0, "", "print every setting and where it comes from, and start nothing"});
+  spec.examples = {"ipam server", "ipam server --port 9000 --db /var/lib/ipam",
+                   "ipam server --cluster --config node1-data/cluster.json --port 8081",
+                   "ipam server --port 9000 --explain-config"};
+  return spec;
+}
+
 base::Result<ServerOptions, CommandError> parse_server_options(
     const std::vector<std::string>& args, const cli::Environment& environment) {
-  const auto arguments = cli::parse_arguments(make_spec(), args);
+  const auto arguments = cli::parse_arguments(server_spec(), args);
   if (!arguments) return base::fail(usage(arguments.error()));
   ServerOptions options;
   if (arguments->has("help")) {
@@ -194,6 +194,6 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   return options;
 }
 
-std::string server_help() { return cli::help_text(make_spec()); }
+std::string server_help() { return cli::help_text(server_spec()); }
 
 }  // namespace server

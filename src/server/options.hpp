@@ -53,6 +53,7 @@ struct ServerOptions {
 base::Result<ServerOptions, cli::CommandError> parse_server_options(
     const std::vector<std::string>& args, const cli::Environment& environment);
 
+cli::CommandSpec server_spec();
 std::string server_help();
 
 }  // namespace server

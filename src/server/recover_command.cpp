@@ -21,16 +21,6 @@ using cli::CommandError;
 using cli::failed;
 using cli::usage;
 
-cli::CommandSpec make_spec() {
-  return {"cluster recover",
-          "Go on with this node alone, after a majority of the members was lost for good.",
-          {},
-          {{"config", 0, "FILE", "cluster.json of the node; required. It must not be running"},
-           {"yes", 0, "", "do it; without, only say what would happen"}},
-          {"ipam cluster recover --config node2-data/cluster.json",
-           "ipam cluster recover --config node2-data/cluster.json --yes"}};
-}
-
 struct Opened {
   ClusterConfig config;
   std::unique_ptr<DirectoryLock> lock;
@@ -128,8 +118,18 @@ base::Result<base::Ok, CommandError> recover(const cli::Arguments& arguments, cl
 
 }  // namespace
 
+cli::CommandSpec recover_spec() {
+  return {"cluster recover",
+          "Go on with this node alone, after a majority of the members was lost for good.",
+          {},
+          {{"config", 0, "FILE", "cluster.json of the node; required. It must not be running"},
+           {"yes", 0, "", "do it; without, only say what would happen"}},
+          {"ipam cluster recover --config node2-data/cluster.json",
+           "ipam cluster recover --config node2-data/cluster.json --yes"}};
+}
+
 int cluster_recover(const std::vector<std::string>& args, cli::Io& io) {
-  return cli::run_foreign(make_spec(), args, io, [&io](const cli::Arguments& arguments) {
+  return cli::run_foreign(recover_spec(), args, io, [&io](const cli::Arguments& arguments) {
     return recover(arguments, io);
   });
 }

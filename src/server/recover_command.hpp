@@ -12,4 +12,6 @@ namespace server {
 // `args` is what follows the words of the command. The result is the exit code.
 int cluster_recover(const std::vector<std::string>& args, cli::Io& io);
 
+cli::CommandSpec recover_spec();
+
 }  // namespace server

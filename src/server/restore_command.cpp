@@ -31,23 +31,6 @@ constexpr std::uint64_t id_max = std::numeric_limits<std::int64_t>::max();
 // million of them fit into the epoch.
 constexpr std::uint32_t epochs_max = 0x7fffffff;
 
-cli::CommandSpec make_spec() {
-  return {"restore",
-          "Make a new data directory from a backup: of a server alone, or with --raft-addr of the "
-          "first node of a new cluster.",
-          {{"FILE", "a file that ipam backup made"}},
-          {{"data-dir", 0, "DIR",
-            "data directory to make (default ipam-data; ipam-cluster-data of a cluster)"},
-           {"raft-addr", 0, "ADDR", "host:port where further nodes will reach it"},
-           {"node-id", 0, "N", "with --raft-addr: this node's id (default 1)"},
-           {"cluster-id", 0, "N", "with --raft-addr: the cluster's id (default 1)"},
-           {"api-addr", 0, "ADDR",
-            "with --raft-addr: host:port of its API (default 0.0.0.0:8080)"}},
-          {"ipam restore ipam.db --data-dir ipam-data",
-           "ipam restore ipam.db --data-dir node1-data --node-id 1 --cluster-id 100 \\",
-           "  --raft-addr node1.example.com:5001"}};
-}
-
 base::Result<std::uint64_t, CommandError> read_id(const cli::Arguments& arguments,
                                                   const std::string& option) {
   const auto id =
@@ -176,8 +159,25 @@ base::Result<base::Ok, CommandError> restore(const cli::Arguments& arguments, cl
 
 }  // namespace
 
+cli::CommandSpec restore_spec() {
+  return {"restore",
+          "Make a new data directory from a backup: of a server alone, or with --raft-addr of the "
+          "first node of a new cluster.",
+          {{"FILE", "a file that ipam backup made"}},
+          {{"data-dir", 0, "DIR",
+            "data directory to make (default ipam-data; ipam-cluster-data of a cluster)"},
+           {"raft-addr", 0, "ADDR", "host:port where further nodes will reach it"},
+           {"node-id", 0, "N", "with --raft-addr: this node's id (default 1)"},
+           {"cluster-id", 0, "N", "with --raft-addr: the cluster's id (default 1)"},
+           {"api-addr", 0, "ADDR",
+            "with --raft-addr: host:port of its API (default 0.0.0.0:8080)"}},
+          {"ipam restore ipam.db --data-dir ipam-data",
+           "ipam restore ipam.db --data-dir node1-data --node-id 1 --cluster-id 100 \\",
+           "  --raft-addr node1.example.com:5001"}};
+}
+
 int restore(const std::vector<std::string>& args, cli::Io& io) {
-  return cli::run_foreign(make_spec(), args, io, [&io](const cli::Arguments& arguments) {
+  return cli::run_foreign(restore_spec(), args, io, [&io](const cli::Arguments& arguments) {
     return restore(arguments, io);
   });
 }

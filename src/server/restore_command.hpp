@@ -12,4 +12,6 @@ namespace server {
 // `args` is what follows the word of the command. The result is the exit code.
 int restore(const std::vector<std::string>& args, cli::Io& io);
 
+cli::CommandSpec restore_spec();
+
 }  // namespace server

@@ -235,15 +235,13 @@ std::string default_of(const Setting& setting) {
 std::vector<cli::OptionSpec> setting_options() {
   std::vector<cli::OptionSpec> options;
   for (const Setting& setting : server_settings()) {
-    std::string note;
-    const std::string fallback = default_of(setting);
-    if (!fallback.empty() && !setting.value_name.empty()) note = "default " + fallback;
-    if (!setting.variable.empty())
-      note += fmt::format("{}{}", note.empty() ? "" : "; ", setting.variable);
-    std::string help(setting.help);
-    if (!note.empty()) help += fmt::format(" ({})", note);
-    options.push_back({std::string(setting.option), setting.short_name,
-                       std::string(setting.value_name), std::move(help)});
+    cli::OptionSpec option{std::string(setting.option), setting.short_name,
+                           std::string(setting.value_name), std::string(setting.help)};
+    if (const auto* kind = std::get_if<ChoiceKind>(&setting.kind))
+      option.choices.assign(kind->words.begin(), kind->words.end());
+    if (!setting.value_name.empty()) option.fallback = default_of(setting);
+    option.variable = setting.variable;
+    options.push_back(std::move(option));
   }
   return options;
 }
