@@ -36,7 +36,7 @@ packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boo
   libfmt-dev doctest-dev curl python3)
 if [ "$profile" = test ]; then
   packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime
-    prometheus openssl zsh fish groff man-db systemd lintian)
+    prometheus openssl zsh fish groff man-db systemd dpkg-dev lintian)
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
@@ -50,7 +50,7 @@ Please install these, by the names that your system gives them:
 TEXT
   [ "$profile" = build ] || echo "  and for the tests: clang 19 with its sanitizer runtimes, nginx," \
     "haproxy, wrk, sqlite3, iproute2, faketime, prometheus (promtool), openssl, zsh, fish, groff," \
-    "man, systemd-analyze, lintian" >&2
+    "man, systemd-analyze, dpkg-dev, lintian" >&2
   echo "Then set IPAM_SKIP_SETUP=1 and run the command again." >&2
   exit 1
 fi
