@@ -284,6 +284,7 @@ http::Response problem_shutting_down() {
 http::Response problem_for_status(int status, std::string_view detail) {
   for (const ProblemRow& row : table)
     if (is_http_row(row) && row.status == status) return problem(row.problem, detail);
+  if (status == 503) return problem(P::overloaded, detail);
   return problem(status >= 500 ? P::internal_error : P::bad_request, detail);
 }
 

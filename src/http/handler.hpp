@@ -12,8 +12,8 @@ namespace http {
 // Answers one request; the request outlives the call. Must not throw: an exception is logged and
 // answered with 500. Must end by a deadline of its own: a stopping server waits for it.
 using Handler = std::function<asio::awaitable<Response>(const Request&)>;
-// Makes the body of an error that the server itself answers (400, 408, 413, 414, 417, 431, 501,
-// 505, 500), so that all errors have one shape.
+// Makes the body of an error that the server itself answers (400, 408, 413, 414, 417, 431, 500,
+// 501, 503, 505), so that all errors have one shape.
 using ErrorRenderer = std::function<Response(int status, std::string_view detail)>;
 
 }  // namespace http

@@ -53,7 +53,7 @@ InputBuffer::Line InputBuffer::take_line(std::size_t bytes_max) {
 
 void InputBuffer::shrink() {
   if (begin_ != end_ || data_.size() <= bytes_kept) return;
-  data_ = {};
+  std::vector<char>().swap(data_);  // "= {}" would keep the memory
   begin_ = end_ = scanned_ = 0;
 }
 

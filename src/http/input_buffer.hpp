@@ -36,7 +36,7 @@ class InputBuffer {
  private:
   static constexpr std::size_t receive_bytes_min = 2048;  // a read call should be worth its price
   static constexpr std::size_t bytes_initial = 8192;
-  static constexpr std::size_t bytes_kept = 65536;
+  static constexpr std::size_t bytes_kept = 16384;  // by a connection that waits
 
   std::vector<char> data_;
   std::size_t begin_ = 0;

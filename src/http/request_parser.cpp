@@ -11,8 +11,7 @@ namespace {
 // Empty lines before a request that are ignored (RFC 9112 §2.2); old clients send one after a body.
 constexpr unsigned empty_lines_max = 4;
 // A Content-Length is a claim: memory comes as the bytes do.
-constexpr std::size_t body_bytes_reserved_max = 65536;
-constexpr std::size_t body_bytes_kept = 65536;
+constexpr std::size_t body_bytes_reserved_max = small_body_bytes;
 
 constexpr std::string_view bare_line_feed_text = "a line ends without a carriage return";
 
@@ -32,6 +31,10 @@ bool RequestParser::take_expectation() {
   return wanted;
 }
 
+std::size_t RequestParser::body_bytes() const {
+  return state_ == State::body || state_ == State::chunks ? request_.body.size() : 0;
+}
+
 bool RequestParser::between_requests() const {
   return (state_ == State::whole || (state_ == State::request_line && empty_lines_ == 0)) &&
          in_.empty();
@@ -39,7 +42,7 @@ bool RequestParser::between_requests() const {
 
 void RequestParser::reset() {
   pool_.recycle(request_.headers);
-  if (request_.body.capacity() > body_bytes_kept) request_.body = {};
+  if (request_.body.capacity() > small_body_bytes) drop_body();
   request_.body.clear();
   in_.shrink();
   framing_ = {};

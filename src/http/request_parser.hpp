@@ -44,6 +44,14 @@ class RequestParser {
   // True once a request: its head is whole, its client waits for "100 Continue" (RFC 9110 §10.1.1)
   // and no byte of its body has come.
   bool take_expectation();
+  // How much of the body of the request that is coming in is decoded.
+  std::size_t body_bytes() const;
+  // The memory of a body that is larger than small_body_bytes, whole or not; otherwise 0.
+  std::size_t large_body_bytes() const {
+    return request_.body.size() > small_body_bytes ? request_.body.capacity() : 0;
+  }
+  // Gives the body's memory back, which an assignment would keep.
+  void drop_body() { std::string().swap(request_.body); }
   // No byte of a further request has come.
   bool between_requests() const;
 

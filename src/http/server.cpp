@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds accept_retry_delay{100};  // after EMFILE and the like
 constexpr int backlog = 1024;
+constexpr std::chrono::seconds refusal_log_interval{60};
 
 std::string lower_first(std::string text) {
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
@@ -45,7 +46,8 @@ struct Server::Implementation : std::enable_shared_from_this<Server::Implementat
       : io(io_context),
         logger(log),
         context(new SessionContext{
-            log, limits, std::move(handler), std::move(render_error), {}, false, {}, {}, {}, 0}),
+            log, limits, std::move(handler), std::move(render_error), {}, false, {}, {}, false,
+            {}, {}, {}}),
         sweep_timer(io_context),
         room_timer(io_context, asio::steady_timer::time_point::max()),
         stop_timer(io_context) {}
@@ -58,6 +60,10 @@ struct Server::Implementation : std::enable_shared_from_this<Server::Implementat
   void finish_stop();
   void close();
 
+  bool is_full() const { return context->connections.size() >= context->limits.connections_max; }
+  void make_room();
+  bool admits(const tcp::socket& socket);
+
   static asio::awaitable<void> accept(std::shared_ptr<Implementation> self, std::size_t index);
   static asio::awaitable<void> sweep(std::shared_ptr<Implementation> self);
 
@@ -66,10 +72,11 @@ struct Server::Implementation : std::enable_shared_from_this<Server::Implementat
   std::shared_ptr<SessionContext> context;
   std::vector<tcp::acceptor> acceptors;  // not changed after start()
   asio::steady_timer sweep_timer;
-  asio::steady_timer room_timer;  // never expires; cancelled when a connection ends
+  asio::steady_timer room_timer;  // never expires; cancelled when there may be room
   asio::steady_timer stop_timer;
   std::function<void()> done;
   std::uint16_t bound_port = 0;
+  Session::Clock::time_point refusal_logged{};
   bool ended = false;  // no session is left, nor will one come
 };
 
@@ -135,23 +142,60 @@ void Server::Implementation::start() {
   context->on_session_end = [weak] {
     if (const auto self = weak.lock()) self->session_ended();
   };
+  context->on_room = [weak] {
+    if (const auto self = weak.lock()) self->room_timer.cancel();
+  };
   for (std::size_t i = 0; i < acceptors.size(); ++i)
     spawn(io, logger, "http accept", accept(shared_from_this(), i));
   spawn(io, logger, "http sweep", sweep(shared_from_this()));
+}
+
+// Ends the session that has been idle longest; where none is, the newcomer waits for the first one
+// that is, or that ends.
+void Server::Implementation::make_room() {
+  context->room_wanted = true;
+  for (const Connections::Member& member : context->connections.all(Connections::Standing::idle)) {
+    if (!member.session->is_quiet()) continue;
+    ++context->counts.dropped_for_newcomer;
+    member.session->give_way();
+    return;
+  }
+}
+
+// Closed without a word beyond: an answer would cost what the limit is to save, with TLS a whole
+// handshake.
+bool Server::Implementation::admits(const tcp::socket& socket) {
+  const std::string source = source_of(client_of(socket));
+  if (context->connections.from(source) < context->limits.connections_per_address_max) return true;
+  ++context->counts.refused_for_address;
+  const Session::Clock::time_point now = Session::Clock::now();
+  if (now - refusal_logged < refusal_log_interval) return false;
+  refusal_logged = now;
+  logger.warning("http", "closed a connection from {}, which has {} others", source,
+                 context->limits.connections_per_address_max);
+  return false;
 }
 
 asio::awaitable<void> Server::Implementation::accept(std::shared_ptr<Implementation> self,
                                                      std::size_t index) {
   tcp::acceptor& acceptor = self->acceptors[index];
   while (acceptor.is_open()) {
-    if (self->context->sessions.size() >= self->context->limits.connections_max) {
-      co_await self->room_timer.async_wait(net::as_tuple);
+    if (self->is_full()) {
+      // Room is made for who is there already: nobody goes for who may never come.
+      co_await acceptor.async_wait(tcp::acceptor::wait_read, net::as_tuple);
+      if (!acceptor.is_open()) break;
+      if (self->is_full()) {
+        self->make_room();
+        co_await self->room_timer.async_wait(net::as_tuple);
+        self->context->room_wanted = false;
+      }
       continue;
     }
     auto outcome = co_await acceptor.async_accept(net::as_tuple);
     const std::error_code ec = std::get<0>(outcome);
     if (!acceptor.is_open()) break;
     if (!ec) {
+      if (!self->admits(std::get<1>(outcome))) continue;  // and its socket closes
       auto session = std::make_shared<Session>(self->context, std::move(std::get<1>(outcome)));
       spawn(self->io, self->logger, "http session", Session::run(std::move(session)));
     } else if (ec != asio::error::connection_aborted && ec != asio::error::operation_aborted) {
@@ -168,7 +212,7 @@ asio::awaitable<void> Server::Implementation::sweep(std::shared_ptr<Implementati
     self->sweep_timer.expires_after(period);
     co_await self->sweep_timer.async_wait(net::as_tuple);
     const Session::Clock::time_point now = Session::Clock::now();
-    for (Session* session : self->context->sessions) session->expire(now);
+    self->context->connections.each([&](Session& session) { session.expire(now); });
   }
 }
 
@@ -178,19 +222,19 @@ void Server::Implementation::stop(milliseconds deadline, std::function<void()> o
   std::error_code ignored;
   for (tcp::acceptor& acceptor : acceptors) acceptor.close(ignored);
   room_timer.cancel();
-  for (Session* session : context->sessions) session->stop();
-  if (context->sessions.empty()) return finish_stop();
+  context->connections.each([](Session& session) { session.stop(); });
+  if (context->connections.size() == 0) return finish_stop();
   stop_timer.expires_after(deadline);
   stop_timer.async_wait([self = shared_from_this()](const std::error_code& ec) {
     if (ec) return;
-    for (Session* session : self->context->sessions) session->abort();
+    self->context->connections.each([](Session& session) { session.abort(); });
   });
 }
 
 // Called from a session's destructor: nothing here may end another session at once.
 void Server::Implementation::session_ended() {
   room_timer.cancel();
-  if (context->stopping && context->sessions.empty()) finish_stop();
+  if (context->stopping && context->connections.size() == 0) finish_stop();
 }
 
 void Server::Implementation::finish_stop() {
@@ -204,9 +248,10 @@ void Server::Implementation::close() {
   context->stopping = true;
   ended = true;
   context->on_session_end = {};
+  context->on_room = {};
   std::error_code ignored;
   for (tcp::acceptor& acceptor : acceptors) acceptor.close(ignored);
-  for (Session* session : context->sessions) session->abort();
+  context->connections.each([](Session& session) { session.abort(); });
   room_timer.cancel();
   sweep_timer.cancel();
   stop_timer.cancel();
@@ -227,13 +272,13 @@ void Server::use_tls(net::TlsContext::Pointer context) {
   implementation_->context->tls = std::move(context);
 }
 
-std::uint64_t Server::handshakes_failed() const {
-  return implementation_->context->handshakes_failed;
-}
-
 std::uint16_t Server::port() const { return implementation_->bound_port; }
 
-std::size_t Server::connections() const { return implementation_->context->sessions.size(); }
+Counts Server::counts() const {
+  Counts counts = implementation_->context->counts;
+  counts.connections = implementation_->context->connections.size();
+  return counts;
+}
 
 void Server::stop(milliseconds deadline, std::function<void()> done) {
   implementation_->stop(deadline, std::move(done));

@@ -1,5 +1,5 @@
-// The HTTP server on an io_context: accepts, runs one session coroutine per connection, and pauses
-// accept at the connection limit. Runs on the io thread.
+// The HTTP server on an io_context: accepts, runs one session coroutine per connection, and keeps
+// the limits of connections. Runs on the io thread.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "http/counts.hpp"
 #include "http/handler.hpp"
 #include "http/limits.hpp"
 #include "net/tls_context.hpp"
@@ -38,8 +39,7 @@ class Server {
   // after that nothing of the server keeps io_context::run() from returning. Call once.
   void stop(std::chrono::milliseconds deadline, std::function<void()> done);
 
-  std::size_t connections() const;
-  std::uint64_t handshakes_failed() const;  // of TLS, since the start
+  Counts counts() const;
 
  private:
   struct Implementation;

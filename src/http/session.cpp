@@ -1,8 +1,12 @@
 #include "http/session.hpp"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <asio/async_result.hpp>
 #include <asio/buffer.hpp>
+#include <asio/ip/network_v6.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
 #include <exception>
@@ -19,7 +23,10 @@ namespace {
 constexpr std::size_t copied_body_bytes_max = 16384;
 // Answers to pipelined requests are gathered up to here.
 constexpr std::size_t gathered_bytes_max = 65536;
-constexpr std::size_t output_bytes_kept = 131072;
+constexpr std::size_t output_bytes_kept = 32768;  // by a connection that waits
+// The kernel asks for more once it has less than half of this unsent. With its own bound, which is
+// megabytes, a slow reader would seem to stand still for minutes; and it is memory too.
+constexpr int unsent_bytes_max = 131072;
 
 // A source may complete within next(): the session then goes on from the queue, not from in there.
 asio::awaitable<BodySource::Piece> next_piece(std::shared_ptr<BodySource> source,
@@ -40,6 +47,9 @@ asio::awaitable<BodySource::Piece> next_piece(std::shared_ptr<BodySource> source
 constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view plain_http_text = "this port speaks https: use https:// in the URL";
 constexpr std::string_view request_timeout_text = "the request was not complete in time";
+constexpr std::string_view memory_text =
+    "large requests of others fill the memory that is meant for them: nothing was changed; try "
+    "again";
 
 }  // namespace
 
@@ -64,30 +74,42 @@ std::string_view DateCache::now() {
   return {text_.data(), size_};
 }
 
+asio::ip::address client_of(const asio::ip::tcp::socket& socket) {
+  std::error_code ec;
+  const auto client = socket.remote_endpoint(ec);
+  if (ec) return {};
+  const asio::ip::address address = client.address();
+  // A socket of "::" gives IPv4 clients as ::ffff:192.0.2.7.
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
+
+std::string source_of(const asio::ip::address& client) {
+  if (client.is_v4()) return client.to_string();
+  return asio::ip::network_v6(client.to_v6(), 64).canonical().to_string();
+}
+
 Session::Session(std::shared_ptr<SessionContext> context, asio::ip::tcp::socket socket)
     : context_(std::move(context)),
       stream_(std::move(socket), context_->tls),
       parser_(context_->limits) {
-  context_->sessions.insert(this);
-  std::error_code ec;
-  const auto client = stream_.socket().remote_endpoint(ec);
-  if (ec) return;
-  const asio::ip::address address = client.address();
-  // A socket of "::" gives IPv4 clients as ::ffff:192.0.2.7.
-  const bool is_mapped = address.is_v6() && address.to_v6().is_v4_mapped();
-  parser_.set_client_address(
-      is_mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string()
-                : address.to_string());
+  const asio::ip::address client = client_of(stream_.socket());
+  place_ = context_->connections.add(this, source_of(client));
+  if (!client.is_unspecified()) parser_.set_client_address(client.to_string());
 }
 
 Session::~Session() {
-  context_->sessions.erase(this);
+  context_->counts.request_bytes -= request_bytes_;
+  release_answer();
+  context_->connections.remove(place_);
   if (context_->on_session_end) context_->on_session_end();
 }
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
   std::error_code ignored;
   self->stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  ::setsockopt(self->stream_.socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+               &unsent_bytes_max, sizeof unsent_bytes_max);
   std::error_code ec;
   self->stream_.socket().non_blocking(true, ec);  // flush() writes without a wait where it can
   if (ec) co_return;
@@ -105,7 +127,7 @@ asio::awaitable<bool> Session::secure() {
   enter(Phase::handshake, context_->limits.handshake_timeout);
   const net::Handshake result = co_await stream_.handshake();
   if (result == net::Handshake::done) co_return !context_->stopping;
-  ++context_->handshakes_failed;
+  ++context_->counts.handshakes_failed;
   if (result == net::Handshake::plain_http) co_await refuse(400, plain_http_text);
   else
     context_->logger.debug("http", "the TLS handshake with {} failed: {}",
@@ -120,11 +142,17 @@ asio::awaitable<void> Session::serve() {
         if (parser_.take_expectation()) output_.append(continue_text);
         const bool written = co_await flush();
         if (!written) co_return;
+        if (!may_hold_request()) {
+          ++context_->counts.refused_for_memory;
+          co_await refuse(503, memory_text);
+          co_return;
+        }
         const bool received = co_await receive();
         if (!received) co_return;
         break;
       }
       case RequestParser::Step::request: {
+        may_hold_request();  // counts it; it is whole, so it may
         const bool goes_on = co_await answer();
         if (!goes_on) co_return;
         break;
@@ -143,9 +171,15 @@ asio::awaitable<bool> Session::receive() {
     if (context_->stopping) co_return false;
     enter(Phase::idle, context_->limits.idle_timeout);
   } else if (phase_ != Phase::receiving) {
-    // Once a request: it must be whole by then, however its bytes trickle.
+    // Not anew with each byte that trickles in.
     enter(Phase::receiving, context_->limits.request_timeout);
+    paced_body_bytes_ = parser_.body_bytes();
+  } else if (!expired_ && parser_.body_bytes() - paced_body_bytes_ >=
+                              paced_bytes(context_->limits, context_->limits.request_timeout)) {
+    enter(Phase::receiving, context_->limits.request_timeout);
+    paced_body_bytes_ = parser_.body_bytes();
   } else if (expired_) {  // its bytes come so fast that the sweep never met a wait to cancel
+    ++context_->counts.slow_senders;
     co_await refuse(408, request_timeout_text);
     co_return false;
   }
@@ -158,6 +192,7 @@ asio::awaitable<bool> Session::receive() {
     co_return true;
   }
   if (expired_ && phase_ == Phase::receiving) {
+    ++context_->counts.slow_senders;
     co_await refuse(408, request_timeout_text);
   }
   co_return false;
@@ -197,8 +232,8 @@ asio::awaitable<bool> Session::answer() {
 }
 
 // Sends a body piece by piece: the next one is asked for once the socket has taken the one before,
-// so a slow reader costs one piece of memory, and write_timeout cuts it off. False: the body is not
-// whole, and the connection has to end so that the client notices.
+// so a slow reader costs one piece of memory, and write_timeout cuts off one that is too slow.
+// False: the body is not whole, and the connection has to end so that the client notices.
 // `bytes`: what Content-Length has promised, if anything.
 asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
                                       std::optional<std::uint64_t> bytes) {
@@ -228,6 +263,8 @@ asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
 
 asio::awaitable<void> Session::refuse(int status, std::string_view detail) {
   enter_handling();
+  parser_.drop_body();
+  may_hold_request();  // counts that it is gone
   put(context_->render_error(status, detail), false);
   const bool written = co_await flush();
   if (written) co_await linger();
@@ -244,20 +281,28 @@ void Session::put(Response response, bool keep_alive) {
   else body_ = std::move(response.body);
 }
 
-// Sends what is queued. False: the connection is broken or the client does not read.
+// Sends what is queued. False: the connection is broken, or the client reads too slowly.
 asio::awaitable<bool> Session::flush() {
+  const std::size_t share = paced_bytes(context_->limits, context_->limits.write_timeout);
+  std::size_t taken_of_share = share;  // so that the first wait begins one
   std::array<asio::const_buffer, 2> left{asio::buffer(output_), asio::buffer(body_)};
   while (asio::buffer_size(left) > 0 || stream_.has_unsent()) {
     std::error_code ec;
     // Most answers fit into the socket's buffer: no reactor, no queue, no suspension.
     std::size_t bytes = stream_.try_write_some(left, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) {
-      enter(Phase::writing, context_->limits.write_timeout);  // anew with each progress
+      if (taken_of_share >= share && !expired_) {
+        enter(Phase::writing, context_->limits.write_timeout);
+        taken_of_share = 0;
+        hold_answer();
+      }
       const auto outcome = co_await stream_.write_some(left);
       ec = std::get<0>(outcome);
       bytes = std::get<1>(outcome);
     }
+    if (expired_) ++context_->counts.slow_readers;
     if (ec || expired_) co_return false;
+    taken_of_share += bytes;
     for (asio::const_buffer& buffer : left) {
       const std::size_t taken = std::min(bytes, buffer.size());
       buffer += taken;
@@ -265,8 +310,10 @@ asio::awaitable<bool> Session::flush() {
     }
   }
   output_.clear();
-  if (output_.capacity() > output_bytes_kept) output_ = {};
-  if (!body_.empty()) body_ = {};
+  // An assignment would keep the memory.
+  if (output_.capacity() > output_bytes_kept) std::string().swap(output_);
+  if (!body_.empty()) std::string().swap(body_);
+  release_answer();
   co_return true;
 }
 
@@ -288,6 +335,13 @@ void Session::enter(Phase phase, std::chrono::milliseconds timeout) {
   phase_ = phase;
   deadline_ = Clock::now() + timeout;
   expired_ = false;
+  // Of one that lingers the answer is sent: it is nobody's loss either.
+  const bool is_idle =
+      phase == Phase::idle || phase == Phase::handshake || phase == Phase::lingering;
+  context_->connections.move(place_, is_idle                   ? Connections::Standing::idle
+                                     : phase == Phase::writing ? Connections::Standing::blocked
+                                                               : Connections::Standing::busy);
+  if (is_idle && context_->room_wanted && context_->on_room) context_->on_room();
 }
 
 // Handlers keep deadlines of their own.
@@ -295,6 +349,32 @@ void Session::enter_handling() {
   phase_ = Phase::handling;
   deadline_ = Clock::time_point::max();
   expired_ = false;
+  context_->connections.move(place_, Connections::Standing::busy);
+}
+
+// Counts what the body of the request holds. False: it is too much, with those of all others.
+bool Session::may_hold_request() {
+  const std::size_t held = parser_.large_body_bytes();
+  std::size_t& all = context_->counts.request_bytes;
+  all = all - request_bytes_ + held;
+  request_bytes_ = held;
+  return held == 0 || all <= context_->limits.request_bytes_max;
+}
+
+// Counts the answer that has to wait, and makes room where it is too much with those of all others.
+void Session::hold_answer() {
+  release_answer();
+  answer_bytes_ = output_.capacity() + body_.capacity();
+  context_->counts.answer_bytes += answer_bytes_;
+  const auto& blocked = context_->connections.all(Connections::Standing::blocked);
+  while (context_->counts.answer_bytes > context_->limits.answer_bytes_max) {
+    ++context_->counts.cut_for_memory;
+    blocked.front().session->give_way();  // may be this one
+  }
+}
+
+void Session::release_answer() {
+  context_->counts.answer_bytes -= std::exchange(answer_bytes_, 0);
 }
 
 void Session::expire(Clock::time_point now) {
@@ -308,6 +388,19 @@ void Session::stop() {
   if (source_) source_->cancel();
   if (phase_ != Phase::idle && phase_ != Phase::handshake) return;
   stream_.cancel();
+}
+
+bool Session::is_quiet() const {
+  if (phase_ == Phase::lingering) return true;
+  std::error_code ec;
+  const bool waits = phase_ == Phase::idle || phase_ == Phase::handshake;
+  return waits && (stream_.socket().available(ec) == 0 || ec);
+}
+
+void Session::give_way() {
+  release_answer();
+  context_->connections.move(place_, Connections::Standing::busy);  // not asked again
+  abort();
 }
 
 void Session::abort() {

@@ -13,9 +13,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "base/log.hpp"
+#include "http/connections.hpp"
+#include "http/counts.hpp"
 #include "http/handler.hpp"
 #include "http/limits.hpp"
 #include "http/request_parser.hpp"
@@ -44,11 +45,21 @@ struct SessionContext {
   const ErrorRenderer render_error;
   DateCache date;
   bool stopping = false;
-  std::unordered_set<Session*> sessions;
+  Connections connections;
+  Counts counts;
+  // A newcomer waits until a session ends, or has nothing under way.
+  bool room_wanted = false;
+  std::function<void()> on_room;         // called then; may be empty
   std::function<void()> on_session_end;  // may be empty
   net::TlsContext::Pointer tls = nullptr;  // of the connections to come; nullptr: plain HTTP
-  std::uint64_t handshakes_failed = 0;     // of TLS
 };
+
+// The peer as it is told to handlers, an IPv4 one of an IPv6 socket as IPv4; unspecified where the
+// connection is gone.
+asio::ip::address client_of(const asio::ip::tcp::socket& socket);
+// What counts as one client: an IPv4 address, or the /64 that an IPv6 one is in, as whoever has one
+// of its addresses has them all.
+std::string source_of(const asio::ip::address& client);
 
 class Session {
  public:
@@ -69,6 +80,10 @@ class Session {
   void stop();
   // Closes the connection whatever the session does.
   void abort();
+  // Nothing is under way, nor has a byte come of which the session does not know yet.
+  bool is_quiet() const;
+  // The server needs the room: as abort(), and what the session held is not counted any more.
+  void give_way();
 
  private:
   // What the session waits for, and so what its deadline means.
@@ -86,12 +101,19 @@ class Session {
   void put(Response response, bool keep_alive);
   void enter(Phase phase, std::chrono::milliseconds timeout);
   void enter_handling();
+  bool may_hold_request();
+  void hold_answer();
+  void release_answer();
 
   std::shared_ptr<SessionContext> context_;
   net::Stream stream_;
   RequestParser parser_;
   std::string output_;  // heads, and bodies that are small
   std::string body_;    // a large body, sent after output_
+  Connections::Place place_;
+  std::size_t request_bytes_ = 0;     // counted in context_->counts
+  std::size_t answer_bytes_ = 0;      // counted there too
+  std::size_t paced_body_bytes_ = 0;  // of the body, when its present share began
   Clock::time_point deadline_ = Clock::time_point::max();
   Phase phase_ = Phase::idle;
   std::shared_ptr<BodySource> source_;  // of the body that is being streamed

@@ -274,7 +274,7 @@ http::Response Executor::metrics_answer() {
   NodeReadings readings;
   readings.status = status();
   readings.plan = &replica_.state_machine();
-  readings.connections = connections_();
+  readings.http = connections_();
   readings.watchers = hub_.watchers();
   readings.proposals_pending = node_.pending_proposals();
   readings.state_changes_queued = replica_.store().queued_changes();

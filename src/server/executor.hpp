@@ -9,6 +9,7 @@
 
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
+#include "http/counts.hpp"
 #include "raft/node/node.hpp"
 #include "server/backup_performer.hpp"
 #include "server/fullest_networks.hpp"
@@ -37,8 +38,8 @@ class Executor {
   // `done` is called once, on the io thread, never from within this call.
   void perform(api::Action action, Done done);
   api::NodeStatus status() const;
-  // How many connections there are, for the metrics.
-  void count_connections(std::function<std::size_t()> connections) {
+  // What the HTTP server counts, for the metrics.
+  void count_connections(std::function<http::Counts()> connections) {
     connections_ = std::move(connections);
   }
   bool is_valid(ipam::TokenId token) const;  // it is there still, and has not expired
@@ -72,7 +73,7 @@ class Executor {
   api::WatchHub& hub_;
   NodeMetrics& metrics_;
   FullestNetworks fullest_;
-  std::function<std::size_t()> connections_ = [] { return std::size_t{0}; };
+  std::function<http::Counts()> connections_ = [] { return http::Counts{}; };
   ListPerformer lists_;
   BackupPerformer backups_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

@@ -15,6 +15,26 @@ namespace {
 using metrics::TextWriter;
 using metrics::Type;
 
+void write_connections(TextWriter& page, const http::Counts& http) {
+  page.single("ipam_http_connections", Type::gauge, "Open connections",
+              std::uint64_t{http.connections});
+  page.family("ipam_http_connections_closed_total", Type::counter,
+              "Connections that were closed because of a limit");
+  const auto closed = [&](std::uint64_t count, std::string_view reason) {
+    page.sample(count, {{"reason", reason}});
+  };
+  closed(http.refused_for_address, "per_address");
+  closed(http.dropped_for_newcomer, "newcomer");
+  closed(http.slow_senders, "slow_sender");
+  closed(http.slow_readers, "slow_reader");
+  closed(http.refused_for_memory, "request_memory");
+  closed(http.cut_for_memory, "answer_memory");
+  page.family("ipam_http_buffered_bytes", Type::gauge,
+              "Memory of large requests, and of answers that wait for their client");
+  page.sample(std::uint64_t{http.request_bytes}, {{"of", "requests"}});
+  page.sample(std::uint64_t{http.answer_bytes}, {{"of", "answers"}});
+}
+
 void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
   const auto each = [&](const auto& visit) {
     const auto routes = api::route_table();
@@ -45,8 +65,7 @@ void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   page.sample(metrics.denied.unknown_token, {{"reason", "unknown_token"}});
   page.sample(metrics.denied.expired_token, {{"reason", "expired_token"}});
   page.sample(metrics.denied.too_many_attempts, {{"reason", "too_many_attempts"}});
-  page.single("ipam_http_connections", Type::gauge, "Open connections",
-              std::uint64_t{readings.connections});
+  write_connections(page, readings.http);
   page.single("ipam_watchers", Type::gauge, "Readers of the change stream",
               std::uint64_t{readings.watchers});
 }

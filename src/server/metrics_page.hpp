@@ -8,6 +8,7 @@
 #include <string>
 
 #include "api/action.hpp"
+#include "http/counts.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/node/snapshot_transfer.hpp"
 #include "server/fullest_networks.hpp"
@@ -19,7 +20,7 @@ namespace server {
 struct NodeReadings {
   api::NodeStatus status;
   const ipam::StateMachine* plan = nullptr;
-  std::size_t connections = 0;
+  http::Counts http;
   std::size_t watchers = 0;
   std::size_t proposals_pending = 0;
   std::size_t state_changes_queued = 0;

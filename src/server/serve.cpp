@@ -118,7 +118,7 @@ class Process {
           instance_->metrics().on_answered(nullptr, status, 0);
           return api::problem_for_status(status, detail);
         });
-    instance_->executor().count_connections([this] { return http_->connections(); });
+    instance_->executor().count_connections([this] { return http_->counts(); });
     if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
       return listening;
     if (auto started = instance_->start(); !started.ok()) return started;

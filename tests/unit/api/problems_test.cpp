@@ -112,7 +112,7 @@ TEST_CASE("HTTP's own errors have rows of their own, and others fall back by cla
       {408, "REQUEST_TIMEOUT"}, {411, "LENGTH_REQUIRED"}, {413, "BODY_TOO_LARGE"},
       {414, "URI_TOO_LONG"}, {415, "UNSUPPORTED_MEDIA_TYPE"}, {417, "EXPECTATION_FAILED"},
       {431, "HEADERS_TOO_LARGE"}, {500, "INTERNAL_ERROR"}, {501, "NOT_IMPLEMENTED"},
-      {505, "HTTP_VERSION_NOT_SUPPORTED"}};
+      {503, "OVERLOADED"}, {505, "HTTP_VERSION_NOT_SUPPORTED"}};
   for (const auto& [status, reason] : rows) {
     const http::Response response = problem_for_status(status, "why");
     CHECK(response.status == status);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -102,16 +103,12 @@ class TestServer {
   }
   bool stopped() { return stopped_.wait_for(milliseconds(10000)) == std::future_status::ready; }
   bool stopping_still() { return stopped_.wait_for(milliseconds(0)) != std::future_status::ready; }
-  std::size_t connections() {
-    std::promise<std::size_t> count;
-    asio::post(io_, [&] { count.set_value(server_.connections()); });
-    return count.get_future().get();
+  http::Counts counts() {
+    std::promise<http::Counts> counts;
+    asio::post(io_, [&] { counts.set_value(server_.counts()); });
+    return counts.get_future().get();
   }
-  std::uint64_t handshakes_failed() {
-    std::promise<std::uint64_t> count;
-    asio::post(io_, [&] { count.set_value(server_.handshakes_failed()); });
-    return count.get_future().get();
-  }
+  std::uint64_t handshakes_failed() { return counts().handshakes_failed; }
   void use_tls(net::TlsContext::Pointer tls) {
     std::promise<void> done;
     asio::post(io_, [&] {
@@ -120,6 +117,7 @@ class TestServer {
     });
     done.get_future().wait();
   }
+  std::size_t connections() { return counts().connections; }
   std::size_t pieces_asked() {
     std::promise<std::size_t> count;
     asio::post(io_, [&] { count.set_value(pieces_asked_); });
@@ -163,9 +161,11 @@ class TestServer {
 
 class Client {
  public:
-  explicit Client(std::uint16_t port, int receive_buffer_bytes = 0)
+  explicit Client(std::uint16_t port, int receive_buffer_bytes = 0,
+                  const char* address = "127.0.0.1")
       : socket_(io_), parser_(large_limits()) {
     socket_.open(tcp::v4());
+    socket_.bind({asio::ip::make_address(address), 0});
     if (receive_buffer_bytes > 0)
       socket_.set_option(asio::socket_base::receive_buffer_size(receive_buffer_bytes));
     socket_.connect({asio::ip::address_v4::loopback(), port});
@@ -202,6 +202,17 @@ class Client {
   http::Response ask(std::string_view bytes) {
     send(bytes);
     return receive();
+  }
+  // Takes at most so much of what has come, or waits for something.
+  std::size_t take(std::size_t bytes_max) {
+    std::string bytes(bytes_max, '\0');
+    const ssize_t taken = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), 0);
+    return taken < 0 ? 0 : static_cast<std::size_t>(taken);
+  }
+  // Waits for so long.
+  bool has_input_within(milliseconds time) {
+    pollfd descriptor{socket_.native_handle(), POLLIN, 0};
+    return ::poll(&descriptor, 1, static_cast<int>(time.count())) > 0;
   }
   bool has_input() {
     char byte = 0;
