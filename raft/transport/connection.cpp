@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <netinet/tcp.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -10,6 +11,8 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 #include <cctype>
+#include <cerrno>
+#include <system_error>
 
 #include "raft/transport/address.hpp"
 
@@ -111,30 +114,48 @@ asio::awaitable<bool> Connection::write(base::BytesView bytes) {
   co_return !error && !closed_;
 }
 
-asio::awaitable<std::optional<Handshake>> Connection::read_handshake(FrameDecoder& decoder,
-                                                                     std::string& failure) {
+asio::awaitable<std::size_t> Connection::read_some(asio::mutable_buffer buffer,
+                                                   asio::error_code& error) {
+  const std::size_t size = co_await socket_.async_read_some(
+      buffer, asio::redirect_error(asio::use_awaitable, error));
+  co_return error ? 0 : size;
+}
+
+asio::awaitable<std::optional<PeerRefusal>> Connection::introduce(Introduction& introduction,
+                                                              FrameDecoder& decoder) {
+  const auto ended = [this, &introduction](std::string_view how) {
+    const RefusalReason reason =
+        timed_out_ ? RefusalReason::timed_out : RefusalReason::broke_off;
+    return PeerRefusal{reason, fmt::format("{}: {}", introduction.missing(), how)};
+  };
   std::array<char, handshake_bytes_max> chunk;
-  while (!closed_) {
+  base::Bytes out = introduction.start();
+  while (true) {
+    bool written = true;
+    if (!out.empty()) written = co_await write(out);
+    out.clear();
+    if (introduction.refusal()) co_return introduction.refusal();
+    if (!written || closed_) co_return ended(timed_out_ ? "timed out" : "the connection broke");
+    if (introduction.done()) co_return std::nullopt;
     if (const std::optional<base::BytesView> payload = decoder.next()) {
-      std::optional<Handshake> handshake = decode_handshake(*payload);
-      if (!handshake) failure = "it does not speak this protocol";
-      co_return handshake;
+      out = introduction.receive(*payload);
+      continue;
     }
-    if (decoder.failed()) {
-      failure = "it does not speak this protocol";
-      co_return std::nullopt;
-    }
+    if (decoder.failed())
+      co_return PeerRefusal{RefusalReason::not_a_node, "it does not speak this protocol"};
     asio::error_code error;
-    const std::size_t size = co_await socket_.async_read_some(
-        asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
-    if (error) {
-      failure = "no handshake came: " + reason(error);
-      co_return std::nullopt;
-    }
+    const std::size_t size = co_await read_some(asio::buffer(chunk), error);
+    if (error) co_return ended(reason(error));
     decoder.feed(base::BytesView(chunk.data(), size));
   }
-  failure = timed_out_ ? "no handshake came: timed out" : "closed";
-  co_return std::nullopt;
+}
+
+Nonce new_nonce() {
+  Nonce nonce;
+  // So few are never cut short (getrandom(2)).
+  if (::getrandom(nonce.data(), nonce.size(), 0) != static_cast<ssize_t>(nonce.size()))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  return nonce;
 }
 
 }  // namespace raft

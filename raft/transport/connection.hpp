@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <asio/buffer.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
@@ -12,7 +13,7 @@
 #include <string>
 
 #include "raft/transport/frame.hpp"
-#include "raft/transport/handshake.hpp"
+#include "raft/transport/introduction.hpp"
 
 namespace raft {
 
@@ -42,10 +43,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // False where it could not be written; the connection is closed then. `bytes` outlives the wait.
   asio::awaitable<bool> write(base::BytesView bytes);
-  // The handshake that the other side sends first; nullopt where none came: `failure` says why.
-  // What follows it stays in `decoder`.
-  asio::awaitable<std::optional<Handshake>> read_handshake(FrameDecoder& decoder,
-                                                           std::string& failure);
+  // Bytes read, at least one; 0 where the connection ended: `error` says how. `buffer` and `error`
+  // outlive the wait.
+  asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, asio::error_code& error);
+  // Carries the introduction to its end; why the connection was refused, or nullopt. What follows
+  // it stays in `decoder`. Both outlive the wait.
+  asio::awaitable<std::optional<PeerRefusal>> introduce(Introduction& introduction,
+                                                    FrameDecoder& decoder);
 
  private:
   void start_timer();
@@ -58,6 +62,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool timed_out_ = false;
   bool closed_ = false;
 };
+
+// For the handshake of one connection. Throws std::system_error where the system has no randomness.
+Nonce new_nonce();
 
 // The text of `error`, as it stands in the middle of a sentence.
 std::string text_of(const asio::error_code& error);

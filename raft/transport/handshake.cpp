@@ -32,6 +32,9 @@ base::Bytes encode(const Handshake& handshake) {
   writer.u64(handshake.process.incarnation);
   writer.u32(handshake.process.command_version);
   writer.string(handshake.address);
+  if (handshake.protocol_max < protocol_with_proof) return out;
+  writer.u8(static_cast<std::uint8_t>(handshake.proof));
+  writer.raw({handshake.nonce.data(), handshake.nonce.size()});
   return out;
 }
 
@@ -47,28 +50,51 @@ std::optional<Handshake> decode_handshake(base::BytesView bytes) {
   handshake.process.incarnation = reader.u64();
   handshake.process.command_version = reader.u32();
   handshake.address = reader.string();
+  if (handshake.protocol_max >= protocol_with_proof) {
+    const std::uint8_t proof = reader.u8();
+    if (proof > static_cast<std::uint8_t>(Proof::required)) return std::nullopt;
+    handshake.proof = static_cast<Proof>(proof);
+    const base::BytesView nonce = reader.raw(handshake.nonce.size());
+    std::copy(nonce.begin(), nonce.end(), handshake.nonce.begin());
+  }
   if (!reader.ok() || !handshake.node_id || handshake.address.size() > address_bytes_max ||
       !printable(handshake.address) || handshake.protocol_min > handshake.protocol_max)
     return std::nullopt;
   return handshake;
 }
 
-std::optional<std::string> check(const Handshake& self, const Handshake& other) {
+std::optional<PeerRefusal> check(const Handshake& self, const Handshake& other) {
+  using enum RefusalReason;
+  const auto refusal = [](RefusalReason reason, std::string text) {
+    return PeerRefusal{reason, std::move(text)};
+  };
   if (other.protocol_min > self.protocol_max || other.protocol_max < self.protocol_min)
-    return fmt::format("it speaks protocol {} to {}, this node {} to {}", other.protocol_min,
-                       other.protocol_max, self.protocol_min, self.protocol_max);
+    return refusal(other_protocol, fmt::format("it speaks protocol {} to {}, this node {} to {}",
+                                               other.protocol_min, other.protocol_max,
+                                               self.protocol_min, self.protocol_max));
   if (other.cluster_id != self.cluster_id)
-    return fmt::format("it belongs to cluster {}, this node to cluster {}", other.cluster_id,
-                       self.cluster_id);
+    return refusal(other_cluster, fmt::format("it belongs to cluster {}, this node to cluster {}",
+                                              other.cluster_id, self.cluster_id));
   if (other.cluster_epoch != self.cluster_epoch && other.cluster_epoch != 0 &&
       self.cluster_epoch != 0)
-    return fmt::format(
-        "it is of cluster epoch {}, this node of epoch {}: the cluster was recovered without the "
-        "one of the lower epoch, which has to be wiped and added anew",
-        other.cluster_epoch, self.cluster_epoch);
+    return refusal(
+        other_cluster,
+        fmt::format("it is of cluster epoch {}, this node of epoch {}: the cluster was recovered "
+                    "without the one of the lower epoch, which has to be wiped and added anew",
+                    other.cluster_epoch, self.cluster_epoch));
   if (other.node_id == self.node_id)
-    return fmt::format("it has this node's own id {}", self.node_id.value());
+    return refusal(wrong_node, fmt::format("it has this node's own id {}", self.node_id.value()));
+  if (self.proof == Proof::required && other.proof == Proof::none)
+    return refusal(no_proof, "it has no cluster secret, or is of a version that cannot prove it, "
+                             "and this node requires proof");
+  if (other.proof == Proof::required && self.proof == Proof::none)
+    return refusal(no_proof, "it requires proof of the cluster secret, and this node has none: "
+                             "give this node a copy of cluster.secret");
   return std::nullopt;
+}
+
+bool is_proved(const Handshake& self, const Handshake& other) {
+  return self.proof != Proof::none && other.proof != Proof::none;
 }
 
 }  // namespace raft

@@ -12,7 +12,8 @@ struct TransportLimits {
 
   // To resolve an address and to connect: a distant region answers within a fraction of it.
   Duration dial_timeout{3000};
-  // From the connection to the end of the handshake, on both sides.
+  // From the connection to the end of the introduction, on both sides: four journeys of a distant
+  // region, and what a stranger may stay.
   Duration handshake_timeout{3000};
   // For each write_slice_bytes handed to the kernel: 100 kB/s is the slowest useful link.
   Duration write_timeout{10000};
@@ -30,8 +31,16 @@ struct TransportLimits {
   // backlog of a stalled link rather than of a slow one. Beyond them send() drops.
   std::size_t queue_bytes_max = 64u << 20;
   std::size_t queue_messages_max = 4096;
-  // Twice the largest cluster (members_max): the rest are port scanners and half-open connections.
+  // Nodes that have introduced themselves: twice the largest cluster (members_max).
   std::size_t inbound_connections_max = 64;
+  // Those that have not yet: of a cluster that starts all at once, with room to spare. Beyond them
+  // the oldest is dropped for a newcomer, ...
+  std::size_t strangers_max = 128;
+  // ... and so it is beyond these of one address (of IPv6: of one /64): nodes may share one.
+  std::size_t strangers_per_address_max = 64;
+  // For each reason, so many refusals are logged in such a time; metrics count all.
+  Duration refusal_window{60000};
+  unsigned refusal_lines_max = 3;
 };
 
 }  // namespace raft

@@ -1,5 +1,6 @@
 #include "raft/transport/listener.hpp"
 
+#include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/redirect_error.hpp>
@@ -21,19 +22,37 @@ constexpr std::size_t read_bytes = 64u << 10;
 // After a failed accept, such as one without a free file descriptor.
 constexpr std::chrono::milliseconds accept_pause_duration{100};
 
-std::string name_of(const tcp::socket& socket) {
-  asio::error_code error;
-  const tcp::endpoint endpoint = socket.remote_endpoint(error);
-  if (error) return "unknown address";
+std::string name_of(const tcp::endpoint& endpoint) {
   return fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+}
+
+// A host of IPv6 has a whole /64 to come from.
+asio::ip::address origin_of(const asio::ip::address& address) {
+  if (!address.is_v6()) return address;
+  const asio::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6);
+  asio::ip::address_v6::bytes_type bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return asio::ip::address_v6(bytes);
+}
+
+std::chrono::milliseconds now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
 }
 
 }  // namespace
 
 Listener::Listener(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-                   std::shared_ptr<const Handshake> self, ListenerEvents events)
-    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)), events_(std::move(events)),
-      accept_pause_(io) {}
+                   std::shared_ptr<const Handshake> self, const Credentials& credentials,
+                   ListenerEvents events)
+    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)),
+      credentials_(credentials), events_(std::move(events)), accept_pause_(io),
+      refusals_(limits.refusal_window, limits.refusal_lines_max) {}
+
+Listener::Inbound::Inbound(tcp::socket socket, const tcp::endpoint& from)
+    : name(name_of(from)), origin(origin_of(from.address())),
+      connection(std::make_shared<Connection>(std::move(socket))) {}
 
 base::Result<base::Ok, std::string> Listener::listen(const std::string& address) {
   ASSERT(acceptors_.empty() && !closed_);
@@ -120,27 +139,45 @@ asio::awaitable<void> Listener::accept(std::shared_ptr<Listener> self, Acceptor 
 }
 
 void Listener::take(tcp::socket socket) {
-  std::string name = name_of(socket);
-  if (inbound_.size() >= limits_.inbound_connections_max) {
-    logger_.warning("raft", "refused {}: {} connections are open", name, inbound_.size());
-    return;  // closes it
-  }
-  const auto inbound = std::make_shared<Inbound>(std::move(socket));
+  asio::error_code gone;
+  const tcp::endpoint from = socket.remote_endpoint(gone);
+  if (gone) return;
+  const auto inbound = std::make_shared<Inbound>(std::move(socket), from);
   inbound->connection->set_options();
+  make_room_for(*inbound);
   inbound_.insert(inbound);
-  std::string title = "connection from " + name;
-  spawn(io_.get_executor(), logger_, std::move(title),
-        serve(shared_from_this(), inbound, std::move(name)));
+  strangers_.push_back(inbound);
+  spawn(io_.get_executor(), logger_, "connection from " + inbound->name,
+        serve(shared_from_this(), inbound));
+}
+
+// A node introduces itself within moments, a stranger that waits does not: so the oldest goes, of
+// the same address where that has too many.
+void Listener::make_room_for(const Inbound& newcomer) {
+  const auto is_neighbour = [&newcomer](const std::shared_ptr<Inbound>& stranger) {
+    return stranger->origin == newcomer.origin;
+  };
+  const auto neighbours = std::count_if(strangers_.begin(), strangers_.end(), is_neighbour);
+  auto oldest = strangers_.end();
+  if (static_cast<std::size_t>(neighbours) >= limits_.strangers_per_address_max)
+    oldest = std::find_if(strangers_.begin(), strangers_.end(), is_neighbour);
+  else if (strangers_.size() >= limits_.strangers_max)
+    oldest = strangers_.begin();
+  if (oldest == strangers_.end()) return;
+  (*oldest)->crowded_out = true;
+  (*oldest)->connection->close();
+  strangers_.erase(oldest);
 }
 
 asio::awaitable<void> Listener::serve(std::shared_ptr<Listener> self,
-                                      std::shared_ptr<Inbound> inbound, std::string name) {
+                                      std::shared_ptr<Inbound> inbound) {
   FrameDecoder decoder(handshake_bytes_max);
+  std::optional<PeerRefusal> refusal;
   std::string reason;
   std::exception_ptr escaped;  // from a callback: not ours, but the connection must not stay behind
   try {
-    reason = co_await self->shake_hands(*inbound, decoder);
-    if (reason.empty()) {
+    refusal = co_await self->introduce(*inbound, decoder);
+    if (!refusal && !self->closed_) {
       self->establish(inbound);
       reason = co_await self->receive(*inbound, decoder);
     }
@@ -148,31 +185,36 @@ asio::awaitable<void> Listener::serve(std::shared_ptr<Listener> self,
     escaped = std::current_exception();
     reason = "its message could not be handled";
   }
-  self->end(inbound, name, reason);
+  if (inbound->established)
+    self->end(inbound, reason);
+  else
+    self->refuse(inbound, refusal.value_or(PeerRefusal{RefusalReason::broke_off, reason}));
   if (escaped) std::rethrow_exception(escaped);
 }
 
-asio::awaitable<std::string> Listener::shake_hands(Inbound& inbound, FrameDecoder& decoder) {
+asio::awaitable<std::optional<PeerRefusal>> Listener::introduce(Inbound& inbound,
+                                                            FrameDecoder& decoder) {
   Connection& connection = *inbound.connection;
   connection.expire_after(limits_.handshake_timeout);
-  std::string failure;
-  std::optional<Handshake> other = co_await connection.read_handshake(decoder, failure);
-  if (!other) co_return failure;
-  // Answered also where it is refused, so that the other side can say why as well.
-  base::Bytes answer;
-  append_frame(answer, encode(*self_));
-  const bool written = co_await connection.write(answer);
-  if (!written) co_return "the connection broke during the handshake";
-  if (const auto refusal = check(*self_, *other)) co_return *refusal;
-  inbound.other = std::move(*other);
+  Handshake own = *self_;
+  own.nonce = new_nonce();
+  Introduction introduction(Introduction::Role::acceptor, own, credentials_, NodeId());
+  std::optional<PeerRefusal> refusal = co_await connection.introduce(introduction, decoder);
+  if (inbound.crowded_out)
+    co_return PeerRefusal{RefusalReason::crowded, "others came before it had introduced itself"};
+  if (refusal) co_return refusal;
+  inbound.other = introduction.other();
+  if (!established_.contains(inbound.other.node_id) &&
+      established_.size() >= limits_.inbound_connections_max)
+    co_return PeerRefusal{RefusalReason::crowded,
+                      fmt::format("{} nodes are connected", established_.size())};
   decoder.set_limit(frame_bytes_max);
-  co_return std::string();
+  co_return std::nullopt;
 }
 
 void Listener::establish(const std::shared_ptr<Inbound>& inbound) {
-  if (closed_) return;
   inbound->established = true;
-  last_refusal_.clear();
+  strangers_.remove(inbound);
   std::shared_ptr<Inbound>& current = established_[inbound->other.node_id];
   if (current) {  // the peer knows that the older one is broken before we do
     current->replaced = true;
@@ -192,8 +234,7 @@ asio::awaitable<std::string> Listener::receive(Inbound& inbound, FrameDecoder& d
     if (connection.closed()) break;
     connection.expire_after(limits_.inbound_silence_timeout);
     asio::error_code error;
-    const std::size_t size = co_await connection.socket().async_read_some(
-        asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t size = co_await connection.read_some(asio::buffer(chunk), error);
     if (error) co_return connection.reason(error);
     decoder.feed(base::BytesView(chunk.data(), size));
   }
@@ -218,22 +259,28 @@ std::string Listener::deliver(const Inbound& inbound, FrameDecoder& decoder) {
   return {};
 }
 
-void Listener::end(const std::shared_ptr<Inbound>& inbound, const std::string& name,
-                   const std::string& reason) {
+void Listener::refuse(const std::shared_ptr<Inbound>& inbound, const PeerRefusal& refusal) {
   inbound->connection->close();
   inbound_.erase(inbound);
-  if (!inbound->established) {
-    if (closed_) return;
-    const bool repeated = reason == last_refusal_;  // peers dial again every second
-    last_refusal_ = reason;
-    if (!repeated) logger_.warning("raft", "refused the connection from {}: {}", name, reason);
-    return;
-  }
+  strangers_.remove(inbound);
+  if (closed_) return;
+  const std::optional<std::uint64_t> not_logged = refusals_.note(refusal, now());
+  if (!not_logged) return;
+  const std::string others =
+      *not_logged == 0 ? "" : fmt::format(" (and {} more since the last such line)", *not_logged);
+  logger_.warning("raft", "refused the connection from {}: {}{}", inbound->name, refusal.text,
+                  others);
+}
+
+void Listener::end(const std::shared_ptr<Inbound>& inbound, const std::string& reason) {
+  inbound->connection->close();
+  inbound_.erase(inbound);
   if (inbound->replaced) return;
   const NodeId id = inbound->other.node_id;
   established_.erase(id);
   if (closed_) return;
-  logger_.info("raft", "connection from node {} at {} ended: {}", id.value(), name, reason);
+  logger_.info("raft", "connection from node {} at {} ended: {}", id.value(), inbound->name,
+               reason);
   events_.on_disconnect(id);
 }
 

@@ -25,9 +25,11 @@ void Peer::Link::close() {
 }
 
 Peer::Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-           std::shared_ptr<const Handshake> self, NodeId id, std::string address)
-    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)), id_(id),
-      address_(std::move(address)), random_(self_->process.incarnation ^ (id.value() << 32)),
+           std::shared_ptr<const Handshake> self, const Credentials& credentials, NodeId id,
+           std::string address)
+    : io_(io), logger_(logger), limits_(limits), self_(std::move(self)),
+      credentials_(credentials), id_(id), address_(std::move(address)),
+      random_(self_->process.incarnation ^ (id.value() << 32)),
       pause_timer_(io), delay_(limits.reconnect_delay_min),
       last_send_(std::chrono::steady_clock::now()) {}
 
@@ -100,19 +102,18 @@ asio::awaitable<std::string> Peer::connect(Connection& connection) {
   std::string failure = co_await connection.dial(address_);
   if (!failure.empty()) co_return failure;
   connection.expire_after(limits_.handshake_timeout);
-  base::Bytes hello;
-  append_frame(hello, encode(*self_));
+  Handshake own = *self_;
+  own.nonce = new_nonce();
+  Introduction introduction(Introduction::Role::dialer, own, credentials_, id_);
   FrameDecoder decoder(handshake_bytes_max);
-  std::optional<Handshake> other;
-  const bool written = co_await connection.write(hello);
-  failure = "the connection broke during the handshake";
-  if (written) other = co_await connection.read_handshake(decoder, failure);
-  if (!other) co_return fmt::format("no answer at {}: {}", address_, failure);
-  if (const auto refusal = check(*self_, *other))
-    co_return fmt::format("refused the node at {}: {}", address_, *refusal);
-  if (other->node_id != id_)
-    co_return fmt::format("refused the node at {}: it is node {}", address_,
-                          other->node_id.value());
+  const std::optional<PeerRefusal> refusal = co_await connection.introduce(introduction, decoder);
+  if (refusal) {
+    const bool nothing_came = refusal->reason == RefusalReason::timed_out ||
+                              refusal->reason == RefusalReason::broke_off ||
+                              refusal->reason == RefusalReason::not_a_node;
+    co_return fmt::format("{} at {}: {}", nothing_came ? "no answer" : "refused the node",
+                          address_, refusal->text);
+  }
   connection.expire_never();
   co_return std::string();
 }
@@ -120,8 +121,7 @@ asio::awaitable<std::string> Peer::connect(Connection& connection) {
 asio::awaitable<std::string> Peer::watch(Connection& connection) {
   std::array<char, 1> byte;
   asio::error_code error;
-  co_await connection.socket().async_read_some(
-      asio::buffer(byte), asio::redirect_error(asio::use_awaitable, error));
+  co_await connection.read_some(asio::buffer(byte), error);
   if (!error) co_return "it spoke out of turn";
   co_return "connection lost: " + connection.reason(error);
 }

@@ -1,6 +1,6 @@
 // The connection that this node dials to one other node, to send it messages. Reconnects by itself
-// until close(). The acceptor sends nothing after its handshake, so a read that completes says that
-// the connection is gone. Owned by Transport and by its own coroutines; io thread only.
+// until close(). The acceptor sends nothing after the introduction, so a read that completes says
+// that the connection is gone. Owned by Transport and by its own coroutines; io thread only.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -14,7 +14,6 @@
 #include "base/random.hpp"
 #include "raft/core/message.hpp"
 #include "raft/transport/connection.hpp"
-#include "raft/transport/handshake.hpp"
 #include "raft/transport/limits.hpp"
 
 namespace raft {
@@ -23,7 +22,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
  public:
   // `io`, `logger` outlive the coroutines.
   Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-       std::shared_ptr<const Handshake> self, NodeId id, std::string address);
+       std::shared_ptr<const Handshake> self, const Credentials& credentials, NodeId id,
+       std::string address);
 
   void start();  // once
   void close();
@@ -66,6 +66,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   base::Logger& logger_;
   const TransportLimits limits_;
   const std::shared_ptr<const Handshake> self_;  // the transport changes it
+  const Credentials credentials_;
   const NodeId id_;
   const std::string address_;
   base::Random random_;

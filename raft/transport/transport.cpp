@@ -9,9 +9,12 @@ namespace raft {
 // Shared with the events of the listener, so that a callback may destroy the Transport.
 struct Transport::Implementation : std::enable_shared_from_this<Implementation> {
   Implementation(asio::io_context& io_context, base::Logger& log, const Handshake& handshake,
-                 TransportEvents callbacks, const TransportLimits& bounds)
+                 const Credentials& proof, TransportEvents callbacks,
+                 const TransportLimits& bounds)
       : io(io_context), logger(log), self(std::make_shared<Handshake>(handshake)),
-        events(std::move(callbacks)), limits(bounds) {}
+        credentials(proof), events(std::move(callbacks)), limits(bounds) {
+    self->proof = proof_of(credentials);
+  }
 
   struct Known {
     std::shared_ptr<Peer> peer;
@@ -29,6 +32,7 @@ struct Transport::Implementation : std::enable_shared_from_this<Implementation> 
   asio::io_context& io;
   base::Logger& logger;
   const std::shared_ptr<Handshake> self;  // shared with the connections
+  const Credentials credentials;
   const TransportEvents events;
   const TransportLimits limits;
   std::shared_ptr<Listener> listener;
@@ -62,14 +66,15 @@ void Transport::Implementation::make_listener() {
     }
     owner->events.on_disconnect(id);
   };
-  listener = std::make_shared<Listener>(io, logger, limits, self, std::move(hooks));
+  listener = std::make_shared<Listener>(io, logger, limits, self, credentials,
+                                        std::move(hooks));
 }
 
 void Transport::Implementation::dial(NodeId id, const std::string& address, bool configured) {
   Known& entry = known[id];
   if (entry.peer) entry.peer->close();
   entry.configured = configured;
-  entry.peer = std::make_shared<Peer>(io, logger, limits, self, id, address);
+  entry.peer = std::make_shared<Peer>(io, logger, limits, self, credentials, id, address);
   entry.peer->may_retire(!configured);
   entry.peer->start();
 }
@@ -123,10 +128,11 @@ void Transport::Implementation::close() {
 }
 
 Transport::Transport(asio::io_context& io, base::Logger& logger, const Handshake& self,
-                     TransportEvents events, const TransportLimits& limits)
-    : implementation_(
-          std::make_shared<Implementation>(io, logger, self, std::move(events), limits)) {
-  ASSERT(self.node_id);
+                     TransportEvents events, const TransportLimits& limits,
+                     const Credentials& credentials)
+    : implementation_(std::make_shared<Implementation>(io, logger, self, credentials,
+                                                       std::move(events), limits)) {
+  ASSERT(self.node_id && (!credentials.required || !credentials.secret.empty()));
   implementation_->make_listener();
 }
 
@@ -147,6 +153,10 @@ void Transport::set_cluster_epoch(std::uint64_t epoch) {
 }
 
 bool Transport::send(Message message) { return implementation_->send(message); }
+
+const RefusalCounts& Transport::refusals() const {
+  return implementation_->listener->refusals();
+}
 
 void Transport::close() { implementation_->close(); }
 

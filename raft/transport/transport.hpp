@@ -13,7 +13,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "raft/core/message.hpp"
-#include "raft/transport/handshake.hpp"
+#include "raft/transport/introduction.hpp"
 #include "raft/transport/limits.hpp"
 
 namespace raft {
@@ -31,7 +31,8 @@ class Transport {
  public:
   // `io`, `logger` outlive the transport and the coroutines that close() leaves to end in io.run().
   Transport(asio::io_context& io, base::Logger& logger, const Handshake& self,
-            TransportEvents events, const TransportLimits& limits = {});
+            TransportEvents events, const TransportLimits& limits = {},
+            const Credentials& credentials = {});
   ~Transport();
 
   // Listens on host:port (the own raft_addr). A host that resolves to no local address is listened
@@ -52,6 +53,9 @@ class Transport {
   // dialled us is dialled back at the address of its handshake, while its connection lasts.
   // REQUIRES: message.from is this node.
   bool send(Message message);
+
+  // Connections that were not let in, since the start.
+  const RefusalCounts& refusals() const;
 
   // Closes everything; the coroutines end by themselves soon after.
   void close();

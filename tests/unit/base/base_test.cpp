@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/crc32c.hpp"
+#include "base/hmac.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/sha256.hpp"
@@ -12,6 +13,19 @@ TEST_CASE("crc32c gives the check value of RFC 3720 and can be built in parts") 
   const std::string text = "a text that is longer than eight bytes, twice and more";
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
     CHECK(base::crc32c(text.substr(cut), base::crc32c(text.substr(0, cut))) == base::crc32c(text));
+}
+
+TEST_CASE("hmac_sha256 gives the values of RFC 4231") {
+  const auto hmac = [](std::string_view key, std::string_view text) {
+    return base::to_hex(base::hmac_sha256(key, text));
+  };
+  CHECK(hmac(std::string(20, '\x0b'), "Hi There") ==
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  CHECK(hmac("Jefe", "what do ya want for nothing?") ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  // A key that is longer than a block.
+  CHECK(hmac(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First") ==
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 TEST_CASE("sha256 gives the values of FIPS 180-4 and NIST") {

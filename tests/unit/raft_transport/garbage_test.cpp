@@ -62,6 +62,10 @@ std::string framed(const Message& message) {
 
 const Message good{NodeId{2}, NodeId{1}, Term{1}, ReadIndexRequest{5}};
 
+std::uint64_t count_of(const TestNode& node, RefusalReason reason) {
+  return node.transport->refusals()[static_cast<std::size_t>(reason)];
+}
+
 struct Fixture {
   asio::io_context io;
   base::Logger logger{base::LogLevel::info, base::LogFormat::text};
@@ -226,24 +230,114 @@ TEST_CASE_FIXTURE(Fixture, "an idle connection carries signs of life") {
   CHECK(ends_by_itself(io));
 }
 
-TEST_CASE_FIXTURE(Fixture, "connections beyond the limit are refused") {
+TEST_CASE_FIXTURE(Fixture, "nodes beyond the limit are refused") {
   TransportLimits limits = fast_limits();
   limits.inbound_connections_max = 3;
   TestNode one(io, logger, 1, 0, limits);
   std::vector<std::unique_ptr<Raw>> open;
   for (std::uint64_t id = 2; id <= 4; ++id) {
     open.push_back(std::make_unique<Raw>(io, one));
-    open.back()->write(hello(handshake_of(id)));
+    open.back()->write(hello(handshake_of(id)) +
+                       framed({NodeId{id}, NodeId{1}, Term{1}, ReadIndexRequest{6}}));
   }
+  REQUIRE(run_until(io, [&] { return one.received.size() == 3; }));
   Raw late(io, one);
+  late.write(hello(handshake_of(5)));
   CHECK(late.ends());
-  CHECK(late.answer.empty());
-  CHECK(log.has("3 connections are open"));
+  CHECK(log.has("3 nodes are connected"));
+  CHECK(count_of(one, RefusalReason::crowded) == 1);
   open.pop_back();
   REQUIRE(run_until(io, [&] { return one.lost.size() == 1; }));
   Raw next(io, one);
   next.write(hello(handshake_of(5)) +
              framed({NodeId{5}, NodeId{1}, Term{1}, ReadIndexRequest{6}}));
+  REQUIRE(run_until(io, [&] { return one.received.size() == 4; }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "strangers crowd out each other, and keep no node out") {
+  TransportLimits limits = fast_limits();
+  SUBCASE("by their number") {
+    limits.strangers_max = 5;
+    limits.strangers_per_address_max = 100;
+  }
+  SUBCASE("by their number at one address") {
+    limits.strangers_max = 100;
+    limits.strangers_per_address_max = 5;
+  }
+  TestNode one(io, logger, 1, 0, limits), two(io, logger, 2);
+  introduce({&one, &two});
+  REQUIRE(connect(io, two, one));
+  std::vector<std::unique_ptr<Raw>> strangers;
+  for (int i = 0; i < 200; ++i) {
+    strangers.push_back(std::make_unique<Raw>(io, one));
+    if (i % 2 == 0) strangers.back()->write("half");
+    io.poll();
+  }
+  REQUIRE(run_until(io, [&] { return count_of(one, RefusalReason::crowded) == 195; }));
+  CHECK(strangers.front()->ends());
+  // The one that is there goes on, a new one comes in, and the log has a line rather than 195.
+  CHECK(two.send(1, 1));
+  TestNode three(io, logger, 3);
+  three.transport->set_peers({{one.id, one.address}});
+  REQUIRE(connect(io, three, one));
+  const std::string text = log.text();
+  const std::size_t first = text.find("others came before it had introduced itself");
+  CHECK(first != std::string::npos);
+  CHECK(text.find("others came before it had introduced itself", first + 1) == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "nodes that share the secret come together, others stay outside") {
+  const Credentials required{std::string(32, 's'), true};
+  TestNode one(io, logger, 1, 0, fast_limits(), 1, required);
+  TestNode two(io, logger, 2, 0, fast_limits(), 1, required);
+  introduce({&one, &two});
+  REQUIRE(connect(io, one, two));
+  REQUIRE(connect(io, two, one));
+  std::string expected, expected_of_the_other;
+  Credentials credentials;
+  RefusalReason reason{};
+  SUBCASE("without a secret") {
+    expected = "it has no cluster secret";
+    expected_of_the_other = "it requires proof of the cluster secret, and this node has none";
+    reason = RefusalReason::no_proof;
+  }
+  SUBCASE("with another one") {
+    credentials = {std::string(32, 't'), false};
+    expected = "it has another cluster secret";
+    expected_of_the_other = "it did not accept this node's proof of the cluster secret";
+    reason = RefusalReason::wrong_secret;
+  }
+  TestNode three(io, logger, 3, 0, fast_limits(), 1, credentials);
+  introduce({&one, &three});
+  REQUIRE(run_until(io, [&] { return log.has(expected) && log.has(expected_of_the_other); }));
+  CHECK(count_of(one, reason) > 0);
+  CHECK_FALSE(three.send(1, 5));
+  CHECK_FALSE(one.send(3, 5));
+  CHECK(one.received.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "no message is read before the proof, and none in its place") {
+  TestNode one(io, logger, 1, 0, fast_limits(), 1, {std::string(32, 's'), true});
+  Handshake liar = handshake_of(2);
+  liar.proof = Proof::required;
+  Raw raw(io, one);
+  raw.write(hello(liar) + framed(good) + framed(good));
+  CHECK(raw.ends());
+  CHECK(one.received.empty());
+  CHECK(count_of(one, RefusalReason::wrong_secret) == 1);
+  Raw silent(io, one);
+  silent.write(hello(liar));
+  silent.socket.shutdown(asio::ip::tcp::socket::shutdown_send);
+  CHECK(silent.ends());
+  CHECK(log.has("no proof of the cluster secret came: closed by the other side"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node of version 1 is understood where proof is not required") {
+  TestNode one(io, logger, 1, 0, fast_limits(), 1, {std::string(32, 's'), false});
+  Handshake old = handshake_of(2);
+  old.protocol_max = 1;
+  Raw raw(io, one);
+  raw.write(hello(old) + framed(good));
   REQUIRE(run_until(io, [&] { return one.received.size() == 1; }));
 }
 

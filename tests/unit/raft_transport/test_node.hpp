@@ -64,7 +64,8 @@ inline std::uint16_t free_port(asio::io_context& io) {
 
 struct TestNode {
   TestNode(asio::io_context& io, base::Logger& logger, std::uint64_t node, std::uint16_t port = 0,
-           TransportLimits limits = fast_limits(), std::uint64_t cluster = 1)
+           TransportLimits limits = fast_limits(), std::uint64_t cluster = 1,
+           const Credentials& credentials = {})
       : id(node), address("127.0.0.1:" + std::to_string(port == 0 ? free_port(io) : port)) {
     Handshake self = handshake_of(node, cluster);
     self.address = address;
@@ -77,7 +78,8 @@ struct TestNode {
       lost.push_back(peer);
       if (on_disconnect) on_disconnect(peer);
     };
-    transport = std::make_unique<Transport>(io, logger, self, std::move(events), limits);
+    transport = std::make_unique<Transport>(io, logger, self, std::move(events), limits,
+                                            credentials);
     const auto listening = transport->listen(address);
     REQUIRE(listening.ok());
   }
