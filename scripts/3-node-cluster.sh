@@ -110,19 +110,28 @@ members() {
 }
 
 form_node() {
-  local node=$1 command=join
+  local node=$1 command=(join)
   [ -e "$data/node$node/cluster.json" ] && return
-  [ "$node" != 1 ] || command=init
-  ./ipam cluster $command --node-id "$node" --cluster-id 100 \
+  # Node 1 makes the secret that they prove to each other, the others get copies.
+  [ ! -e "$data/node1/cluster.secret" ] || command+=(--secret-file "$data/node1/cluster.secret")
+  [ "$node" != 1 ] || command=(init)
+  ./ipam cluster "${command[@]}" --node-id "$node" --cluster-id 100 \
     --raft-addr "localhost:$(raft_port_of "$node")" --data-dir "$data/node$node" \
     --initial-members "$(members)" >>"$(log_of "$node")" 2>&1 || node_failed "$node" "did not form"
+}
+
+# Data of an earlier version has no secret.
+peer_auth() {
+  local node
+  for node in "${nodes[@]}"; do [ -e "$data/node$node/cluster.secret" ] || { echo off; return; }; done
+  echo required
 }
 
 start_node() {
   local node=$1 pid exe
   # A session of its own: neither Ctrl-C nor the end of the terminal reaches it but through us.
   setsid ./ipam server --cluster --config "$data/node$node/cluster.json" --host "$host" \
-    --port "$(http_port_of "$node")" >>"$(log_of "$node")" 2>&1 </dev/null &
+    --port "$(http_port_of "$node")" --peer-auth "$(peer_auth)" >>"$(log_of "$node")" 2>&1 </dev/null &
   pid=$!
   exe=$(readlink -f ./ipam)
   echo "$pid $(start_time_of "$pid") $exe" >"$(pid_file_of "$node")"

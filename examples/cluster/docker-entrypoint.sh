@@ -6,6 +6,8 @@
 #   IPAM_RAFT_ADDR        where the other nodes reach this one: host:port
 #   IPAM_INITIAL_MEMBERS  "1:host:port,2:host:port,3:host:port", the same on all founding nodes;
 #                         empty: a cluster of this node alone
+#   IPAM_CLUSTER_SECRET   what the nodes prove to each other, the same on all of them; or
+#                         IPAM_CLUSTER_SECRET_FILE, a file that holds it
 # A node that is not in IPAM_INITIAL_MEMBERS waits until POST /api/v1/cluster/nodes adds it.
 # Without IPAM_NODE_ID it runs standalone. Arguments are handed on to `ipam server`; if the first
 # one is a command of ipam (such as `list`), that is run instead.

@@ -43,7 +43,8 @@ Node::Node(asio::io_context& io, base::Logger& logger, const NodeOptions& option
   TransportEvents events;
   events.on_message = [this](Message message) { loop_.receive(std::move(message)); };
   events.on_disconnect = [this](NodeId peer) { loop_.on_peer_disconnected(peer); };
-  transport_ = std::make_unique<Transport>(io_, logger_, self, std::move(events));
+  transport_ = std::make_unique<Transport>(io_, logger_, self, std::move(events),
+                                           TransportLimits{}, options_.credentials);
 }
 
 Node::~Node() = default;

@@ -38,6 +38,7 @@ struct NodeOptions {
   std::uint64_t disk_low_bytes = 256u << 20;  // less than that free: it should not lead
   Identity identity;
   std::string address;  // host:port to listen on; empty: no raft port (standalone)
+  Credentials credentials;  // towards the other nodes
   // Where members that no configuration of ours names yet can be dialled.
   std::map<NodeId, std::string> known_addresses;
   NodeObserver* observer = nullptr;  // outlives the node
@@ -73,6 +74,8 @@ class Node : public Proposer, private HostLoop::Shell {
   std::size_t pending_proposals() const { return loop_.pending_proposals(); }
   // The snapshot that this node, as the leader, is sending.
   std::optional<SnapshotProgress> snapshot_progress() const { return loop_.snapshot_progress(); }
+  // Connections to the raft port that were not let in; nullptr in standalone mode.
+  const RefusalCounts* refusals() const { return transport_ ? &transport_->refusals() : nullptr; }
 
  private:
   // ---- HostLoop::Shell ----

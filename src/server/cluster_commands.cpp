@@ -9,7 +9,9 @@
 
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
+#include "server/cluster_secret.hpp"
 #include "server/new_file.hpp"
+#include "server/secret.hpp"
 
 namespace server {
 
@@ -39,6 +41,10 @@ cli::CommandSpec make_spec(Kind kind) {
        "\"1:host:port,2:host:port\": who founds the cluster" +
            (init ? std::string(" (default: it alone)") : required)},
       {"api-addr", 0, "ADDR", "host:port of its API (default 0.0.0.0:8080)"},
+      {"secret-file", 0, "FILE",
+       "the cluster's secret, a copy of another node's cluster.secret (IPAM_CLUSTER_SECRET_FILE; "
+       "IPAM_CLUSTER_SECRET has the text itself)" +
+           (init ? std::string("; default: a new one") : std::string())},
   };
   if (init) {
     spec.options.push_back({"single-node", 0, "", "a cluster of this node alone"});
@@ -163,13 +169,32 @@ base::Result<base::Ok, CommandError> prepare_directory(const std::string& direct
 
 namespace {
 
-void print_written(const ClusterConfig& config, const std::string& file, cli::Io& io) {
+// What the nodes prove to each other, and how the others come by it.
+void print_secret(const ClusterConfig& config, bool has_secret, cli::Io& io) {
+  const std::string file =
+      (std::filesystem::path(config.data_dir) / cluster_secret_name).string();
+  if (!has_secret) {
+    io.out << fmt::format(
+        "Cluster secret: none. A copy of cluster.secret of the node that ran `ipam cluster init`\n"
+        "  belongs at {}, so that --peer-auth required can keep strangers out\n",
+        file);
+    return;
+  }
+  io.out << fmt::format("Cluster secret: {}\n", file);
+  if (config.join) return;
+  io.out << "  Each further node needs a copy: ipam cluster join … --secret-file FILE\n"
+            "  Once all have it: ipam server … --peer-auth required\n";
+}
+
+void print_written(const ClusterConfig& config, const std::string& file, bool has_secret,
+                   cli::Io& io) {
   const bool founder = config.initial_members.contains(config.node_id);
   io.out << fmt::format("{} node {} of cluster {}\n", config.join ? "Joined" : "Initialized",
                         config.node_id, config.cluster_id);
   io.out << fmt::format("Config: {}\nRaft address: {}\nMembers:\n", file, config.raft_addr);
   for (const auto& [id, address] : config.initial_members)
     io.out << fmt::format("  {}  {}\n", id, address);
+  print_secret(config, has_secret, io);
   io.out << fmt::format("\nStart it with:\n  ipam server --cluster --config {}\n", file);
   if (!founder) {
     io.out << fmt::format(
@@ -179,14 +204,36 @@ void print_written(const ClusterConfig& config, const std::string& file, cli::Io
   }
 }
 
-cli::CommandResult write_config(Kind kind, const cli::Arguments& arguments, cli::Io& io) {
+// Puts the given secret into the data directory, or for a first node a new one. One that lies there
+// already stays: it was put there for this. Whether there is one now.
+base::Result<bool, CommandError> write_secret(const ClusterConfig& config,
+                                              const std::optional<std::string>& given) {
+  const auto kept = kept_cluster_secret(config.data_dir);
+  if (!kept) return base::fail(failed(kept.error()));
+  if (!given && (*kept || config.join)) return kept->has_value();
+  const std::string secret = given ? *given : new_cluster_secret();
+  if (const auto written = keep_cluster_secret(config.data_dir, secret); !written)
+    return base::fail(failed(written.error()));
+  return true;
+}
+
+cli::CommandResult write_config(Kind kind, const cli::Arguments& arguments, cli::Io& io,
+                                const cli::Environment& environment) {
   const auto config = make_config(kind, arguments);
   if (!config) return base::fail(config.error());
+  if (arguments.get("secret-file") == "")
+    return base::fail(usage("--secret-file must not be empty"));
+  const auto given =
+      given_cluster_secret(arguments.get("secret-file").value_or(""), environment);
+  if (!given) return base::fail(usage(given.error()));
   const std::string text = serialize_cluster_config(*config);
   // The one field that is not checked by itself; JSON holds nothing but UTF-8.
   if (!parse_cluster_config(text, "")) return base::fail(usage("--data-dir must be UTF-8"));
   if (const auto ready = prepare_directory(config->data_dir); !ready)
     return base::fail(ready.error());
+  // Before cluster.json, with which the directory counts as made.
+  const auto has_secret = write_secret(*config, *given);
+  if (!has_secret) return base::fail(has_secret.error());
   const std::string file =
       (std::filesystem::path(config->data_dir) / cluster_config_name).string();
   if (const auto written = write_new_file(file, text); !written)
@@ -194,15 +241,17 @@ cli::CommandResult write_config(Kind kind, const cli::Arguments& arguments, cli:
   if (arguments.get("output") == "json") {
     io.out << text;
   } else {
-    print_written(*config, file, io);
+    print_written(*config, file, *has_secret, io);
   }
   return base::Ok();
 }
 
-int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
-  return cli::run_foreign(make_spec(kind), args, io, [kind, &io](const cli::Arguments& arguments) {
-    return write_config(kind, arguments, io);
-  });
+int run(Kind kind, const std::vector<std::string>& args, cli::Io& io,
+        const cli::Environment& environment) {
+  const auto command = [kind, &io, &environment](const cli::Arguments& arguments) {
+    return write_config(kind, arguments, io, environment);
+  };
+  return cli::run_foreign(make_spec(kind), args, io, command);
 }
 
 }  // namespace
@@ -210,12 +259,14 @@ int write_config(Kind kind, const std::vector<std::string>& args, cli::Io& io) {
 cli::CommandSpec cluster_init_spec() { return make_spec(Kind::init); }
 cli::CommandSpec cluster_join_spec() { return make_spec(Kind::join); }
 
-int cluster_init(const std::vector<std::string>& args, cli::Io& io) {
-  return write_config(Kind::init, args, io);
+int cluster_init(const std::vector<std::string>& args, cli::Io& io,
+                 const cli::Environment& environment) {
+  return run(Kind::init, args, io, environment);
 }
 
-int cluster_join(const std::vector<std::string>& args, cli::Io& io) {
-  return write_config(Kind::join, args, io);
+int cluster_join(const std::vector<std::string>& args, cli::Io& io,
+                 const cli::Environment& environment) {
+  return run(Kind::join, args, io, environment);
 }
 
 base::Result<std::map<std::uint64_t, std::string>, std::string> parse_initial_members(

@@ -1,6 +1,6 @@
 // `ipam cluster init` and `ipam cluster join`: check the flags, make the data directory and write
-// cluster.json into it. They start nothing and speak to nobody. Neither ever touches a directory
-// that holds data.
+// cluster.secret, where there is one, and cluster.json into it. They start nothing
+// and speak to nobody. Neither ever touches a directory that holds data.
 #pragma once
 
 #include <string>
@@ -14,8 +14,10 @@
 namespace server {
 
 // The commands themselves; `args` is what follows their words. The result is the exit code.
-int cluster_init(const std::vector<std::string>& args, cli::Io& io);
-int cluster_join(const std::vector<std::string>& args, cli::Io& io);
+int cluster_init(const std::vector<std::string>& args, cli::Io& io,
+                 const cli::Environment& environment = {});
+int cluster_join(const std::vector<std::string>& args, cli::Io& io,
+                 const cli::Environment& environment = {});
 
 cli::CommandSpec cluster_init_spec();
 cli::CommandSpec cluster_join_spec();

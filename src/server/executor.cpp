@@ -278,6 +278,7 @@ http::Response Executor::metrics_answer() {
   readings.watchers = hub_.watchers();
   readings.proposals_pending = node_.pending_proposals();
   readings.state_changes_queued = replica_.store().queued_changes();
+  readings.refusals = node_.refusals();
   readings.snapshot = node_.snapshot_progress();
   readings.data_dir = spec_.data_dir;
   http::Response response;

@@ -39,6 +39,7 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
   out.driver.core.election_timeout_ticks =
       std::max(ticks(options.election_timeout), 2 * out.driver.core.heartbeat_ticks);
   if (options.node.cluster_mode) out.address = options.node.raft_addr;
+  out.credentials = options.credentials;
   for (const auto& [id, address] : options.known_members)
     out.known_addresses[raft::NodeId(id)] = address;
   return out;

@@ -29,6 +29,7 @@ struct InstanceOptions {
   std::chrono::milliseconds heartbeat{100};
   std::uint64_t log_entries_kept = 10000;
   GateOptions gate;
+  raft::Credentials credentials;  // towards the other nodes
   // Where members are dialled before the log has named any.
   std::map<std::uint64_t, std::string> known_members;
 };

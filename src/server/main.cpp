@@ -69,10 +69,10 @@ int main(int argc, char** argv) {
     return run_server(args, environment);
   };
   hooks.cluster_init = [&](const std::vector<std::string>& args) {
-    return server::cluster_init(args, io);
+    return server::cluster_init(args, io, environment);
   };
   hooks.cluster_join = [&](const std::vector<std::string>& args) {
-    return server::cluster_join(args, io);
+    return server::cluster_join(args, io, environment);
   };
   hooks.cluster_recover = [&](const std::vector<std::string>& args) {
     return server::cluster_recover(args, io);

@@ -108,6 +108,15 @@ void write_members(TextWriter& page, const NodeReadings& readings) {
       page.sample(static_cast<double>(member.last_heard_ms) / 1000, {{"member", id(member)}});
 }
 
+void write_refusals(TextWriter& page, const NodeReadings& readings) {
+  if (readings.refusals == nullptr) return;
+  page.family("ipam_raft_connections_refused_total", Type::counter,
+              "Connections to the raft port that were not let in");
+  for (std::size_t i = 0; i < readings.refusals->size(); ++i)
+    page.sample((*readings.refusals)[i],
+                {{"reason", raft::to_string(static_cast<raft::RefusalReason>(i))}});
+}
+
 void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
   const api::NodeStatus& status = readings.status;
   const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
@@ -134,6 +143,7 @@ void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   page.single("ipam_raft_turn_duration_seconds", Type::histogram,
               "One turn: entries that were committed are applied, messages leave", metrics.turns);
   write_members(page, readings);
+  write_refusals(page, readings);
   if (!readings.snapshot) return;
   page.family("ipam_raft_snapshot_sent_bytes", Type::gauge, "Of the snapshot that is being sent");
   const std::string peer = fmt::format_int(readings.snapshot->peer.value()).str();

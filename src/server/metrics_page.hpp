@@ -11,6 +11,7 @@
 #include "http/counts.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/node/snapshot_transfer.hpp"
+#include "raft/transport/refusal.hpp"
 #include "server/fullest_networks.hpp"
 #include "server/node_metrics.hpp"
 
@@ -25,6 +26,7 @@ struct NodeReadings {
   std::size_t proposals_pending = 0;
   std::size_t state_changes_queued = 0;
   std::optional<raft::SnapshotProgress> snapshot;
+  const raft::RefusalCounts* refusals = nullptr;  // at the raft port; none in standalone mode
   std::filesystem::path data_dir;
 };
 

@@ -29,8 +29,8 @@ class File {
 };
 
 // errno of what failed, or 0.
-int write_and_sync(const std::string& file, std::string_view text) {
-  const File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+int write_and_sync(const std::string& file, std::string_view text, unsigned mode) {
+  const File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (out.get() < 0) return errno;
   while (!text.empty()) {
     const ssize_t written = ::write(out.get(), text.data(), text.size());
@@ -61,10 +61,11 @@ int rename_new(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-base::Result<base::Ok, std::string> write_new_file(const std::string& file, std::string_view text) {
+base::Result<base::Ok, std::string> write_new_file(const std::string& file, std::string_view text,
+                                                   unsigned mode) {
   // With the process id: two that run at once must not write into one file.
   const std::string temporary = fmt::format("{}.{}.tmp", file, ::getpid());
-  int error = write_and_sync(temporary, text);
+  int error = write_and_sync(temporary, text, mode);
   if (error == 0) error = rename_new(temporary, file);
   if (error != 0) {
     ::unlink(temporary.c_str());

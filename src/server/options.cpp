@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cli/endpoint.hpp"
+#include "server/cluster_secret.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -134,6 +135,30 @@ Step read_data_dir(const cli::Arguments& arguments, const cli::Environment& envi
   return base::Ok{};
 }
 
+// --cluster-secret-file, IPAM_CLUSTER_SECRET, IPAM_CLUSTER_SECRET_FILE, cluster.json, or the one in
+// the data directory: the first that is given.
+Step read_cluster_secret(const cli::Environment& environment, ServerOptions& options) {
+  if (!options.cluster) return base::Ok{};
+  const auto origin = options.origins.find("cluster-secret-file");
+  const bool by_option =
+      origin != options.origins.end() && origin->second.source == Origin::Source::option;
+  if (!by_option && environment.get("IPAM_CLUSTER_SECRET")) {
+    options.cluster_secret_file.clear();
+    options.origins["cluster-secret-file"] = {Origin::Source::variable, "IPAM_CLUSTER_SECRET"};
+  }
+  const auto given = given_cluster_secret(options.cluster_secret_file, environment);
+  if (!given) return base::fail(usage(given.error()));
+  const auto kept = *given ? given : kept_cluster_secret(options.data_dir);
+  if (!kept) return base::fail(usage(kept.error()));
+  options.cluster_secret = kept->value_or("");
+  if (!options.peer_auth_required || !options.cluster_secret.empty()) return base::Ok{};
+  const auto place = std::filesystem::path(options.data_dir) / cluster_secret_name;
+  return base::fail(usage(fmt::format(
+      "--peer-auth required needs the cluster's secret, and there is none: copy {} of another node "
+      "to {}, or name it with --cluster-secret-file",
+      cluster_secret_name, place.string())));
+}
+
 // One lost heartbeat must not start an election.
 Step check_heartbeat(ServerOptions& options) {
   const auto origin = options.origins.find("heartbeat-ms");
@@ -190,6 +215,8 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   if (auto done = read_data_dir(*arguments, environment, options); !done)
     return base::fail(done.error());
   if (auto done = read_file(options); !done) return base::fail(done.error());
+  if (auto done = read_cluster_secret(environment, options); !done)
+    return base::fail(done.error());
   if (auto done = check_heartbeat(options); !done) return base::fail(done.error());
   return options;
 }

@@ -35,6 +35,9 @@ struct ServerOptions {
   // Cluster mode exactly where this is set.
   std::optional<ClusterConfig> cluster;
   bool auth_required = false;  // whoever asks needs a token
+  bool peer_auth_required = false;  // nodes need to prove the cluster's secret
+  std::string cluster_secret_file;
+  std::string cluster_secret;  // empty: none
   std::string config_file;  // where `cluster` was read from
   base::LogFormat log_format = base::LogFormat::text;
   base::LogLevel log_level = base::LogLevel::info;

@@ -46,6 +46,7 @@ InstanceOptions instance_options(const ServerOptions& options) {
   if (config.initial_members.empty() && !config.join)
     out.node.initial_members = {{config.node_id, config.raft_addr}};
   out.known_members = out.node.initial_members;
+  out.credentials = {options.cluster_secret, options.peer_auth_required};
   return out;
 }
 
@@ -134,6 +135,7 @@ class Process {
                         "required (docs/security.md), or listen on 127.0.0.1 alone",
                         cli::to_string(cli::Endpoint{options_.host, http_->port()}));
     }
+    warn_of_strangers();
     const std::string url = cli::local_url({options_.host, http_->port()});
     instance_->lock().publish(url);
     logger_.info("server", "ipam {} serves {} from {}{}", IPAM_VERSION, url, options_.data_dir,
@@ -143,6 +145,20 @@ class Process {
                                                 options_.cluster->raft_addr)
                                   : std::string());
     return base::Ok();
+  }
+
+  // One warning, where others than this machine reach a raft port that lets anybody in.
+  void warn_of_strangers() {
+    if (!options_.cluster || options_.peer_auth_required) return;
+    const std::string& address = options_.cluster->raft_addr;
+    const auto endpoint = cli::parse_endpoint(address);
+    if (!endpoint.ok() || cli::is_loopback(endpoint->host)) return;
+    const bool has_secret = !options_.cluster_secret.empty();
+    logger_.warning("server",
+                    "whoever can reach {} may speak as a node of the cluster and change "
+                    "everything: {}start all nodes with --peer-auth required (docs/security.md)",
+                    address,
+                    has_secret ? "" : "give each node a copy of one cluster.secret, and then ");
   }
 
   std::string held_by_another() const {

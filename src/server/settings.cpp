@@ -52,6 +52,13 @@ Kind auth_kind() {
       [](ServerOptions& options, std::size_t word) { options.auth_required = word == 0; }};
 }
 
+Kind peer_auth_kind() {
+  return ChoiceKind{
+      {"required", "off"},
+      [](const ServerOptions& o) -> std::size_t { return o.peer_auth_required ? 0 : 1; },
+      [](ServerOptions& o, std::size_t word) { o.peer_auth_required = word == 0; }};
+}
+
 Kind log_format_kind() {
   static constexpr std::array formats = {base::LogFormat::text, base::LogFormat::json};
   return ChoiceKind{{"text", "json"},
@@ -123,6 +130,14 @@ std::vector<Setting> make_settings() {
       {.option = "auth", .value_name = "MODE", .variable = "IPAM_AUTH", .file_key = "auth",
        .kind = auth_kind(),
        .help = "required: only with a token; off: everybody may do everything"},
+      {.option = "peer-auth", .value_name = "MODE", .variable = "IPAM_PEER_AUTH",
+       .file_key = "peer_auth", .kind = peer_auth_kind(),
+       .help = "required: nodes have to prove the cluster's secret; off: where both have it"},
+      {.option = "cluster-secret-file", .value_name = "FILE",
+       .variable = "IPAM_CLUSTER_SECRET_FILE", .file_key = "cluster_secret_file",
+       .kind = file(&ServerOptions::cluster_secret_file),
+       .help = "the cluster's secret, else cluster.secret in the data directory; "
+               "IPAM_CLUSTER_SECRET has the text itself"},
       {.option = "log-format", .value_name = "FORMAT", .variable = "IPAM_LOG_FORMAT",
        .kind = log_format_kind(), .help = "text or json"},
       {.option = "log-level", .value_name = "LEVEL", .variable = "IPAM_LOG_LEVEL",

@@ -13,13 +13,13 @@ struct Outcome {
   std::string err;
 };
 
-using Command = int (*)(const std::vector<std::string>&, cli::Io&);
+using Command = int (*)(const std::vector<std::string>&, cli::Io&, const cli::Environment&);
 
 Outcome run(Command command, const std::vector<std::string>& args) {
   std::ostringstream out;
   std::ostringstream err;
   cli::Io io{out, err};
-  const int code = command(args, io);
+  const int code = command(args, io, {});
   return {code, out.str(), err.str()};
 }
 
@@ -37,7 +37,10 @@ TEST_CASE("init writes a founder's configuration and says how to go on") {
   CHECK(outcome.code == 0);
   CHECK(outcome.out == "Initialized node 1 of cluster 100\nConfig: " + data +
                            "/cluster.json\nRaft address: n1:5001\nMembers:\n  1  n1:5001\n"
-                           "  2  n2:5002\n  3  n3:5003\n\nStart it with:\n"
+                           "  2  n2:5002\n  3  n3:5003\nCluster secret: " + data +
+                           "/cluster.secret\n  Each further node needs a copy: ipam cluster join "
+                           "… --secret-file FILE\n  Once all have it: ipam server … --peer-auth "
+                           "required\n\nStart it with:\n"
                            "  ipam server --cluster --config " + data + "/cluster.json\n");
   const auto config = server::read_cluster_config(data + "/cluster.json");
   REQUIRE(config);

@@ -135,7 +135,13 @@ TEST_CASE("the metrics page counts requests, writes and members") {
   metrics.on_write(ipam::Allocate{}, server::WriteFailure::unknown, 5);
   metrics.on_leader_changed();
   server::FullestNetworks fullest;
-  const std::string page = server::metrics_page(metrics, readings_of(plan), fullest);
+  server::NodeReadings readings = readings_of(plan);
+  raft::RefusalCounts refusals{};
+  refusals[static_cast<std::size_t>(raft::RefusalReason::wrong_secret)] = 3;
+  readings.refusals = &refusals;
+  const std::string page = server::metrics_page(metrics, readings, fullest);
+  CHECK(has_line(page, R"(ipam_raft_connections_refused_total{reason="wrong_secret"} 3)"));
+  CHECK(has_line(page, R"(ipam_raft_connections_refused_total{reason="crowded"} 0)"));
   CHECK(has_line(page, R"(ipam_http_requests_total{method="GET",route="/api/v1",status="200"} 2)"));
   CHECK(has_line(page, R"(ipam_http_requests_total{method="GET",route="/api/v1",status="503"} 1)"));
   CHECK(has_line(page, R"(ipam_http_requests_total{method="none",route="none",status="400"} 1)"));

@@ -1,0 +1,246 @@
+"""Who may speak on the raft port: the cluster's secret, and what strangers can do there."""
+import os
+import random
+import re
+import shutil
+import socket
+import threading
+
+from harness import (Cluster, Load, Node, check, check_equal, free_port, resident_bytes, test,
+                     verify_nothing_lost, wait_until)
+
+OFF = {'IPAM_PEER_AUTH': 'off'}
+REQUIRED = {'IPAM_PEER_AUTH': 'required'}
+
+
+def secret_file(node):
+    return os.path.join(node.directory, 'cluster.secret')
+
+
+def share_secret(cluster):
+    """Node 1 has made it; the others get copies."""
+    for node in cluster.nodes[1:]:
+        shutil.copy(secret_file(cluster.nodes[0]), secret_file(node))
+
+
+def use(cluster, variables):
+    for node in cluster.nodes:
+        node.variables = {**cluster.env.variables, **variables}
+
+
+def make_network(cluster, cidr='10.0.0.0/16'):
+    return cluster.leader().post('/networks', {'cidr': cidr}).json()['id']
+
+
+def refusals(node, reason):
+    page = node.get('/metrics').body.decode()
+    found = re.search(rf'^ipam_raft_connections_refused_total{{reason="{reason}"}} (\d+)$', page,
+                      re.MULTILINE)
+    return int(found.group(1))
+
+
+def refusals_of_all(cluster, reason):
+    return sum(refusals(node, reason) for node in cluster.nodes)
+
+
+def stranger(env, cluster, node_id, name, cluster_id=None):
+    """A node that would be one of the cluster; its process has a log of its own name."""
+    node = Node(env, node_id, cluster)
+    node.directory = env.path(name)
+    node.config = os.path.join(node.directory, 'cluster.json')
+    env.ipam('cluster', 'join', '--node-id', str(node_id), '--cluster-id',
+             str(cluster_id or cluster.id), '--raft-addr', node.address, '--data-dir',
+             node.directory, '--initial-members', cluster.members)
+    return node
+
+
+def start_stranger(env, node, name):
+    node.process = env.start(name, ['./ipam', 'server', '--cluster', '--config', node.config,
+                                    '--host', '127.0.0.1', '--port', str(node.http_port)],
+                             env=node.variables)
+    return node
+
+
+def expect_in_log(process, text):
+    wait_until(f'the log of {process.name} says "{text}"', lambda: text in process.log())
+
+
+def expect_in_some_log(cluster, text):
+    wait_until(f'some node says "{text}"',
+               lambda: any(text in node.process.log() for node in cluster.nodes))
+
+
+@test(180)
+def peers_prove_the_secret(env):
+    """Three nodes that require proof, and a fourth: with another secret, none, of another cluster,
+    and at last the right one."""
+    cluster = Cluster(env).form()
+    share_secret(cluster)
+    use(cluster, REQUIRED)
+    cluster.start()
+    network = make_network(cluster)
+
+    other = stranger(env, cluster, 4, 'other')
+    with open(secret_file(other), 'w', encoding='ascii') as file:
+        file.write('s' * 40 + '\n')
+    start_stranger(env, other, 'other')
+    expect_in_log(other.process, "it did not accept this node's proof of the cluster secret; has it "
+                                 'another one?')
+    expect_in_some_log(cluster, 'it has another cluster secret')
+    check(refusals_of_all(cluster, 'wrong_secret') > 0, 'no refusal was counted as wrong_secret')
+    other.process.kill()
+
+    none = start_stranger(env, stranger(env, cluster, 5, 'none'), 'none')
+    expect_in_log(none.process, 'it requires proof of the cluster secret, and this node has none')
+    expect_in_some_log(cluster, 'it has no cluster secret')
+    check(refusals_of_all(cluster, 'no_proof') > 0, 'no refusal was counted as no_proof')
+    none.process.kill()
+
+    foreign = stranger(env, cluster, 6, 'foreign', cluster_id=101)
+    shutil.copy(secret_file(cluster.nodes[0]), secret_file(foreign))
+    start_stranger(env, foreign, 'foreign')
+    expect_in_log(foreign.process, 'it belongs to cluster 100, this node to cluster 101')
+    expect_in_some_log(cluster, 'it belongs to cluster 101, this node to cluster 100')
+    foreign.process.kill()
+
+    # A member whose secret was changed is no member any more, whatever it was.
+    two = cluster.nodes[1]
+    two.process.stop()
+    two.variables = {**two.variables, 'IPAM_CLUSTER_SECRET': 't' * 40}
+    two.start()
+    expect_in_log(two.process, "it did not accept this node's proof")
+    check(two.get('/cluster/status').json()['leader_id'] == 0, 'it has a leader without proof')
+    two.process.stop()
+    two.variables = {**env.variables, **REQUIRED}
+    two.start()
+    cluster.wait_healthy()
+
+    right = stranger(env, cluster, 7, 'right')
+    shutil.copy(secret_file(cluster.nodes[0]), secret_file(right))
+    right.variables = {**env.variables, **REQUIRED}
+    start_stranger(env, right, 'right')
+    env.ipam('cluster', 'add-node', '7', right.address, '--server',
+             f'http://127.0.0.1:{cluster.nodes[0].http_port}')
+    right.wait_healthy()
+    check_equal(right.get(f'/networks/{network}').json()['id'], network, 'the network at node 7')
+    missing = env.run(['./ipam', 'server', '--cluster', '--config', none.config, '--peer-auth',
+                       'required'], expect=2)
+    check("needs the cluster's secret" in missing.stderr, missing.stderr)
+
+
+@test(240)
+def peer_auth_without_interruption(env):
+    """From no secret at all to proof required, node by node, while clients write."""
+    cluster = Cluster(env).form().start()  # node 1 alone has a secret, as after the guide's commands
+    network = make_network(cluster)
+    load = Load(cluster.nodes, [network], clients=4, seed=env.seed).start()
+    load.wait_for(50)
+    share_secret(cluster)
+    for variables in (OFF, REQUIRED):
+        for node in cluster.nodes:
+            node.process.stop()
+            node.variables = {**env.variables, **variables}
+            node.start()
+            node.wait_healthy()
+            load.wait_for(load.count() + 20)
+    load.stop()
+    verify_nothing_lost(cluster.nodes, [load], [network])
+    for reason in ('no_proof', 'wrong_secret', 'other_protocol'):
+        check_equal(refusals_of_all(cluster, reason), 0, f'refusals for {reason}')
+    env.notes.append(f'{load.count()} acknowledged, {len(load.unknown)} unknown, '
+                     f'refused {dict(load.refused)}')
+
+
+@test()
+def warning_without_peer_auth(env):
+    """One warning, where others than this machine can reach a raft port that asks nobody."""
+    def warnings(name, address, *options):
+        directory = env.path(name)
+        env.ipam('cluster', 'init', '--raft-addr', f'{address}:{free_port()}', '--data-dir',
+                 directory, '--single-node')
+        process = env.start(name, ['./ipam', 'server', '--cluster', '--config',
+                                   os.path.join(directory, 'cluster.json'), '--host', '127.0.0.1',
+                                   '--port', str(free_port()), *options])
+        wait_until('the server serves', lambda: ' serves ' in process.log())
+        check_equal(process.stop(), 0, 'exit code')
+        log = process.log()
+        secret = open(os.path.join(directory, 'cluster.secret'), encoding='ascii').read().strip()
+        check(secret not in log, 'the log has the secret')
+        return log.count('may speak as a node of the cluster')
+    check_equal(warnings('everywhere', '0.0.0.0'), 1, 'warnings on all addresses')
+    check_equal(warnings('loopback', 'localhost'), 0, 'warnings on loopback')
+    check_equal(warnings('required', '0.0.0.0', '--peer-auth', 'required'), 0,
+                'warnings with --peer-auth required')
+
+
+def garbage(choice):
+    kind = choice.randrange(4)
+    if kind == 0:
+        return b''  # silence
+    if kind == 1:
+        return b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+    if kind == 2:
+        return choice.randbytes(choice.randrange(1, 2000))
+    # The beginning of a frame whose end never comes.
+    return (300).to_bytes(4, 'little') + choice.randbytes(50)
+
+
+@test(180)
+def garbage_on_the_raft_port(env):
+    """Connections of garbage, held open as long as the node lets them: the cluster goes on, a node
+    that restarts comes in between them, and the log has a few lines of it."""
+    connections = 10000 if env.full else 2000
+    cluster = Cluster(env).form()
+    share_secret(cluster)
+    use(cluster, REQUIRED)
+    cluster.start()
+    network = make_network(cluster)
+    leader, follower = cluster.leader(), cluster.follower()
+    load = Load(cluster.nodes, [network], clients=4, seed=env.seed).start()
+    load.wait_for(50)
+    before, count_before = resident_bytes(leader.process), load.count()
+    lines_before = leader.process.log().count('\n')
+    done = threading.Event()
+    made = [0]
+
+    def attack(seed):
+        choice = random.Random(seed)
+        open_ones = []
+        while made[0] < connections and not done.is_set():
+            made[0] += 1
+            try:
+                one = socket.create_connection(('127.0.0.1', leader.raft_port), timeout=10)
+                one.sendall(garbage(choice))
+                open_ones.append(one)
+            except OSError:
+                continue
+            if len(open_ones) > 100:
+                open_ones.pop(0).close()
+        for one in open_ones:
+            one.close()
+
+    threads = [threading.Thread(target=attack, args=(env.seed + i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until('half of the garbage is sent', lambda: made[0] > connections // 2, 120)
+        follower.process.stop()
+        follower.start()
+        follower.wait_healthy()
+        for thread in threads:
+            thread.join(120)
+    finally:
+        done.set()
+    check_equal(made[0] >= connections, True, 'all connections were made')
+    load.wait_for(load.count() + 50)
+    load.stop()
+    verify_nothing_lost(cluster.nodes, [load], [network])
+    check(leader.get('/health').status == 200, 'the attacked node is not healthy')
+    grown = resident_bytes(leader.process) - before
+    check(grown < 64 << 20, f'the attacked node has grown by {grown >> 20} MiB')
+    refused = refusals(leader, 'not_a_node') + refusals(leader, 'crowded')
+    check(refused > connections // 4, f'{refused} refusals were counted')
+    lines = leader.process.log().count('\n') - lines_before
+    check(lines < 100, f'{lines} lines in the log of the attacked node')
+    env.notes.append(f'{made[0]} connections, {load.count() - count_before} writes beside them, '
+                     f'{refused} refused, {lines} lines of log, grown by {grown >> 10} KiB')
