@@ -61,6 +61,9 @@ http::Response denied(Denial denial) {
     case Denial::too_many_attempts:
       return problem(Problem::too_many_attempts,
                      "too many wrong tokens came from this address: try again in a minute");
+    case Denial::too_many_requests:
+      return problem(Problem::too_many_requests,
+                     "too many requests: nothing was changed; try again in a second");
     case Denial::no_token:
     case Denial::unknown_token: break;
   }

@@ -27,13 +27,14 @@ struct Caller {
   const ipam::Network* network(const ipam::StateMachine& state, ipam::NetworkId id) const;
 };
 
-// Why the sender of a request is nobody: 401, and 429 for the last.
+// Why a request is not answered for its sender: 401, and 429 for the last two.
 enum class Denial : std::uint8_t {
   no_token,
   unknown_token,
   expired_token,
   revoked_token,  // while the request was being answered
   too_many_attempts,
+  too_many_requests,  // of somebody; see request_rate.hpp
 };
 using Identity = std::variant<Caller, Denial>;
 

@@ -4,9 +4,6 @@
 
 namespace api {
 
-namespace {
-
-// Of IPv6 the network: whoever has one has 2^64 addresses in it.
 std::string source_of(const std::string& client_address) {
   const auto address = ipam::parse_address(client_address);
   if (!address || address->family == ipam::Family::ipv4) return client_address;
@@ -14,8 +11,6 @@ std::string source_of(const std::string& client_address) {
   network.base.value &= network.mask();
   return ipam::to_string(network);
 }
-
-}  // namespace
 
 bool FailedAttempts::are_too_many(const std::string& client_address, std::int64_t now) {
   forget(now);

@@ -16,6 +16,10 @@ inline constexpr std::uint64_t attempts_max = 10;  // in a window, from one addr
 // The addresses that are told apart in a window; those beyond share one count.
 inline constexpr std::size_t attempt_addresses_max = 4096;
 
+// What counts as one client: an IPv4 address, or the /64 that an IPv6 one is in, as whoever has one
+// of its addresses has them all.
+std::string source_of(const std::string& client_address);
+
 class FailedAttempts {
  public:
   // Times are milliseconds of a clock that never goes back.

@@ -257,7 +257,8 @@ void write_operation(JsonWriter& json, const Route& route) {
     }
   }
   std::string reasons(text ? text->problems : std::string_view());
-  if (route.access.role) reasons += " UNAUTHENTICATED FORBIDDEN TOO_MANY_ATTEMPTS";
+  if (route.access.role)
+    reasons += " UNAUTHENTICATED FORBIDDEN TOO_MANY_ATTEMPTS TOO_MANY_REQUESTS";
   write_problems(json, reasons);
   json.end_object();
   json.end_object();

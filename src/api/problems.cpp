@@ -79,6 +79,7 @@ constexpr std::array table{
     ProblemRow{P::revision_compacted, 410, "REVISION_COMPACTED", "Revision is compacted"},
 
     ProblemRow{P::too_many_attempts, 429, "TOO_MANY_ATTEMPTS", "Too many wrong tokens"},
+    ProblemRow{P::too_many_requests, 429, "TOO_MANY_REQUESTS", "Too many requests"},
 
     ProblemRow{P::bad_request, 400, "BAD_REQUEST", "Bad request"},
     ProblemRow{P::not_found, 404, "NOT_FOUND", "No such route"},
@@ -124,9 +125,11 @@ http::Response problem_response(Problem problem, std::string_view detail,
   http::Response response;
   response.status = row.status;
   response.content_type = "application/problem+json";
-  if (row.status == 503) response.headers.push_back({"Retry-After", "1"});
+  // A rate is of whole requests a second: the next one may come within one.
+  if (row.status == 503 || problem == Problem::too_many_requests)
+    response.headers.push_back({"Retry-After", "1"});
   if (row.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
-  if (row.status == 429)
+  if (problem == Problem::too_many_attempts)
     response.headers.push_back({"Retry-After", fmt::format_int(attempts_window_seconds).str()});
   JsonWriter json(response.body);
   json.begin_object();

@@ -69,6 +69,7 @@ enum class Problem : std::uint8_t {
   revision_compacted,
   // Who guesses secrets waits.
   too_many_attempts,
+  too_many_requests,
   // HTTP itself.
   bad_request,
   not_found,

@@ -62,8 +62,22 @@ void Gate::perform_behind_barrier(const http::Request& request, const base::Sha2
 
 void Gate::perform_as(const http::Request& request, const api::Identity& identity,
                       Executor::Done done) {
+  if (is_too_fast(request, identity)) {
+    ++counts_.too_many_requests;
+    return executor_.perform(api::route(request, api::Denial::too_many_requests), std::move(done));
+  }
   if (const auto* caller = std::get_if<api::Caller>(&identity)) note_use(*caller);
   executor_.perform(api::route(request, identity), std::move(done));
+}
+
+// Where the rate is off this costs a comparison.
+bool Gate::is_too_fast(const http::Request& request, const api::Identity& identity) {
+  if (rate_.is_off() || api::is_open(request)) return false;
+  const auto* caller = std::get_if<api::Caller>(&identity);
+  if (caller == nullptr || (options_.is_required && !caller->token)) return false;
+  const std::string client = caller->token ? ipam::to_string(caller->token)
+                                           : api::source_of(request.client_address);
+  return !rate_.admit(client, steady_ms());
 }
 
 api::Identity Gate::identify(const base::Sha256& hash) const {

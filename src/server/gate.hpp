@@ -13,6 +13,7 @@
 #include <set>
 
 #include "api/failed_attempts.hpp"
+#include "api/request_rate.hpp"
 #include "server/executor.hpp"
 
 namespace server {
@@ -21,6 +22,9 @@ struct GateOptions {
   bool is_required = false;  // --auth required; otherwise everybody may do everything
   // Of the secret in the data directory (local_token.hpp), whose reader may do everything.
   std::optional<base::Sha256> local_hash = {};
+  // Of each token, or of each address where nobody needs one; 0: as many as they like. Who has the
+  // secret of the data directory is not held up.
+  std::uint32_t requests_per_second = 0;
 };
 
 class Gate {
@@ -31,6 +35,7 @@ class Gate {
         replica_(replica),
         node_(node),
         executor_(executor),
+        rate_(options.requests_per_second),
         counts_(metrics.denied) {}
 
   // As Executor::perform(). `request` lives until `done` is called.
@@ -44,6 +49,7 @@ class Gate {
                   Executor::Done done);
   void perform_behind_barrier(const http::Request& request, const base::Sha256& hash,
                               Executor::Done done);
+  bool is_too_fast(const http::Request& request, const api::Identity& identity);
   api::Identity identify(const base::Sha256& hash) const;
   void note_use(const api::Caller& caller);
 
@@ -52,6 +58,7 @@ class Gate {
   raft::Node& node_;
   Executor& executor_;
   api::FailedAttempts attempts_;
+  api::RequestRate rate_;
   DeniedRequests& counts_;
   std::set<ipam::TokenId> used_;  // and not noted in the state yet; at most as many as there are
   bool noting_ = false;           // a TouchTokens of ours is under way

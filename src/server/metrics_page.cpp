@@ -60,11 +60,12 @@ void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
     page.sample(requests.seconds, {{"method", method}, {"route", route}});
   });
   page.family("ipam_http_requests_denied_total", Type::counter,
-              "Requests without a valid token, where tokens are required");
+              "Requests without a valid token, where one is needed, or too many of one client");
   page.sample(metrics.denied.without_token, {{"reason", "no_token"}});
   page.sample(metrics.denied.unknown_token, {{"reason", "unknown_token"}});
   page.sample(metrics.denied.expired_token, {{"reason", "expired_token"}});
   page.sample(metrics.denied.too_many_attempts, {{"reason", "too_many_attempts"}});
+  page.sample(metrics.denied.too_many_requests, {{"reason", "too_many_requests"}});
   write_connections(page, readings.http);
   page.single("ipam_watchers", Type::gauge, "Readers of the change stream",
               std::uint64_t{readings.watchers});

@@ -21,6 +21,7 @@ struct DeniedRequests {
   std::uint64_t unknown_token = 0;
   std::uint64_t expired_token = 0;
   std::uint64_t too_many_attempts = 0;
+  std::uint64_t too_many_requests = 0;
 };
 
 class NodeMetrics : public raft::NodeObserver {

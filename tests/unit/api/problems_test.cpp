@@ -26,7 +26,9 @@ void check_shape(const http::Response& response, const ProblemRow& row, std::str
   CHECK(text_at(response, "detail") == detail);
   CHECK(text_at(response, "error") == detail);
   CHECK(header_of(response, "Retry-After") ==
-        (row.status == 503 ? "1" : row.status == 429 ? "60" : ""));
+        (row.problem == Problem::too_many_attempts           ? "60"
+         : row.status == 503 || row.status == 429 ? "1"
+                                                  : ""));
   CHECK(header_of(response, "WWW-Authenticate") == (row.status == 401 ? "Bearer" : ""));
 }
 
