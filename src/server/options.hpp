@@ -13,6 +13,7 @@
 #include "cli/arguments.hpp"
 #include "cli/client.hpp"
 #include "cli/output.hpp"
+#include "http/limits.hpp"
 #include "ipam/model.hpp"
 #include "server/cluster_config.hpp"
 
@@ -47,6 +48,8 @@ struct ServerOptions {
   // 60 to ipam::idempotency_seconds_max.
   std::uint32_t idempotency_seconds = ipam::idempotency_seconds_default;
   std::uint32_t history_days = 400;  // 0: for ever
+  http::Limits http;
+  std::uint32_t requests_per_second = 0;  // of each token or address; 0: as many as they like
   // By option; one that is not there has its default.
   std::map<std::string, Origin, std::less<>> origins;
 };

@@ -24,6 +24,8 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds drain_deadline{10000};
+// Peers, strangers at the raft port, databases.
+constexpr std::size_t other_descriptors_max = 256;
 
 InstanceOptions instance_options(const ServerOptions& options) {
   InstanceOptions out;
@@ -63,11 +65,16 @@ asio::awaitable<http::Response> handle(Instance& instance, const http::Request& 
 }
 
 // Descriptors for all connections, the peers and the files.
-void raise_descriptor_limit() {
+void raise_descriptor_limit(base::Logger& logger, std::size_t connections_max) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= connections_max + other_descriptors_max) return;
+  logger.warning("server",
+                 "this process may open {} files: too few for {} connections; raise the limit "
+                 "(ulimit -n, LimitNOFILE), or lower --connections-max",
+                 limit.rlim_cur, connections_max);
 }
 
 class Process {
@@ -76,7 +83,7 @@ class Process {
       : options_(options), logger_(options.log_level, options.log_format), signals_(io_) {}
 
   int run() {
-    raise_descriptor_limit();
+    raise_descriptor_limit(logger_, options_.http.connections_max);
     // First of all: what comes while a large state is being read stops the node right after.
     signals_.add(SIGINT);
     signals_.add(SIGTERM);
@@ -104,16 +111,18 @@ class Process {
     };
     InstanceOptions instance_options_ = instance_options(options_);
     std::string secret;
+    instance_options_.gate.requests_per_second = options_.requests_per_second;
     if (options_.auth_required) {
       secret = new_secret();
-      instance_options_.gate = {true, base::sha256(secret)};
+      instance_options_.gate.is_required = true;
+      instance_options_.gate.local_hash = base::sha256(secret);
     }
     auto instance = Instance::open(io_, logger_, instance_options_, std::move(*lock),
                                    std::move(events));
     if (!instance.ok()) return base::fail(instance.error());
     instance_ = std::move(*instance);
     http_ = std::make_unique<http::Server>(
-        io_, logger_, http::Limits{},
+        io_, logger_, options_.http,
         [this](const http::Request& request) { return handle(*instance_, request); },
         [this](int status, std::string_view detail) {
           instance_->metrics().on_answered(nullptr, status, 0);

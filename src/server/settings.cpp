@@ -24,6 +24,18 @@ constexpr std::uint64_t log_entries_max = 10000000;  // the log is held in memor
 constexpr std::uint64_t idempotency_seconds_min = 60;
 constexpr std::uint64_t history_days_max = 36500;  // a hundred years
 constexpr std::uint64_t port_max = 65535;
+constexpr std::uint64_t connections_max = 1'000'000;  // each has a descriptor, which cost memory
+// Every request that is no transaction and no import fits (api::json_body_bytes_max), and the API
+// takes none that is larger.
+constexpr std::uint64_t body_bytes_min = 64u << 10;
+constexpr std::uint64_t body_bytes_max = http::Limits{}.body_bytes_max;
+// Two of the largest bodies, or answers, in strings that grew by doubling.
+constexpr std::uint64_t buffered_bytes_min = 32u << 20;
+constexpr std::uint64_t buffered_bytes_max = 1ull << 40;
+constexpr std::uint64_t timeout_ms_min = 100;  // below, an honest client on a busy machine is late
+constexpr std::uint64_t timeout_ms_max = 3'600'000;
+constexpr std::uint64_t pace_max = 1u << 30;
+constexpr std::uint64_t requests_per_second_max = 1'000'000;
 
 Step read_host(std::string_view name, const std::string& text, ServerOptions& options) {
   const bool bare_ipv6 = text.find(':') != std::string::npos && !text.starts_with('[');
@@ -43,6 +55,21 @@ Step read_address(std::string_view name, const std::string& text, ServerOptions&
   options.host = endpoint->host;
   options.port = endpoint->port;
   return base::Ok{};
+}
+
+Kind http_limit(std::size_t http::Limits::* member, std::uint64_t minimum, std::uint64_t maximum) {
+  return number([member](ServerOptions& o) -> std::size_t& { return o.http.*member; }, minimum,
+                maximum);
+}
+
+Kind http_timeout(std::chrono::milliseconds http::Limits::* member) {
+  return NumberKind{timeout_ms_min, timeout_ms_max,
+                    [member](const ServerOptions& options) {
+                      return static_cast<std::uint64_t>((options.http.*member).count());
+                    },
+                    [member](ServerOptions& options, std::uint64_t value) {
+                      options.http.*member = std::chrono::milliseconds(value);
+                    }};
 }
 
 Kind auth_kind() {
@@ -162,6 +189,40 @@ std::vector<Setting> make_settings() {
       {.option = "history-retention", .value_name = "DAYS", .variable = "IPAM_HISTORY_RETENTION",
        .kind = number(&ServerOptions::history_days, 0, history_days_max),
        .help = "how long it is kept what was before; 0: for ever"},
+      {.option = "connections-max", .value_name = "N", .variable = "IPAM_CONNECTIONS_MAX",
+       .kind = http_limit(&http::Limits::connections_max, 1, connections_max),
+       .help = "HTTP connections; beyond, the one goes that was idle longest"},
+      {.option = "connections-per-address-max", .value_name = "N",
+       .variable = "IPAM_CONNECTIONS_PER_ADDRESS_MAX",
+       .kind = http_limit(&http::Limits::connections_per_address_max, 1, connections_max),
+       .help = "HTTP connections from one IPv4 address or IPv6 /64; closed beyond"},
+      {.option = "requests-per-second", .value_name = "N",
+       .variable = "IPAM_REQUESTS_PER_SECOND",
+       .kind = number(&ServerOptions::requests_per_second, 0, requests_per_second_max),
+       .help = "of each token, or address without tokens; 0: no limit"},
+      {.option = "body-bytes-max", .value_name = "N", .variable = "IPAM_BODY_BYTES_MAX",
+       .kind = http_limit(&http::Limits::body_bytes_max, body_bytes_min, body_bytes_max),
+       .help = "of a request"},
+      {.option = "request-bytes-max", .value_name = "N", .variable = "IPAM_REQUEST_BYTES_MAX",
+       .kind = http_limit(&http::Limits::request_bytes_max, buffered_bytes_min,
+                          buffered_bytes_max),
+       .help = "memory for large requests, all together"},
+      {.option = "answer-bytes-max", .value_name = "N", .variable = "IPAM_ANSWER_BYTES_MAX",
+       .kind = http_limit(&http::Limits::answer_bytes_max, buffered_bytes_min, buffered_bytes_max),
+       .help = "memory for answers that wait for their client, all together"},
+      {.option = "request-timeout-ms", .value_name = "MS", .variable = "IPAM_REQUEST_TIMEOUT_MS",
+       .kind = http_timeout(&http::Limits::request_timeout),
+       .help = "for the head of a request, and each share of its body"},
+      {.option = "write-timeout-ms", .value_name = "MS", .variable = "IPAM_WRITE_TIMEOUT_MS",
+       .kind = http_timeout(&http::Limits::write_timeout),
+       .help = "for a client to take each share of an answer"},
+      {.option = "pace-bytes-per-second-min", .value_name = "N",
+       .variable = "IPAM_PACE_BYTES_PER_SECOND_MIN",
+       .kind = http_limit(&http::Limits::pace_bytes_per_second_min, 1, pace_max),
+       .help = "what makes the share of a timeout"},
+      {.option = "idle-timeout-ms", .value_name = "MS", .variable = "IPAM_IDLE_TIMEOUT_MS",
+       .kind = http_timeout(&http::Limits::idle_timeout),
+       .help = "after it a connection without a request is closed"},
   };
 }
 

@@ -61,7 +61,8 @@ TEST_CASE("each setting is explained by where it came from") {
   CHECK(row_of(both, "port") == "1 (--address)");
   const std::string table = server::explain_config(options, cli::OutputFormat::table);
   CHECK(table.starts_with("SETTING"));
-  CHECK(table.find("auth                   required   IPAM_AUTH\n") != std::string::npos);
+  const std::string auth = table.substr(table.find("\nauth ") + 1);
+  CHECK(auth.substr(0, auth.find('\n')).ends_with("  required   IPAM_AUTH"));
 }
 
 TEST_CASE("every setting of the table is in the explanation, with its default and its values") {

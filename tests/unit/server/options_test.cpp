@@ -214,3 +214,29 @@ TEST_CASE("help of the server wants nothing else") {
   CHECK(server::server_help().find("Usage:\n  ipam server [options]") != std::string::npos);
   CHECK(server::server_help().find("--election-timeout-ms MS") != std::string::npos);
 }
+
+TEST_CASE("the limits of HTTP can be set, within ranges that make sense") {
+  const auto options = parse({"--connections-max", "10", "--idle-timeout-ms", "1500",
+                              "--requests-per-second", "30", "--body-bytes-max", "65536"},
+                             {{"IPAM_CONNECTIONS_MAX", "20"},
+                              {"IPAM_CONNECTIONS_PER_ADDRESS_MAX", "5"},
+                              {"IPAM_REQUEST_TIMEOUT_MS", "2500"},
+                              {"IPAM_PACE_BYTES_PER_SECOND_MIN", "1"}});
+  REQUIRE(options);
+  CHECK(options->http.connections_max == 10);
+  CHECK(options->http.connections_per_address_max == 5);
+  CHECK(options->http.idle_timeout == std::chrono::milliseconds(1500));
+  CHECK(options->http.request_timeout == std::chrono::milliseconds(2500));
+  CHECK(options->http.write_timeout == http::Limits{}.write_timeout);
+  CHECK(options->http.pace_bytes_per_second_min == 1);
+  CHECK(options->http.body_bytes_max == 65536);
+  CHECK(options->requests_per_second == 30);
+  for (const auto& [option, value] :
+       {std::pair{"--connections-max", "0"}, {"--body-bytes-max", "1000"},
+        {"--body-bytes-max", "8388609"}, {"--request-bytes-max", "1"}, {"--idle-timeout-ms", "1"},
+        {"--pace-bytes-per-second-min", "0"}, {"--requests-per-second", "-1"}}) {
+    const auto refused = parse({option, value});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.starts_with(option));
+  }
+}
