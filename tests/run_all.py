@@ -325,6 +325,7 @@ def main():
     ok = compile_with(run, 'build', ['scripts/build.sh', 'build', 'all'])
     script(run, 'style', 'tests/style/test_style.py')
     script(run, 'coverage of the API', 'tests/style/test_coverage.py')
+    script(run, 'table of limits', 'tests/style/test_limits.py')
     script(run, 'history checker', 'tests/e2e/torture/test_checker.py')
     if ok:
         meson_tests(run, 'test', 'build')
