@@ -33,8 +33,8 @@ class Counter : public raft::Host {
                            ? "not added: there is no leader"
                            : "no answer in time: it may have been added");
   }
-  void on_became_leader(raft::Term term) override {
-    fmt::print("this node leads in term {}\n", term.value());
+  void on_became_leader(raft::Term term, const std::string& why) override {
+    fmt::print("this node leads in term {}: {}\n", term.value(), why);
     std::fflush(stdout);
   }
   void on_removed() override { std::exit(0); }

@@ -48,7 +48,29 @@ void RaftCore::on_peer_disconnected(NodeId peer) {
     election_deadline_ticks_ = election_elapsed_ticks_ + wait;
 }
 
+// REQUIRES: before the timer is reset.
+RoleChange RaftCore::campaign_reason() const {
+  const auto because = [&](RoleCause cause) {
+    return RoleChange{RoleEvent::campaigns, cause, term_, leader_, election_elapsed_ticks_};
+  };
+  if (has_quorum(membership_.current(), [&](NodeId voter) { return voter == this->id(); }))
+    return because(RoleCause::only_voter);
+  if (leader_connection_broken_) return because(RoleCause::leader_disconnected);
+  if (leader_) return because(RoleCause::leader_silent);
+  return because(heard_a_leader_ ? RoleCause::no_leader : RoleCause::started);
+}
+
+void RaftCore::note_role(RoleEvent event, RoleCause cause, NodeId peer, unsigned ticks) {
+  if (role_changes_.size() == role_changes_max) role_changes_.pop_front();
+  role_changes_.push_back({event, cause, term_, peer, ticks});
+}
+
 void RaftCore::campaign(bool transfer) {
+  if (!transfer && !campaign_reason_) {
+    campaign_reason_ = campaign_reason();
+    note_role(RoleEvent::campaigns, campaign_reason_->cause, campaign_reason_->peer,
+              campaign_reason_->ticks);
+  }
   reset_election_timer();
   // A configuration without this node that is not committed may be known here alone: then nobody
   // else can be elected to commit it (thesis §4.2.2).
@@ -155,8 +177,11 @@ void RaftCore::handle(NodeId from, const ProcessInfo& voter,
   count_votes();
 }
 
-void RaftCore::handle(NodeId, const TimeoutNow&) {
-  if (!is_leader()) campaign(true);
+void RaftCore::handle(NodeId from, const TimeoutNow&) {
+  if (is_leader()) return;
+  campaign_reason_ = {RoleEvent::campaigns, RoleCause::asked_by_leader, term_, from, 0};
+  note_role(RoleEvent::campaigns, RoleCause::asked_by_leader, from);
+  campaign(true);
 }
 
 void RaftCore::handle(NodeId, const NotMember& message) {
@@ -175,6 +200,10 @@ void RaftCore::become_follower(Term term, NodeId leader) {
   }
   const bool new_leader = leader != leader_;
   leader_ = leader;
+  if (leader) {
+    heard_a_leader_ = true;
+    campaign_reason_.reset();
+  }
   if (new_leader) leader_connection_broken_ = false;
   if (!std::holds_alternative<Follower>(role_)) {
     role_ = Follower{};
@@ -199,6 +228,9 @@ void RaftCore::become_leader() {
   role_ = std::move(leader);
   on_configuration_changed();  // a record for each member
   append_as_leader(EntryKind::noop, base::share({}));
+  const RoleChange why = std::exchange(campaign_reason_, std::nullopt).value_or(RoleChange());
+  heard_a_leader_ = true;
+  note_role(RoleEvent::leads, why.cause, why.peer, why.ticks);
 }
 
 // Raft §5.1. False where the message must not be looked at any further.
@@ -223,7 +255,13 @@ bool RaftCore::accept_term(const Message& message) {
   const bool from_leader = std::holds_alternative<AppendEntries>(message.body) ||
                            std::holds_alternative<Heartbeat>(message.body) ||
                            std::holds_alternative<InstallSnapshot>(message.body);
+  const auto* leader = leader_role();
+  const bool led = leader != nullptr;
+  const bool handed_over = led && leader->transfer_target == message.from;
   become_follower(message.term, from_leader ? message.from : NodeId());
+  if (led)
+    note_role(RoleEvent::leads_no_more,
+              handed_over ? RoleCause::handed_over : RoleCause::higher_term, message.from);
   return true;
 }
 

@@ -40,6 +40,12 @@ Configuration with_learner(const Configuration& from, NodeId id, const std::stri
   return to;
 }
 
+Configuration with_address(const Configuration& from, NodeId id, const std::string& address) {
+  Configuration to = from;
+  to.members.at(id).address = address;
+  return to;
+}
+
 namespace {
 
 Configuration begin_joint(const Configuration& from) {

@@ -41,6 +41,8 @@ class Membership {
 // A new member begins as a learner that is promoted when it has caught up. No vote changes, so no
 // joint configuration is needed.
 Configuration with_learner(const Configuration& from, NodeId id, const std::string& address);
+// The member listens at another address; who votes stays.
+Configuration with_address(const Configuration& from, NodeId id, const std::string& address);
 // The joint configuration on the way to one where `id` votes, or is gone.
 // What is known of the process that has caught up goes with it: its votes count from then on.
 Configuration with_promotion(const Configuration& from, NodeId id, const ProcessInfo& process);

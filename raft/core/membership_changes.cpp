@@ -132,6 +132,20 @@ base::Result<Index, Refusal> RaftCore::add_member(NodeId member, const std::stri
   return append_configuration(with_learner(current, member, address));
 }
 
+// Who votes does not change: no joint configuration is needed.
+base::Result<Index, Refusal> RaftCore::move_member(NodeId member, const std::string& address) {
+  const Configuration& current = membership_.current();
+  // Reasons that do not pass by themselves first.
+  if (leader_role() != nullptr) {
+    if (!current.contains(member)) return base::fail(Refusal::not_a_member);
+    if (current.members.at(member).address == address) return membership_.current_index();
+    for (const auto& [peer, other] : current.members)
+      if (other.address == address) return base::fail(Refusal::already_member);
+  }
+  if (const auto refusal = refuse_change(leader_role())) return base::fail(*refusal);
+  return append_configuration(with_address(current, member, address));
+}
+
 base::Result<Index, Refusal> RaftCore::remove_member(NodeId member) {
   const auto* leader = leader_role();
   if (const auto refusal = refuse_change(leader)) return base::fail(*refusal);
@@ -179,6 +193,7 @@ void RaftCore::step_down_removed(Leader& leader) {
   if (successor) send(successor, TimeoutNow{});
   removed_ = true;
   become_follower(term_, NodeId());
+  note_role(RoleEvent::leads_no_more, RoleCause::removed, successor);
 }
 
 void RaftCore::tell_departed(Leader& leader) {

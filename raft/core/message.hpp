@@ -122,6 +122,7 @@ enum class MemberAction : std::uint8_t {
   remove = 0,
   add = 1,
   lead = 2,  // the leader is to hand over to it; node 0: to the voter that has most of the log
+  move = 3,  // it listens at another address now
 };
 
 // A change of the members asked for at a follower.
@@ -129,7 +130,7 @@ struct ChangeMembersRequest {
   std::uint64_t context = 0;  // the asker's
   MemberAction action = MemberAction::add;
   NodeId node_id;
-  std::string address;  // of an added one
+  std::string address;  // of an added one, or one that moves
 };
 struct ChangeMembersResponse {
   std::uint64_t context = 0;

@@ -21,6 +21,7 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
       hard_state_handed_out_(durable.hard_state) {
   ASSERT(options_.id);
   ASSERT(options_.election_timeout_ticks > options_.heartbeat_ticks);
+  ASSERT(options_.first_wait_ticks_min <= options_.election_timeout_ticks);
   ASSERT(log_.term_at(applied_) == durable.applied.last.term);
   commit_ = std::clamp(durable.hard_state.commit, applied_, log_.last_index());
   for (Index index = applied_ + 1; index <= log_.last_index(); ++index) {
@@ -33,6 +34,9 @@ RaftCore::RaftCore(const CoreOptions& options, DurableState durable)
   }
   membership_.compact(commit_);
   reset_election_timer();
+  if (options_.first_wait_ticks_min > 0)
+    election_deadline_ticks_ = static_cast<unsigned>(
+        random_.between(options_.first_wait_ticks_min, options_.election_timeout_ticks));
   // A node that is the only voter waits for nobody.
   if (has_quorum(membership_.current(), [&](NodeId voter) { return voter == this->id(); }))
     campaign(false);

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "raft/core/progress.hpp"
 #include "raft/core/read_index.hpp"
 #include "raft/core/ready.hpp"
+#include "raft/core/role_change.hpp"
 
 namespace raft {
 
@@ -27,6 +30,9 @@ struct CoreOptions {
   ProcessInfo process;
   std::uint64_t seed = 0;           // for the randomised election timeout
   unsigned election_timeout_ticks = 10;  // drawn anew from [t, 2t) for each wait
+  // Of the first wait after the start, drawn from here up to election_timeout_ticks: a leader that
+  // lives is heard sooner, and pre-vote makes a mistake harmless. 0: as any other wait.
+  unsigned first_wait_ticks_min = 0;
   unsigned heartbeat_ticks = 1;
   std::size_t message_bytes_max = 1u << 20;      // of entry data in one AppendEntries
   std::size_t uncommitted_bytes_max = 64u << 20;  // beyond: proposals are refused
@@ -97,6 +103,8 @@ class RaftCore {
   base::Result<LogPosition, Refusal> propose(std::vector<base::SharedBytes> commands);
   base::Result<Index, Refusal> add_member(NodeId id, const std::string& address);
   base::Result<Index, Refusal> remove_member(NodeId id);
+  // The member listens there now. The index is that of the configuration that says so.
+  base::Result<Index, Refusal> move_member(NodeId id, const std::string& address);
   // Answered by a ReadState with this context, which the host never uses twice. False: refused now.
   bool read_index(std::uint64_t context);
   base::Result<base::Ok, Refusal> transfer_leader(NodeId target);
@@ -117,6 +125,8 @@ class RaftCore {
   // ---- output ----
   bool has_ready();
   Ready take_ready();
+  // What became of this node's role since the last call, in order.
+  std::deque<RoleChange> take_role_changes() { return std::exchange(role_changes_, {}); }
 
   // ---- queries ----
   NodeId id() const { return options_.id; }
@@ -125,6 +135,11 @@ class RaftCore {
   Term term() const { return term_; }
   NodeId leader() const { return leader_; }
   NodeId vote() const { return vote_; }
+  // Whom this leader is handing leadership over to; 0: nobody.
+  NodeId transfer_target() const {
+    const auto* leader = leader_role();
+    return leader == nullptr ? NodeId() : leader->transfer_target;
+  }
   // Until this node campaigns, unless it hears of a leader.
   unsigned election_ticks_left() const {
     return election_deadline_ticks_ - std::min(election_elapsed_ticks_, election_deadline_ticks_);
@@ -172,13 +187,15 @@ class RaftCore {
   // election.cpp
   void tick_election();
   void campaign(bool transfer);
+  RoleChange campaign_reason() const;
+  void note_role(RoleEvent event, RoleCause cause, NodeId peer, unsigned ticks = 0);
   void begin_pre_vote();
   void begin_vote(bool transfer);
   void request_votes(Term term, bool pre_vote, bool transfer);
   void count_votes();
   void handle(NodeId from, Term term, const RequestVote& request);
   void handle(NodeId from, const ProcessInfo& voter, const RequestVoteResponse& response);
-  void handle(NodeId from, const TimeoutNow&);
+  void handle(NodeId from, const TimeoutNow& request);
   void handle(NodeId from, const NotMember& message);
   bool hears_leader() const;
   bool may_vote() const;
@@ -260,6 +277,9 @@ class RaftCore {
   bool leader_connection_broken_ = false;
   bool reluctant_ = false;
   LogPosition lost_;  // see DurableState
+  // Why this node campaigns, as of the first campaign since it followed a leader.
+  std::optional<RoleChange> campaign_reason_;
+  bool heard_a_leader_ = false;  // since the start
   // The log equals that of this term's leader up to here, as its appends to this process proved.
   Index matched_;
 
@@ -272,6 +292,7 @@ class RaftCore {
   std::optional<SnapshotMeta> snapshot_to_install_;
   std::optional<LogPosition> compacted_to_hand_out_;
   bool removed_ = false;
+  std::deque<RoleChange> role_changes_;
 };
 
 // As has_quorum() of the current configuration, without those whose process does not count.

@@ -1,6 +1,7 @@
 // Replication and commitment: Raft §5.3, §5.4.2 and §7; pipelining as in the thesis §10.2.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "raft/core/mutant.hpp"
@@ -25,10 +26,16 @@ void RaftCore::tick_leader(Leader& leader) {
       return peer == id() || leader.progress.at(peer).recently_active;
     });
     for (auto& [peer, progress] : leader.progress) progress.recently_active = false;
-    if (!heard && !MUTANT(leads_without_quorum)) return become_follower(term_, NodeId());
+    if (!heard && !MUTANT(leads_without_quorum)) {
+      become_follower(term_, NodeId());
+      return note_role(RoleEvent::leads_no_more, RoleCause::no_quorum, NodeId());
+    }
   }
-  if (leader.transfer_target && ++leader.transfer_ticks >= options_.election_timeout_ticks)
-    leader.transfer_target = NodeId();  // aborted: proposals are taken again
+  if (leader.transfer_target && ++leader.transfer_ticks >= options_.election_timeout_ticks) {
+    // Aborted: proposals are taken again.
+    note_role(RoleEvent::hand_over_failed, RoleCause::handed_over,
+              std::exchange(leader.transfer_target, NodeId()));
+  }
   if (++leader.ticks_since_heartbeat >= options_.heartbeat_ticks) {
     leader.ticks_since_heartbeat = 0;
     send_heartbeats(leader);

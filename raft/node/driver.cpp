@@ -20,6 +20,10 @@ Driver::Driver(const DriverOptions& options, DurableState durable)
       clock_(durable.clock_offset_ms),
       core_(options.core, std::move(durable)),
       proposals_(options.origin, options.proposal_timeout_ticks, options.proposals_queue_max),
+      forwarded_to_us_(options.core.id,
+                       {options.proposals_per_message_max, options.proposal_bytes_per_message_max,
+                        options.proposals_queue_max, options.core.election_timeout_ticks,
+                        options.proposal_timeout_ticks}),
       member_changes_(options.member_change_timeout_ticks, options.core.election_timeout_ticks),
       sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks,
               options.snapshot_chunk_bytes),
@@ -31,8 +35,12 @@ void Driver::tick(const ClockReading& now) {
   advance_clock(now);
   core_.tick();
   writing_ticks_ = writing_ ? writing_ticks_ + 1 : 0;
-  if (disk_low_ || writing_ticks_ >= options_.disk_stall_ticks) hand_over();
+  if (writing_ticks_ >= options_.disk_stall_ticks)
+    hand_over(HandOverCause::disk_stalled);
+  else if (disk_low_)
+    hand_over(HandOverCause::disk_low);
   proposals_.tick();
+  forwarded_to_us_.tick();
   member_changes_.tick();
   sender_.tick();
 }
@@ -49,10 +57,11 @@ void Driver::change_members(std::uint64_t change_id, const MemberChange& change)
   member_changes_.add(change_id, change);
 }
 
-NodeId Driver::hand_over() {
+NodeId Driver::hand_over(HandOverCause cause) {
   if (!core_.is_leader()) return NodeId();
   const NodeId target = successor(core_, options_.core.election_timeout_ticks);
-  if (target && !core_.transfer_leader(target).ok()) return NodeId();
+  if (!target || !core_.transfer_leader(target).ok()) return NodeId();
+  hand_over_cause_ = cause;
   return target;
 }
 
@@ -104,10 +113,12 @@ void Driver::receive(Message message) {
 
 void Driver::handle_driver_message(Message& message) {
   if (auto* forward = std::get_if<ForwardProposals>(&message.body)) {
-    for (Proposal& proposal : forward->proposals)
-      forwarded_to_us_.emplace_back(message.from, std::move(proposal));
+    forwarded_to_us_.add(message.from, std::move(forward->proposals));
   } else if (const auto* refused = std::get_if<ForwardRefused>(&message.body)) {
-    for (const ProposalId& id : refused->ids) proposals_.refused(id);
+    for (const ProposalId& id : refused->ids) {
+      proposals_.refused(id);
+      forwarded_to_us_.refused_by_successor(id, output_.messages);
+    }
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
     if (message.term < core_.term()) return;  // from a leader that was deposed
     const bool wanted = chunk->meta.last.index > core_.commit() && !installing_;
@@ -162,11 +173,14 @@ void Driver::hear_stamp(Term term, const AppendEntries& append) {
 }
 
 void Driver::on_not_sent(const Message& message) {
-  if (const auto* forward = std::get_if<ForwardProposals>(&message.body))
+  if (const auto* forward = std::get_if<ForwardProposals>(&message.body)) {
     proposals_.put_back(forward->proposals);
-  else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body))
+    for (const Proposal& proposal : forward->proposals)
+      forwarded_to_us_.refused_by_successor(proposal.id, output_.messages);
+  } else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body)) {
     member_changes_.on_response(
         {request->context, false, static_cast<std::uint8_t>(Refusal::not_leader)});
+  }
 }
 
 // ---- time ----
@@ -257,17 +271,15 @@ void Driver::forward_own(std::vector<Proposal> proposals) {
 }
 
 void Driver::append_forwarded(const ClockReading& now) {
+  if (core_.transfer_target()) forwarded_to_us_.note_hand_over();
   if (forwarded_to_us_.empty()) return;
-  std::vector<Proposal> proposals;
-  for (auto& [from, proposal] : forwarded_to_us_) proposals.push_back(proposal);
-  const bool appended = append(proposals, now).ok();
-  if (!appended) {
-    std::map<NodeId, ForwardRefused> refused;
-    for (auto& [from, proposal] : forwarded_to_us_) refused[from].ids.push_back(proposal.id);
-    for (auto& [to, body] : refused)
-      output_.messages.push_back({core_.id(), to, Term(), std::move(body)});
-  }
-  forwarded_to_us_.clear();
+  if (core_.is_leader() && append(forwarded_to_us_.proposals(), now).ok())
+    return forwarded_to_us_.appended();
+  const bool handed_over = core_.transfer_target() || !core_.is_leader();
+  if (!handed_over || !forwarded_to_us_.passes_on())
+    return forwarded_to_us_.refuse(output_.messages);
+  if (!core_.is_leader() && core_.leader())
+    forwarded_to_us_.pass_on(core_.leader(), output_.messages);
 }
 
 // ---- reads ----
@@ -320,11 +332,24 @@ Output Driver::take_output(const ClockReading& now) {
   judge_digests();
   answer_reads();
   const bool leads = core_.is_leader();
-  if (leads && !was_leader_) output_.became_leader = true;
+  if (leads && !was_leader_) {
+    output_.became_leader = true;
+    leader_since_tick_ = now_ticks_;
+  }
   was_leader_ = leads;
+  tell_role();
   for (auto& failed : proposals_.take_failed()) output_.failed_proposals.push_back(failed);
   for (auto& reply : member_changes_.take_replies()) output_.member_changes.push_back(reply);
   return std::exchange(output_, {});
+}
+
+void Driver::tell_role() {
+  output_.role_changes = core_.take_role_changes();
+  const NodeId successor = core_.transfer_target();
+  if (successor && successor != told_successor_)
+    output_.handing_over = HandOver{successor, hand_over_cause_};
+  told_successor_ = successor;
+  if (!successor) hand_over_cause_ = HandOverCause::operator_asked;
 }
 
 void Driver::take_ready() {
@@ -447,8 +472,11 @@ void Driver::compact_log() {
 void Driver::cut_log() {
   Index target = std::min(state_durable_, core_.applied());
   if (const auto needed = sender_.needed_after()) target = std::min(target, *needed);
+  // A leader that is new may not have heard yet from who is there.
+  const std::uint64_t patience_ticks = options_.core.election_timeout_ticks;
+  const bool is_new = now_ticks_ <= leader_since_tick_ + patience_ticks;
   for (const ProgressStatus& peer : core_.status().progress)
-    if (peer.ticks_since_heard && *peer.ticks_since_heard <= options_.core.election_timeout_ticks)
+    if (peer.ticks_since_heard ? *peer.ticks_since_heard <= patience_ticks : is_new)
       target = std::min(target, peer.match);
   core_.compact(target);
 }

@@ -15,9 +15,11 @@
 
 #include "raft/core/node.hpp"
 #include "raft/node/digests.hpp"
+#include "raft/node/forwarded.hpp"
 #include "raft/node/member_changes.hpp"
 #include "raft/node/proposals.hpp"
 #include "raft/node/replicated_clock.hpp"
+#include "raft/node/role_text.hpp"
 #include "raft/node/snapshot_transfer.hpp"
 #include "raft/storage/log_store.hpp"
 
@@ -44,6 +46,7 @@ struct DriverOptions {
   std::uint64_t digest_interval_entries = 1024;
   // The log is cut when it is twice as long; it keeps this many entries for slow followers.
   std::uint64_t log_entries_kept = 10000;
+  std::uint64_t tick_ms = 50;  // for what people are told
 };
 
 struct AppliedEntry {
@@ -58,6 +61,11 @@ struct AppliedEntry {
 struct ReadReply {
   std::uint64_t id = 0;
   bool ok = false;  // false: no leader confirmed it in time
+};
+
+struct HandOver {
+  NodeId to;
+  HandOverCause cause = HandOverCause::operator_asked;
 };
 
 struct Output {
@@ -76,6 +84,9 @@ struct Output {
   // written or applied until then.
   std::optional<SnapshotMeta> install;
   bool became_leader = false;
+  // For people: what became of this node's role, and whom it asks to lead.
+  std::deque<RoleChange> role_changes;
+  std::optional<HandOver> handing_over;
   bool removed = false;  // this node is no member any more: stop
   // The state of this node differs from that of a majority, as of this entry: stop.
   std::optional<Index> diverged;
@@ -100,7 +111,7 @@ class Driver {
   void read(std::uint64_t read_id);
   void change_members(std::uint64_t change_id, const MemberChange& change);
   // Transfers leadership to the voter that has most of the log; 0: there is none, or no need.
-  NodeId hand_over();
+  NodeId hand_over(HandOverCause cause);
   void on_peer_disconnected(NodeId peer);
   // The disk of this node is nearly full (or not any more): it should not lead.
   void on_disk_low(bool low);
@@ -161,6 +172,7 @@ class Driver {
                                             const ClockReading& now);
   void ask_reads();
   void answer_reads();
+  void tell_role();
   void take_ready();
   void begin_persist();
   void apply(const Entry& entry);
@@ -174,6 +186,7 @@ class Driver {
   ReplicatedClock clock_;
   RaftCore core_;
   Proposals proposals_;
+  ForwardedProposals forwarded_to_us_;
   MemberChanges member_changes_;
   SnapshotSender sender_;
   SnapshotReceiver receiver_;
@@ -182,7 +195,7 @@ class Driver {
   Index state_durable_;
   std::uint64_t now_ticks_ = 0;
   bool was_leader_ = false;
-  std::vector<std::pair<NodeId, Proposal>> forwarded_to_us_;
+  std::uint64_t leader_since_tick_ = 0;
 
   // Time: what was heard since the last turn, which knows when it was heard at the latest.
   bool clock_leads_ = false;
@@ -194,6 +207,8 @@ class Driver {
   bool writing_ = false;
   std::uint64_t writing_ticks_ = 0;
   bool disk_low_ = false;
+  NodeId told_successor_;
+  HandOverCause hand_over_cause_ = HandOverCause::operator_asked;
   bool installing_ = false;
   PersistBatch gathered_;
   std::optional<PersistToken> gathered_token_;

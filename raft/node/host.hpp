@@ -25,7 +25,8 @@ class Host {
   // All entries of one turn were applied.
   virtual void on_applied_batch() {}
   virtual void on_proposal_failed(const FailedProposal& failed) = 0;
-  virtual void on_became_leader(Term term) = 0;
+  // `why` is a text, such as "node 2 hands over to it".
+  virtual void on_became_leader(Term term, const std::string& why) = 0;
   // The node is no member any more, or its disk failed: the process is to stop.
   virtual void on_removed() = 0;
   virtual void on_failure(const std::string& reason) = 0;

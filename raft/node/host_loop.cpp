@@ -14,6 +14,7 @@ HostLoop::HostLoop(base::Logger& logger, const DriverOptions& options, DurableSt
       host_(host),
       shell_(shell),
       origin_(options.origin),
+      tick_ms_(options.tick_ms),
       driver_(options, std::move(durable)) {}
 
 void HostLoop::receive(Message message) {
@@ -65,16 +66,26 @@ void HostLoop::cut_log() {
   shell_.schedule_turn();
 }
 
-bool HostLoop::hand_over() {
-  const NodeId successor = driver_.hand_over();
-  if (successor) logger_.info("raft", "handing leadership over to node {}", successor.value());
+bool HostLoop::hand_over(HandOverCause cause) {
+  const NodeId successor = driver_.hand_over(cause);
   shell_.schedule_turn();
   return static_cast<bool>(successor);
 }
 
 void HostLoop::fail(const std::string& reason) {
-  failed_ = true;
+  if (std::exchange(failed_, true)) return;
+  // Who waits is answered now, rather than at the end of its patience. Nothing else is done.
+  driver_.fail_pending();
+  answer(driver_.take_output(shell_.clocks()));
   host_.on_failure(reason);
+}
+
+void HostLoop::answer(const Output& output) {
+  for (const FailedProposal& failed : output.failed_proposals) host_.on_proposal_failed(failed);
+  for (const ReadReply& reply : output.reads)
+    if (auto node = reads_.extract(reply.id)) node.mapped()(reply.ok);
+  for (const MemberChangeReply& reply : output.member_changes)
+    if (auto node = member_changes_.extract(reply.id)) node.mapped()(reply);
 }
 
 void HostLoop::turn() {
@@ -99,12 +110,8 @@ void HostLoop::perform(Output output) {
     if (const auto digest = host_.digest()) driver_.on_digest(entry.position.index, *digest);
   }
   if (!output.applied.empty()) host_.on_applied_batch();
-  for (const FailedProposal& failed : output.failed_proposals) host_.on_proposal_failed(failed);
-  if (output.became_leader) host_.on_became_leader(driver_.core().term());
-  for (const ReadReply& reply : output.reads)
-    if (auto node = reads_.extract(reply.id)) node.mapped()(reply.ok);
-  for (const MemberChangeReply& reply : output.member_changes)
-    if (auto node = member_changes_.extract(reply.id)) node.mapped()(reply);
+  tell_role(output);
+  answer(output);
   for (SnapshotWork& work : output.snapshot_work) perform(work);
   if (output.install) {
     logger_.info("raft", "installing the snapshot up to entry {}",
@@ -121,6 +128,24 @@ void HostLoop::perform(Output output) {
                      "memory, its disk or its program is at fault; move the data directory away, "
                      "and let the node join the cluster again under a new node id",
                      output.diverged->value()));
+}
+
+void HostLoop::tell_role(const Output& output) {
+  const NodeId self = driver_.core().id();
+  if (output.handing_over)
+    logger_.info("raft", "node {} hands leadership over to node {} in term {}: {}", self.value(),
+                 output.handing_over->to.value(), driver_.core().term().value(),
+                 describe(output.handing_over->cause));
+  std::string why;
+  for (const RoleChange& change : output.role_changes) {
+    const bool is_bad =
+        change.event == RoleEvent::hand_over_failed || change.cause == RoleCause::no_quorum;
+    logger_.write(is_bad ? base::LogLevel::warning : base::LogLevel::info, "raft",
+                  describe(change, self, tick_ms_));
+    if (change.event == RoleEvent::leads) why = describe_cause(change, tick_ms_);
+    shell_.on_role_changed(change);
+  }
+  if (output.became_leader) host_.on_became_leader(driver_.core().term(), why);
 }
 
 void HostLoop::perform(SnapshotWork& work) {

@@ -25,6 +25,7 @@ class HostLoop {
     // turn() is to be called soon: what comes in before shares its write and its messages.
     virtual void schedule_turn() = 0;
     virtual ClockReading clocks() = 0;
+    virtual void on_role_changed(const RoleChange&) {}
   };
 
   // logger, host and shell outlive the loop.
@@ -41,7 +42,7 @@ class HostLoop {
   void read(std::function<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
   // See Driver. True where a successor was asked.
-  bool hand_over();
+  bool hand_over(HandOverCause cause);
   void on_disk_low(bool low) { driver_.on_disk_low(low); }
   void on_state_durable(Index index) { driver_.on_state_durable(index); }
   // See Driver.
@@ -64,11 +65,14 @@ class HostLoop {
  private:
   void perform(Output output);
   void perform(SnapshotWork& work);
+  void tell_role(const Output& output);
+  void answer(const Output& output);
 
   base::Logger& logger_;
   Host& host_;
   Shell& shell_;
   const std::uint64_t origin_;
+  const std::uint64_t tick_ms_;
   Driver driver_;
   bool failed_ = false;
   std::uint64_t next_sequence_ = 1;

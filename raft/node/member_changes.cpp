@@ -17,6 +17,7 @@ std::optional<Refusal> attempt_change(RaftCore& core, unsigned election_timeout_
   switch (change.action) {
     case MemberAction::add: return refusal(core.add_member(change.node_id, change.address));
     case MemberAction::remove: return refusal(core.remove_member(change.node_id));
+    case MemberAction::move: return refusal(core.move_member(change.node_id, change.address));
     case MemberAction::lead: break;
   }
   const NodeId target = change.node_id ? change.node_id : successor(core, election_timeout_ticks);
@@ -33,7 +34,7 @@ bool is_done(const RaftCore& core, const MemberChange& change, NodeId leader_bef
   }
   const Configuration& committed = core.configuration_at(core.commit());
   const auto it = committed.members.find(change.node_id);
-  if (change.action == MemberAction::add)
+  if (change.action == MemberAction::add || change.action == MemberAction::move)
     return it != committed.members.end() && it->second.address == change.address;
   return it == committed.members.end() && !committed.members.empty();
 }

@@ -16,7 +16,7 @@ namespace raft {
 struct MemberChange {
   MemberAction action = MemberAction::add;
   NodeId node_id;
-  std::string address;  // of an added one
+  std::string address;  // of an added one, or one that moves
 };
 
 enum class MemberChangeOutcome : std::uint8_t {

@@ -19,6 +19,13 @@ std::uint64_t epoch_of(const RaftCore& core) {
   return core.configuration().members.empty() ? 0 : core.configuration().epoch;
 }
 
+// A quarter more than the reserve has to be free before it counts as enough again: a node at the
+// edge would hand over to and fro.
+bool is_low(const sqlite::Space& space, bool was_low) {
+  const std::uint64_t reserve = sqlite::reserve_bytes(space);
+  return space.free_bytes < (was_low ? reserve + reserve / 4 : reserve);
+}
+
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -104,6 +111,10 @@ void Node::schedule_turn() {
   });
 }
 
+void Node::on_role_changed(const RoleChange& change) {
+  if (options_.observer != nullptr) options_.observer->on_role_changed(change);
+}
+
 void Node::turn() {
   if (loop_.failed()) return;
   const auto began = std::chrono::steady_clock::now();
@@ -119,9 +130,10 @@ void Node::turn() {
       last_leader_ = core.leader();
       if (options_.observer != nullptr) options_.observer->on_leader_changed();
     }
-    if (core.leader() && core.leader() != logged_leader_)
-      logger_.info("raft", "node {} leads in term {}", core.leader().value(),
-                   core.term().value());
+    // Of itself it says why, when it wins.
+    if (core.leader() && core.leader() != logged_leader_ && !core.is_leader())
+      logger_.info("raft", "node {} follows node {} in term {}", core.id().value(),
+                   core.leader().value(), core.term().value());
     logged_leader_ = core.leader();
     logged_term_ = core.term();
   }
@@ -155,15 +167,16 @@ void Node::schedule_tick() {
 void Node::watch_disk_space() {
   if (stopping_ || loop_.failed() || ticks_until_disk_check_-- > 0) return;
   ticks_until_disk_check_ = disk_check_ticks;
-  storage_.measure_free([this](std::optional<std::uint64_t> bytes) {
-    const bool low = bytes && *bytes < options_.disk_low_bytes;
+  storage_.measure_space([this](std::optional<sqlite::Space> space) {
+    const bool low = space && is_low(*space, disk_low_);
     if (low == disk_low_) return;
     disk_low_ = low;
     if (low)
       logger_.warning("raft",
-                      "only {} MiB are free on the disk of raft.db: this node does not lead where "
-                      "another can; make room before it has to stop",
-                      *bytes >> 20);
+                      "only {} of {} MiB are free on the disk of raft.db, and {} should be: this "
+                      "node does not lead where another can; make room before it has to stop",
+                      space->free_bytes >> 20, space->total_bytes >> 20,
+                      sqlite::reserve_bytes(*space) >> 20);
     else
       logger_.info("raft", "there is room on the disk of raft.db again");
     loop_.on_disk_low(low);
@@ -196,7 +209,7 @@ void Node::stop(std::function<void()> done) {
     turn();
     return finish_stop();
   }
-  if (loop_.hand_over()) stop_ticks_left_ = hand_over_ticks;
+  if (loop_.hand_over(HandOverCause::stopping)) stop_ticks_left_ = hand_over_ticks;
 }
 
 // Called each tick.

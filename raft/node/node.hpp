@@ -30,12 +30,13 @@ class NodeObserver {
   virtual void on_turn(double seconds) = 0;
   // Another node leads than the one before.
   virtual void on_leader_changed() = 0;
+  // This node campaigns, leads, or leads no more.
+  virtual void on_role_changed(const RoleChange& change) = 0;
 };
 
 struct NodeOptions {
   DriverOptions driver;
   std::chrono::milliseconds tick{50};
-  std::uint64_t disk_low_bytes = 256u << 20;  // less than that free: it should not lead
   Identity identity;
   std::string address;  // host:port to listen on; empty: no raft port (standalone)
   Credentials credentials;  // towards the other nodes
@@ -72,6 +73,8 @@ class Node : public Proposer, private HostLoop::Shell {
   std::int64_t time_ms() override { return loop_.time_ms(); }
   // Proposals of this node's clients that have no outcome yet.
   std::size_t pending_proposals() const { return loop_.pending_proposals(); }
+  // The disk is nearly full: this node does not lead where another can.
+  bool is_disk_low() const { return disk_low_; }
   // The snapshot that this node, as the leader, is sending.
   std::optional<SnapshotProgress> snapshot_progress() const { return loop_.snapshot_progress(); }
   // Connections to the raft port that were not let in; nullptr in standalone mode.
@@ -83,6 +86,7 @@ class Node : public Proposer, private HostLoop::Shell {
   void persist(PersistBatch batch, std::function<void()> done) override;
   void schedule_turn() override;
   ClockReading clocks() override;
+  void on_role_changed(const RoleChange& change) override;
 
   void turn();
   void watch_commits();

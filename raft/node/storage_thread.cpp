@@ -29,9 +29,9 @@ void StorageThread::persist(PersistBatch batch, Persisted done) {
   });
 }
 
-void StorageThread::measure_free(Free done) {
+void StorageThread::measure_space(Measured done) {
   push([done = std::move(done)](LogStore& store) {
-    return [done, bytes = store.free_bytes()] { done(bytes); };
+    return [done, space = store.space()] { done(space); };
   });
 }
 

@@ -28,8 +28,8 @@ class StorageThread {
   using Persisted = std::function<void(std::chrono::nanoseconds taken)>;
   void persist(PersistBatch batch, Persisted done);
   // Of the disk under raft.db, where it can be told; never after a failure.
-  using Free = std::function<void(std::optional<std::uint64_t> bytes)>;
-  void measure_free(Free done);
+  using Measured = std::function<void(std::optional<sqlite::Space> space)>;
+  void measure_space(Measured done);
 
  private:
   // Runs on the thread; what it returns runs on the io thread.

@@ -310,9 +310,9 @@ void LogStore::persist(const PersistBatch& batch) {
   implementation_->or_poison([&] { implementation_->write(batch); });
 }
 
-std::optional<std::uint64_t> LogStore::free_bytes() const {
+std::optional<sqlite::Space> LogStore::space() const {
   try {
-    return implementation_->files.free_bytes(implementation_->path.parent_path());
+    return implementation_->files.space(implementation_->path.parent_path());
   } catch (const std::system_error&) {
     return std::nullopt;
   }

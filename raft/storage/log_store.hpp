@@ -87,7 +87,7 @@ class LogStore {
   void persist(const PersistBatch& batch);
 
   // Of the disk under the directory; nullopt where it cannot be told.
-  std::optional<std::uint64_t> free_bytes() const;
+  std::optional<sqlite::Space> space() const;
 
   // Folds the WAL into the database file. For idle moments; persist() does it at a size by itself.
   void checkpoint();

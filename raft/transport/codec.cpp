@@ -311,7 +311,7 @@ void read(ByteReader& in, ChangeMembersRequest& body) {
   body.action = static_cast<MemberAction>(action);
   body.node_id = NodeId(in.varint());
   body.address = in.string();
-  if (action > static_cast<std::uint8_t>(MemberAction::lead)) in.fail();
+  if (action > static_cast<std::uint8_t>(MemberAction::move)) in.fail();
   if (!body.node_id && body.action != MemberAction::lead) in.fail();
   if (body.address.size() > address_bytes_max) in.fail();
 }

@@ -46,6 +46,8 @@ void Peer::close() {
   pause_timer_.cancel();
 }
 
+void Peer::dial_now() { pause_timer_.cancel(); }
+
 bool Peer::send(const Message& message) {
   last_send_ = std::chrono::steady_clock::now();
   if (!link_ || link_->connection->closed()) return false;

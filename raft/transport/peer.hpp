@@ -27,6 +27,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
 
   void start();  // once
   void close();
+  // Ends the pause before the next dial.
+  void dial_now();
   bool closed() const { return closed_; }
   const std::string& address() const { return address_; }
 

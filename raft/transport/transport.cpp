@@ -50,7 +50,10 @@ void Transport::Implementation::make_listener() {
         found != owner->known.end() &&
         (found->second.configured || (!found->second.peer->closed() &&
                                       found->second.peer->address() == other.address));
-    if (!reachable) owner->dial(other.node_id, other.address, false);
+    if (!reachable)
+      owner->dial(other.node_id, other.address, false);
+    else
+      found->second.peer->dial_now();  // it has just started, perhaps
   };
   hooks.on_message = [weak = weak_from_this()](Message message) {
     const auto owner = weak.lock();

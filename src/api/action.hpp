@@ -38,6 +38,7 @@ struct MemberStatus {
 };
 struct NodeStatus {
   bool cluster_mode = false;
+  bool disk_low = false;  // nearly full: the node leads only where nobody else can
   std::uint64_t node_id = 0;
   std::uint64_t cluster_id = 0;
   std::string role;         // leader, follower, candidate, learner
@@ -69,6 +70,7 @@ enum class MemberChangeResult : std::uint8_t {
 enum class MemberAction : std::uint8_t {
   add,
   remove,
+  move,  // it listens at another address now
   lead,  // the leader hands over to it; node 0: to whichever has most of the log
 };
 

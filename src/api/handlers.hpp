@@ -95,6 +95,7 @@ Body get_metrics(const Call& call);
 Body get_cluster_status(const Call& call);
 Body add_node(const Call& call);
 Body remove_node(const Call& call);
+Body move_node(const Call& call);
 Body transfer_leader(const Call& call);
 
 // backup.cpp

@@ -139,6 +139,8 @@ constexpr OperationText operations[] = {
      "ClusterStatus", "NOT_A_CLUSTER"},
     {Method::post, "/cluster/nodes", "Add a node to the cluster", "node_id! addr!", 204, "",
      "ALREADY_MEMBER CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
+    {Method::patch, "/cluster/nodes/{id}", "Tell the cluster a node's new address", "addr!", 204,
+     "", "NOT_A_MEMBER ALREADY_MEMBER CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
     {Method::delete_, "/cluster/nodes/{id}", "Remove a node from the cluster", "", 204, "",
      "NOT_A_MEMBER WOULD_LOSE_QUORUM CHANGE_IN_PROGRESS NOT_A_CLUSTER"},
     {Method::post, "/cluster/transfer-leader", "Let another node lead", "node_id", 204, "",
@@ -438,7 +440,7 @@ constexpr SchemaText schemas[] = {
     {"Health", R"({"type":"object",
 "required":["status","service","cluster_mode","version","uptime"],"properties":{
 "status":{"type":"string"},"service":{"type":"string"},"cluster_mode":{"type":"boolean"},
-"version":{"type":"string"},"uptime":{"type":"string"}}})"},
+"version":{"type":"string"},"uptime":{"type":"string"},"warning":{"type":"string"}}})"},
     {"Liveness", R"({"type":"object","required":["status"],"properties":{
 "status":{"const":"alive"}}})"},
     {"ClusterStatus", R"({"type":"object","required":["node_id","cluster_id","role","raft_state",

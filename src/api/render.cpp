@@ -296,6 +296,9 @@ http::Response health_response(const NodeStatus& status) {
   if (status.not_ready_reason.empty()) {
     json.text("status", "healthy");
     write_service(json, status);
+    if (status.disk_low)
+      json.text("warning", "the disk is nearly full: make room; this node leads only where nobody "
+                           "else can");
     json.end_object();
     return json_response(200, std::move(body));
   }

@@ -88,6 +88,7 @@ constexpr Route routes[] = {
     {Method::get, "/health/ready", get_health, open},
     {Method::get, "/cluster/status", get_cluster_status, view_all},
     {Method::post, "/cluster/nodes", add_node, administer},
+    {Method::patch, "/cluster/nodes/{id}", move_node, administer},
     {Method::delete_, "/cluster/nodes/{id}", remove_node, administer},
     {Method::post, "/cluster/transfer-leader", transfer_leader, administer},
     {Method::post, "/cluster/backup", create_backup, administer, true},

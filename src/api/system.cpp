@@ -27,6 +27,28 @@ ChangeMembers change_members(MemberAction action, std::uint64_t node_id, std::st
           [node_id](MemberChangeResult result) { return member_change_response(result, node_id); }};
 }
 
+// Of the Raft port; complains where it is missing or none.
+std::optional<std::string> node_address(Fields& fields) {
+  const auto address = fields.unchecked_text("addr");
+  if (!address) {
+    fields.complain(Problem::invalid_field, "addr is required");
+    return std::nullopt;
+  }
+  if (const auto complaint = check_host_and_port("addr", *address))
+    fields.complain(Problem::invalid_field, *complaint);
+  return std::string(*address);
+}
+
+std::optional<std::uint64_t> node_of(const Call& call) {
+  const auto node_id = parse_whole_number(call.id);
+  return node_id && *node_id != 0 ? node_id : std::nullopt;
+}
+
+http::Response no_such_node(const Call& call) {
+  return problem(Problem::not_a_member,
+                 fmt::format("node not found: {}", call.id.substr(0, quoted_bytes_max)));
+}
+
 }  // namespace
 
 Body get_health(const Call&) { return ReadStatus{health_response}; }
@@ -50,22 +72,26 @@ Body add_node(const Call& call) {
   auto fields = Fields::read(call.request, {"node_id", "addr"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto node_id = fields->whole_number("node_id", node_id_max);
-  const auto address = fields->unchecked_text("addr");
   if (!node_id) fields->complain(Problem::invalid_field, "node_id is required");
-  if (!address) fields->complain(Problem::invalid_field, "addr is required");
-  if (address)
-    if (const auto complaint = check_host_and_port("addr", *address))
-      fields->complain(Problem::invalid_field, *complaint);
+  const auto address = node_address(*fields);
   if (fields->problem()) return Answer{*fields->problem()};
   return change_members(MemberAction::add, *node_id, *address);
 }
 
 Body remove_node(const Call& call) {
-  const auto node_id = parse_whole_number(call.id);
-  if (!node_id || *node_id == 0)
-    return Answer{problem(Problem::not_a_member,
-                          fmt::format("node not found: {}", call.id.substr(0, quoted_bytes_max)))};
+  const auto node_id = node_of(call);
+  if (!node_id) return Answer{no_such_node(call)};
   return change_members(MemberAction::remove, *node_id, {});
+}
+
+Body move_node(const Call& call) {
+  const auto node_id = node_of(call);
+  if (!node_id) return Answer{no_such_node(call)};
+  auto fields = Fields::read(call.request, {"addr"});
+  if (!fields) return Answer{std::move(fields.error())};
+  const auto address = node_address(*fields);
+  if (fields->problem()) return Answer{*fields->problem()};
+  return change_members(MemberAction::move, *node_id, *address);
 }
 
 Body transfer_leader(const Call& call) {

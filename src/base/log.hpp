@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,9 +19,14 @@ class Logger {
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 
+  // Of the node that this process is, for the lines as JSON. Before other threads write.
+  void set_node_id(std::uint64_t node_id) { node_id_ = node_id; }
   bool enabled(LogLevel level) const { return level >= level_; }
   // `component` is the folder that speaks, such as "raft" or "http".
   void write(LogLevel level, std::string_view component, std::string_view message);
+  // What write() writes: one line, whatever the message holds.
+  std::string line(std::string_view time, LogLevel level, std::string_view component,
+                   std::string_view message) const;
 
   template <class... Args>
   void debug(std::string_view component, fmt::format_string<Args...> text, Args&&... args) {
@@ -46,6 +52,7 @@ class Logger {
  private:
   const LogLevel level_;
   const LogFormat format_;
+  std::uint64_t node_id_ = 0;  // 0: none
 };
 
 }  // namespace base

@@ -116,6 +116,20 @@ CommandResult add_node(Context& context) {
   return base::Ok{};
 }
 
+CommandResult set_address(Context& context) {
+  const auto id = parse_number("ID", context.arguments.positional(0), 1,
+                               std::numeric_limits<std::int64_t>::max());
+  if (!id) return base::fail(usage(id.error()));
+  boost::json::object body;
+  body["addr"] = context.arguments.positional(1);
+  auto answer = context.client.patch(fmt::format("/cluster/nodes/{}", *id), body);
+  if (!answer) return base::fail(answer.error());
+  if (context.format == OutputFormat::table)
+    context.io.out << fmt::format("Node {} is at {} now\n", *id,
+                                  printable(context.arguments.positional(1)));
+  return base::Ok{};
+}
+
 CommandResult remove_node(Context& context) {
   const auto id = parse_number("ID", context.arguments.positional(0), 1,
                                std::numeric_limits<std::int64_t>::max());
@@ -185,6 +199,14 @@ std::vector<Command> cluster_commands() {
         {"ipam cluster add-node 4 node4.example.com:5004 --server http://localhost:8081"}},
        check_add_node,
        add_node,
+       true},
+      {{"cluster set-address",
+        "Tell the cluster where a node's Raft port is from now on.",
+        {{"ID", "the node's id"}, {"ADDR", "its new Raft address, host:port"}},
+        {config_option},
+        {"ipam cluster set-address 3 node3.example.net:5003 --server http://localhost:8081"}},
+       check_add_node,
+       set_address,
        true},
       {{"cluster remove-node",
         "Remove a node from the cluster.",

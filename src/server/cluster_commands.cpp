@@ -149,8 +149,10 @@ base::Result<base::Ok, CommandError> prepare_directory(const std::string& direct
     return base::fail(failed(
         fmt::format("{} is there and is no directory: choose another --data-dir", directory)));
   }
+  // A write-ahead log without its database, too: it would be taken for that of a new one.
   for (const std::string_view name : {cluster_config_name, std::string_view("raft.db"),
-                                      std::string_view("state.db")}) {
+                                      std::string_view("state.db"), std::string_view("raft.db-wal"),
+                                      std::string_view("state.db-wal")}) {
     // symlink_status: a dangling link is something, too.
     if (!fs::exists(fs::symlink_status(fs::path(directory) / name, error))) continue;
     const fs::path config = fs::path(directory) / cluster_config_name;

@@ -40,9 +40,13 @@ base::Result<std::unique_ptr<DirectoryLock>, std::string> DirectoryLock::try_acq
   return std::unique_ptr<DirectoryLock>(new DirectoryLock(directory, descriptor));
 }
 
-DirectoryLock::~DirectoryLock() {
+void DirectoryLock::withdraw() {
   std::error_code ec;
   std::filesystem::remove(directory_ / server_name, ec);
+}
+
+DirectoryLock::~DirectoryLock() {
+  withdraw();
   ::close(descriptor_);
 }
 

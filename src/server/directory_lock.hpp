@@ -24,6 +24,8 @@ class DirectoryLock {
 
   // Lets others find the server that holds the lock.
   void publish(const std::string& url);
+  // There is none any more: the server is stopping.
+  void withdraw();
 
  private:
   DirectoryLock(std::filesystem::path directory, int descriptor)

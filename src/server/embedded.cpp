@@ -18,7 +18,8 @@
 namespace server {
 namespace {
 
-constexpr auto lock_timeout = std::chrono::seconds(10);
+// Longer than a server takes to stop that still has requests to answer (serve.cpp).
+constexpr auto lock_timeout = std::chrono::seconds(15);
 constexpr auto lock_poll_interval = std::chrono::milliseconds(20);
 
 // Of the operating system.

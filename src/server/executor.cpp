@@ -41,6 +41,7 @@ raft::MemberAction action_of(api::MemberAction action) {
   switch (action) {
     case api::MemberAction::add: return raft::MemberAction::add;
     case api::MemberAction::remove: return raft::MemberAction::remove;
+    case api::MemberAction::move: return raft::MemberAction::move;
     case api::MemberAction::lead: break;
   }
   return raft::MemberAction::lead;
@@ -300,10 +301,10 @@ void Executor::perform(api::CutLog cut, Done done) {
     return done(api::problem_shutting_down());
   // The node was told how far state.db is durable before this is called.
   auto flushed = [this, render = std::move(cut.render),
-                  done = std::move(done)](std::uint64_t durable) {
-    if (node_.stopping()) return done(api::problem_shutting_down());
+                  done = std::move(done)](const state::StateStore::Flushed& durable) {
+    if (node_.stopping() || !durable) return done(api::problem_shutting_down());
     node_.cut_log();
-    done(render({durable, node_.core().log().compacted().index.value()}));
+    done(render({*durable, node_.core().log().compacted().index.value()}));
   };
   replica_.store().flush(std::move(flushed));
 }
@@ -333,6 +334,7 @@ api::NodeStatus Executor::status() const {
   status.digest = replica_.state_machine().counters().digest;
   status.last_log_index = core.log().last_index().value();
   status.snapshot_index = core.log().compacted().index.value();
+  status.disk_low = node_.is_disk_low();
   status.not_ready_reason = not_ready_reason();
   status.uptime_seconds = std::chrono::duration_cast<std::chrono::seconds>(
                               std::chrono::steady_clock::now() - started_)

@@ -25,6 +25,7 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
     return static_cast<unsigned>(std::max<std::int64_t>(1, time / out.tick));
   };
   out.driver.origin = origin;
+  out.driver.tick_ms = static_cast<std::uint64_t>(out.tick.count());
   out.driver.log_entries_kept = options.log_entries_kept;
   out.driver.proposal_timeout_ticks = ticks(std::chrono::seconds(5));
   out.driver.read_timeout_ticks = ticks(std::chrono::seconds(5));
@@ -38,6 +39,9 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
   out.driver.core.heartbeat_ticks = ticks(options.heartbeat);
   out.driver.core.election_timeout_ticks =
       std::max(ticks(options.election_timeout), 2 * out.driver.core.heartbeat_ticks);
+  // By then a leader that lives has connected and sent a heartbeat or two.
+  out.driver.core.first_wait_ticks_min = std::min(2 * out.driver.core.heartbeat_ticks + 1,
+                                                  out.driver.core.election_timeout_ticks);
   if (options.node.cluster_mode) out.address = options.node.raft_addr;
   out.credentials = options.credentials;
   for (const auto& [id, address] : options.known_members)

@@ -118,6 +118,25 @@ void write_refusals(TextWriter& page, const NodeReadings& readings) {
                 {{"reason", raft::to_string(static_cast<raft::RefusalReason>(i))}});
 }
 
+void write_roles(TextWriter& page, const NodeMetrics& metrics) {
+  const auto by_cause = [&](std::string_view name, std::string_view help,
+                            const std::map<raft::RoleCause, std::uint64_t>& counts) {
+    page.family(name, Type::counter, help);
+    for (const auto& [cause, count] : counts)
+      page.sample(count, {{"cause", std::string(raft::name_of(cause))}});
+  };
+  page.single("ipam_raft_leader_changes_total", Type::counter,
+              "How often this node saw another leader than the one before", metrics.leader_changes);
+  by_cause("ipam_raft_campaigns_total", "How often this node set out to lead, by why",
+           metrics.campaigns);
+  by_cause("ipam_raft_elections_won_total", "How often this node began to lead, by why",
+           metrics.elections_won);
+  by_cause("ipam_raft_leaderships_ended_total", "How often this node ceased to lead, by why",
+           metrics.leaderships_ended);
+  page.single("ipam_raft_hand_overs_failed_total", Type::counter,
+              "How often a successor did not take over in time", metrics.hand_overs_failed);
+}
+
 void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
   const api::NodeStatus& status = readings.status;
   const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
@@ -132,8 +151,7 @@ void write_raft(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   gauge("ipam_raft_applied_index", "The last entry applied: the revision", status.applied_index);
   gauge("ipam_raft_last_log_index", "The last entry in the log", status.last_log_index);
   gauge("ipam_raft_compacted_index", "The log begins after this entry", status.snapshot_index);
-  page.single("ipam_raft_leader_changes_total", Type::counter,
-              "How often this node saw another leader than the one before", metrics.leader_changes);
+  write_roles(page, metrics);
   page.single("ipam_raft_log_write_duration_seconds", Type::histogram,
               "Transactions of raft.db, with their fsync", metrics.log_writes);
   page.single("ipam_raft_log_entries_written_total", Type::counter, "Entries written to raft.db",
@@ -191,6 +209,9 @@ void write_disk(TextWriter& page, const NodeReadings& readings) {
   page.family("ipam_file_bytes", Type::gauge, "The files of the data directory");
   for (const char* file : {"raft.db", "raft.db-wal", "state.db", "state.db-wal"})
     page.sample(std::uint64_t{size_of(readings.data_dir / file)}, {{"file", file}});
+  page.single("ipam_disk_low", Type::gauge,
+              "1 where the disk is nearly full: this node leads only where nobody else can",
+              std::uint64_t{readings.status.disk_low});
   std::error_code unknown;
   const auto space = std::filesystem::space(readings.data_dir, unknown);
   if (unknown) return;

@@ -12,6 +12,15 @@ void NodeMetrics::on_answered(const api::Route* route, int status, double second
   requests_[index].seconds.observe(seconds);
 }
 
+void NodeMetrics::on_role_changed(const raft::RoleChange& change) {
+  switch (change.event) {
+    case raft::RoleEvent::campaigns: ++campaigns[change.cause]; break;
+    case raft::RoleEvent::leads: ++elections_won[change.cause]; break;
+    case raft::RoleEvent::leads_no_more: ++leaderships_ended[change.cause]; break;
+    case raft::RoleEvent::hand_over_failed: ++hand_overs_failed; break;
+  }
+}
+
 void NodeMetrics::on_write(const ipam::CommandBody& body, const WriteResult& result,
                            double seconds) {
   if (const auto* failure = std::get_if<WriteFailure>(&result)) {

@@ -41,6 +41,7 @@ class NodeMetrics : public raft::NodeObserver {
   void on_committed(double seconds_since_append) override { commits.observe(seconds_since_append); }
   void on_turn(double seconds) override { turns.observe(seconds); }
   void on_leader_changed() override { ++leader_changes; }
+  void on_role_changed(const raft::RoleChange& change) override;
 
   struct Requests {
     std::map<int, std::uint64_t> by_status;
@@ -55,6 +56,9 @@ class NodeMetrics : public raft::NodeObserver {
   metrics::Histogram turns;
   std::uint64_t log_entries_written = 0;
   std::uint64_t leader_changes = 0;
+  // Of this node's role, by their causes.
+  std::map<raft::RoleCause, std::uint64_t> campaigns, elections_won, leaderships_ended;
+  std::uint64_t hand_overs_failed = 0;
   std::uint64_t writes_refused = 0;     // certainly not appended
   std::uint64_t writes_overloaded = 0;  // certainly not appended
   std::uint64_t writes_unknown = 0;

@@ -45,7 +45,7 @@ Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origi
 // ---- clients ----
 
 void Replica::write(const ipam::Command& command, std::function<void(WriteResult)> done) {
-  if (node_->stopping()) return done(WriteFailure::stopping);
+  if (node_->stopping() || !failure_.empty()) return done(WriteFailure::stopping);
   if (store_->queued_changes() > queued_changes_max) return done(WriteFailure::overloaded);
   const auto id = node_->propose(base::share(
       NODE_MUTANT(key_is_dropped) ? ipam::encode({command.actor, command.body})
@@ -71,11 +71,13 @@ void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
 
 void Replica::fail_waiting() {
   for (auto& [index, done] : std::exchange(waiting_for_index_, {})) done(false);
+  for (auto& [sequence, done] : std::exchange(writes_, {})) done(WriteFailure::unknown);
 }
 
 void Replica::flush(std::function<void()> done) {
   if (!failure_.empty()) return done();
-  store_->flush([done = std::move(done)](std::uint64_t) { done(); });
+  // Where it fails on_failure() is told, and the end is the same.
+  store_->flush([done = std::move(done)](const state::StateStore::Flushed&) { done(); });
 }
 
 void Replica::expire_leases() {
@@ -137,6 +139,11 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
   for (const auto& [id, member] : next->members) {
     const auto before = configuration_.members.find(id);
     if (before == configuration_.members.end()) continue;
+    if (before->second.address != member.address)
+      record_event({"node_moved", fmt::format("node-{}", id.value()),
+                    fmt::format("Node {} is at {} now, and was at {}", id.value(), member.address,
+                                before->second.address)},
+                   revision, changes);
     if (before->second.learner() && member.voter)
       record_event({"node_promoted", fmt::format("node-{}", id.value()),
                     fmt::format("Node {} has caught up and votes now", id.value())},
@@ -164,10 +171,11 @@ void Replica::on_applied_batch() {
     waiting_for_index_.extract(waiting_for_index_.begin()).mapped()(true);
 }
 
-void Replica::on_became_leader(raft::Term term) {
+void Replica::on_became_leader(raft::Term term, const std::string& why) {
   if (!spec_.cluster_mode) return;
   ipam::RecordEvent event{"leader_elected", fmt::format("node-{}", spec_.node_id),
-                          fmt::format("Node {} leads in term {}", spec_.node_id, term.value())};
+                          fmt::format("Node {} leads in term {}: {}", spec_.node_id, term.value(),
+                                      why)};
   write({"system", std::move(event)}, [](WriteResult) {});
 }
 
@@ -179,6 +187,7 @@ void Replica::on_failure(const std::string& reason) {
   if (!failure_.empty()) return;
   failure_ = reason;
   events_.on_stop_wanted(reason, true);
+  fail_waiting();  // nothing is applied any more
 }
 
 // ---- snapshots ----

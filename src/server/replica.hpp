@@ -61,6 +61,7 @@ class Replica : public raft::Host {
   void when_applied(raft::Index index, std::function<void(bool)> done);
   // Called now and then: a leader proposes the end of leases that are due.
   void expire_leases();
+  // Answers whoever waits for an outcome or an index: there will be none here.
   void fail_waiting();
   // Everything applied so far is in state.db, durably; at the end of a process.
   void flush(std::function<void()> done);
@@ -80,7 +81,7 @@ class Replica : public raft::Host {
   std::int64_t time_ms() const override { return state_machine_.counters().now; }
   void on_applied_batch() override;
   void on_proposal_failed(const raft::FailedProposal& failed) override;
-  void on_became_leader(raft::Term term) override;
+  void on_became_leader(raft::Term term, const std::string& why) override;
   void on_removed() override;
   void on_failure(const std::string& reason) override;
   void make_snapshot(Made done) override;

@@ -15,10 +15,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t copied_bytes_max = 1 << 20;  // in one go
-// As for the node's own copies: its log must be able to grow.
-constexpr std::uint64_t free_bytes_min = 64 << 20;
 // What a start of the node deletes where the restoration was cut off.
 constexpr const char* draft_name = "incoming.db";
+// raft.db is made in there.
+constexpr const char* log_folder_name = "restoring";
 
 void copy(sqlite::FileSystem& files, const fs::path& from, const fs::path& to) {
   sqlite::remove_database(files, to);
@@ -93,6 +93,14 @@ bool is_within(const fs::path& file, const fs::path& folder) {
 
 }  // namespace
 
+bool undo_cut_off_restoration(sqlite::FileSystem& files, const fs::path& directory) {
+  const auto is_there = [&](const char* name) { return files.exists(directory / name); };
+  // A node's own directory has raft.db, and never this folder.
+  if (!is_there(log_folder_name) || !is_there("state.db") || is_there("raft.db")) return false;
+  sqlite::remove_database(files, directory / "state.db");
+  return true;
+}
+
 base::Result<Restoration, std::string> restore_directory(sqlite::FileSystem& files,
                                                          const fs::path& backup,
                                                          state::CheckedBackup checked,
@@ -114,9 +122,9 @@ base::Result<Restoration, std::string> restore_directory(sqlite::FileSystem& fil
   Restoration restoration{std::move(checked),
                           raft::plan_founding(meta, raft::NodeId(spec.node_id), spec.raft_addr,
                                               epochs)};
-  const fs::path folder = spec.data_dir / "restoring";
+  const fs::path folder = spec.data_dir / log_folder_name;
   try {
-    if (files.free_bytes(spec.data_dir) < restoration.backup.bytes + free_bytes_min)
+    if (!sqlite::has_room(files.space(spec.data_dir), restoration.backup.bytes))
       return base::fail(fmt::format("{}: too little free disk space for {} bytes",
                                     spec.data_dir.string(), restoration.backup.bytes));
     copy(files, backup, spec.data_dir / draft_name);

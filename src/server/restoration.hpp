@@ -29,4 +29,9 @@ base::Result<Restoration, std::string> restore_directory(sqlite::FileSystem& fil
                                                          std::uint64_t incarnation,
                                                          std::uint64_t epochs);
 
+// A restoration that was cut off after it had put state.db into place and before raft.db: no node
+// starts on that. True: it was one, and its state.db is gone, so that it can be begun anew.
+// REQUIRES: the directory's lock is held.
+bool undo_cut_off_restoration(sqlite::FileSystem& files, const std::filesystem::path& directory);
+
 }  // namespace server

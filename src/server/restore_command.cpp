@@ -123,6 +123,22 @@ void print_json(const Restoration& done, const std::optional<ClusterConfig>& clu
   io.out << boost::json::serialize(text) << '\n';
 }
 
+base::Result<base::Ok, CommandError> undo_cut_off(sqlite::FileSystem& files,
+                                                  const std::string& directory, cli::Io& io) {
+  if (!files.exists(directory)) return base::Ok();
+  auto lock = DirectoryLock::try_acquire(directory);
+  if (!lock) return base::fail(failed(lock.error()));
+  if (!*lock) return base::fail(failed(directory + " is in use by another ipam"));
+  try {
+    if (undo_cut_off_restoration(files, directory))
+      io.err << fmt::format("{} was left half restored by a command that was cut off: begun anew\n",
+                            directory);
+  } catch (const std::system_error& error) {
+    return base::fail(failed(error.what()));
+  }
+  return base::Ok();
+}
+
 base::Result<base::Ok, CommandError> restore(const cli::Arguments& arguments, cli::Io& io) {
   auto cluster = read_cluster(arguments);
   if (!cluster) return base::fail(cluster.error());
@@ -135,6 +151,7 @@ base::Result<base::Ok, CommandError> restore(const cli::Arguments& arguments, cl
   sqlite::PosixFileSystem files;
   auto checked = state::check_backup(files, file);  // before anything is made
   if (!checked) return base::fail(failed(checked.error()));
+  if (auto undone = undo_cut_off(files, directory, io); !undone) return undone;
   if (auto ready = prepare_directory(directory); !ready) return ready;
   auto lock = DirectoryLock::try_acquire(directory);
   if (!lock) return base::fail(failed(lock.error()));

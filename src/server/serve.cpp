@@ -83,6 +83,7 @@ class Process {
       : options_(options), logger_(options.log_level, options.log_format), signals_(io_) {}
 
   int run() {
+    if (options_.cluster) logger_.set_node_id(options_.cluster->node_id);
     raise_descriptor_limit(logger_, options_.http.connections_max);
     // First of all: what comes while a large state is being read stops the node right after.
     signals_.add(SIGINT);
@@ -135,7 +136,10 @@ class Process {
     if (options_.auth_required) {
       // Before the address: whoever finds that finds this.
       if (auto written = write_local_token(options_.data_dir, secret); !written.ok())
-        return written;
+        logger_.warning("server",
+                        "{}: commands on this machine need a token of their own (--token), like "
+                        "those from elsewhere",
+                        written.error());
     } else {
       remove_local_token(options_.data_dir);  // of an earlier server
       if (!cli::is_loopback(options_.host))
@@ -185,6 +189,8 @@ class Process {
       logger_.info("server", "stopping: {}", reason);
     if (std::exchange(stopping_, true)) return;
     signals_.cancel();
+    // Whoever finds the directory held now waits for its lock, rather than be refused.
+    instance_->lock().withdraw();
     // Requests under way are answered while the node hands over; run() returns after both.
     http_->stop(drain_deadline, [] {});
     instance_->stop([] {});

@@ -6,6 +6,7 @@
 // once where they use different files.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -44,6 +45,26 @@ struct Tuning {
   int backup_pages_per_step = 256;  // 1 MiB: about a millisecond
 };
 
+// Of a disk.
+struct Space {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t total_bytes = 0;
+};
+
+// What should stay free on a disk: a twentieth, within these bounds. Copies (backups, snapshots)
+// are not begun where less would be left, and a node with less does not lead where another can.
+// The least has room for what both databases write before they reuse it (Tuning::wal_pages_max),
+// the most is minutes of the heaviest writing.
+inline constexpr std::uint64_t reserve_bytes_min = 16 << 20;
+inline constexpr std::uint64_t reserve_bytes_max = 256 << 20;
+inline std::uint64_t reserve_bytes(const Space& space) {
+  return std::clamp(space.total_bytes / 20, reserve_bytes_min, reserve_bytes_max);
+}
+inline bool has_room(const Space& space, std::uint64_t bytes) {
+  const std::uint64_t reserve = reserve_bytes(space);
+  return space.free_bytes >= reserve && space.free_bytes - reserve >= bytes;
+}
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -61,7 +82,7 @@ class FileSystem {
   virtual bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   virtual void sync_directory(const std::filesystem::path& directory) = 0;
 
-  virtual std::uint64_t free_bytes(const std::filesystem::path& directory) = 0;
+  virtual Space space(const std::filesystem::path& directory) = 0;
   // Of the VFS through which SQLite reaches the same files; nullptr: SQLite's own.
   virtual const char* vfs() const = 0;
   virtual Tuning tuning() const { return {}; }

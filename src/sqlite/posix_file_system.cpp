@@ -116,8 +116,9 @@ void PosixFileSystem::sync_directory(const fs::path& directory) {
   PosixFile(directory.empty() ? fs::path(".") : directory, O_RDONLY | O_DIRECTORY).sync();
 }
 
-std::uint64_t PosixFileSystem::free_bytes(const fs::path& directory) {
-  return fs::space(directory).available;
+Space PosixFileSystem::space(const fs::path& directory) {
+  const fs::space_info info = fs::space(directory);
+  return {info.available, info.capacity};
 }
 
 }  // namespace sqlite

@@ -15,7 +15,7 @@ class PosixFileSystem : public FileSystem {
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) override;
   void sync_directory(const std::filesystem::path& directory) override;
-  std::uint64_t free_bytes(const std::filesystem::path& directory) override;
+  Space space(const std::filesystem::path& directory) override;
   const char* vfs() const override { return nullptr; }
 };
 

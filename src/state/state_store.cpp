@@ -80,11 +80,14 @@ void StateStore::append(const ipam::Counters& counters, Position position,
 
 std::size_t StateStore::queued_changes() const { return implementation_->tasks->queued_changes(); }
 
-void StateStore::flush(std::function<void(std::uint64_t)> done) {
-  implementation_->push([done = std::move(done)](Worker& worker) {
-    worker.commit();
-    worker.deliver<std::uint64_t>(done, worker.database().position().index);
-  });
+void StateStore::flush(std::function<void(Flushed)> done) {
+  implementation_->push_result<Flushed>(
+      std::move(done),
+      [](Worker& worker) -> Flushed {
+        worker.commit();
+        return worker.database().position().index;
+      },
+      [](const std::string& reason) -> Flushed { return base::fail(reason); });
 }
 
 void StateStore::on_durable(std::function<void(std::uint64_t)> listener) {

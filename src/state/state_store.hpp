@@ -81,7 +81,8 @@ class StateStore {
   // beyond a limit.
   std::size_t queued_changes() const;
   // Commits all that was queued before it. `done` gets the durable index.
-  void flush(std::function<void(std::uint64_t index)> done);
+  using Flushed = base::Result<std::uint64_t, std::string>;
+  void flush(std::function<void(Flushed index)> done);
   // Called (posted) after each commit with the durable index.
   void on_durable(std::function<void(std::uint64_t index)> listener);
 

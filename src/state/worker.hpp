@@ -28,9 +28,6 @@ inline constexpr std::chrono::seconds forget_interval{60};
 inline constexpr std::size_t forget_rows_max = 500;
 inline constexpr std::chrono::milliseconds forget_delay{50};
 
-// What a snapshot, made or received, leaves free on the disk: the logs must be able to grow on.
-inline constexpr std::uint64_t free_bytes_min = 64 << 20;
-
 // backup-1.db and so on, which a crash may leave.
 std::filesystem::path backup_path(const std::filesystem::path& directory, std::size_t slot);
 

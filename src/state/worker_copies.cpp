@@ -18,8 +18,7 @@ std::filesystem::path backup_path(const std::filesystem::path& directory, std::s
 }
 
 bool Worker::has_room(std::uint64_t bytes) const {
-  const std::uint64_t available = files_.free_bytes(directory_);
-  return available >= free_bytes_min && available - free_bytes_min >= bytes;
+  return sqlite::has_room(files_.space(directory_), bytes);
 }
 
 // ---- making copies, one after the other ----

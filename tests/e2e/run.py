@@ -19,8 +19,8 @@ import harness  # noqa: E402
 
 MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_input',
            'cluster_script', 'balancers', 'openapi', 'watch', 'contest', 'leases', 'restarts',
-           'drills', 'shells', 'packaging', 'reference', 'documents', 'importing', 'monitoring',
-           'security', 'peers', 'scale', 'throughput', 'torture.run')
+           'drills', 'rolling', 'disks', 'shells', 'packaging', 'reference', 'documents',
+           'importing', 'monitoring', 'security', 'peers', 'scale', 'throughput', 'torture.run')
 
 
 def enter_private_network():

@@ -4,7 +4,7 @@ import os
 import pwd
 import stat
 
-from harness import Cluster, check, check_equal, free_port, test, wait_until
+from harness import Client, Cluster, check, check_equal, free_port, test, wait_until
 
 
 def bearer(secret):
@@ -142,3 +142,19 @@ def warning_without_tokens(env):
     check_equal(warnings('everywhere'), 1, 'warnings on all addresses')
     check_equal(warnings('loopback', '--host', '127.0.0.1'), 0, 'warnings on loopback')
     check_equal(warnings('required', '--auth', 'required'), 0, 'warnings with --auth required')
+
+
+@test()
+def server_starts_where_the_local_token_cannot_be_written(env):
+    """It says so, and everybody needs a token of their own."""
+    os.makedirs(env.path('data/local.token/in the way'))
+    port = free_port()
+    server = env.start('server', ['./ipam', 'server', '--db', 'data', '--host', '127.0.0.1',
+                                  '--port', str(port), '--auth', 'required'])
+    client = Client(port)
+    wait_until('it serves', lambda: client.get('/health'))
+    client.close()
+    check('local.token' in server.log() and ' warning ' in server.log(), server.log())
+    refused = env.ipam('network', 'list', '--db', 'data', expect=1)
+    check('a valid token is needed' in refused.stderr, refused.stderr)
+    check_equal(server.stop(), 0, 'exit code')

@@ -9,7 +9,6 @@ namespace simulation {
 namespace {
 
 constexpr std::size_t sector_bytes = 512;
-constexpr std::uint64_t plenty = 1ull << 40;
 
 std::size_t sectors_of(std::size_t bytes) { return (bytes + sector_bytes - 1) / sector_bytes; }
 
@@ -200,7 +199,7 @@ int SimulatedDisk::sync_directory() {
 
 int SimulatedDisk::free_bytes(std::uint64_t& bytes) {
   if (const int error = admit(false)) return error;
-  bytes = full_ ? 0 : plenty;
+  bytes = full_ ? 0 : size_bytes;
   return 0;
 }
 

@@ -48,6 +48,7 @@ class SimulatedDisk {
   int remove(const std::string& name);
   int rename(const std::string& from, const std::string& to);
   int sync_directory();
+  static constexpr std::uint64_t size_bytes = 1ull << 40;
   int free_bytes(std::uint64_t& bytes);
 
   // ---- the end of a process, and of power ----

@@ -94,10 +94,10 @@ void SimulatedFiles::sync_directory(const fs::path& directory) {
   check(disk_.sync_directory(), directory, "fsync");
 }
 
-std::uint64_t SimulatedFiles::free_bytes(const fs::path& directory) {
-  std::uint64_t bytes = 0;
-  check(disk_.free_bytes(bytes), directory, "look at the space of");
-  return bytes;
+sqlite::Space SimulatedFiles::space(const fs::path& directory) {
+  std::uint64_t free_bytes = 0;
+  check(disk_.free_bytes(free_bytes), directory, "look at the space of");
+  return {free_bytes, SimulatedDisk::size_bytes};
 }
 
 }  // namespace simulation

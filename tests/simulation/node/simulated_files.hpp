@@ -27,7 +27,7 @@ class SimulatedFiles : public sqlite::FileSystem {
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) override;
   void sync_directory(const std::filesystem::path& directory) override;
-  std::uint64_t free_bytes(const std::filesystem::path& directory) override;
+  sqlite::Space space(const std::filesystem::path& directory) override;
   const char* vfs() const override { return vfs_name_.c_str(); }
 
   sqlite::Tuning tuning() const override { return tuning_; }

@@ -13,7 +13,9 @@ class SimulatedNode::WatchedHost : public raft::Host {
   std::int64_t time_ms() const override { return node_.process_->replica->time_ms(); }
   void on_applied_batch() override { replica().on_applied_batch(); }
   void on_proposal_failed(const raft::FailedProposal& failed) override;
-  void on_became_leader(raft::Term term) override { replica().on_became_leader(term); }
+  void on_became_leader(raft::Term term, const std::string& why) override {
+    replica().on_became_leader(term, why);
+  }
   void on_removed() override;
   void on_failure(const std::string& reason) override { replica().on_failure(reason); }
   void make_snapshot(Made done) override { replica().make_snapshot(std::move(done)); }

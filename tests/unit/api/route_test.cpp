@@ -271,12 +271,16 @@ TEST_CASE("cluster status shows what the node knows, and 404 in standalone mode"
         std::string::npos);
 }
 
-TEST_CASE("nodes are added and removed") {
+TEST_CASE("nodes are added, moved and removed") {
   World world;
   CHECK(world.perform(post("cluster/nodes", R"({"node_id": 4, "addr": "node4.example.com:5004"})"))
             .status == 204);
   CHECK(world.perform(del("cluster/nodes/4")).status == 204);
-  REQUIRE(world.member_changes.size() == 2);
+  CHECK(world.perform(patch("cluster/nodes/2", R"({"addr": "[2001:db8::2]:5002"})")).status == 204);
+  REQUIRE(world.member_changes.size() == 3);
+  CHECK(world.member_changes[2].action == api::MemberAction::move);
+  CHECK(world.member_changes[2].node_id == 2);
+  CHECK(world.member_changes[2].address == "[2001:db8::2]:5002");
   CHECK(world.member_changes[0].action == api::MemberAction::add);
   CHECK(world.member_changes[0].node_id == 4);
   CHECK(world.member_changes[0].address == "node4.example.com:5004");

@@ -709,6 +709,17 @@ TEST_CASE("cluster status") {
   CHECK(world.out.find("Leader:         none\n") != std::string::npos);
 }
 
+TEST_CASE("cluster set-address") {
+  const std::string move = R"(PATCH /api/v1/cluster/nodes/3 {"addr":"n3.example:5003"})";
+  check({{"cluster", "set-address", "3", "n3.example:5003", "--server", "h:1"}, {{204, ""}}, {move},
+         "Node 3 is at n3.example:5003 now\n"});
+  check_failure({{"cluster", "set-address", "3", "n3.example:5003", "--server", "h:1"},
+                 {{404, R"({"error":"node 3 is not a member of the cluster"})"}}, {move},
+                 "node 3 is not a member"}, 1);
+  check_failure({{"cluster", "set-address", "3", "n3"}, {}, {},
+                 "ADDR 'n3' has no port: it must be host:port"}, 2);
+}
+
 TEST_CASE("cluster add-node, remove-node and transfer-leader") {
   const std::string add = R"(POST /api/v1/cluster/nodes {"node_id":4,"addr":"n4:5004"})";
   check({{"cluster", "add-node", "4", "n4:5004", "--server", "h:1"}, {{204, ""}}, {add},

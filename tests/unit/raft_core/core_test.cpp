@@ -8,6 +8,93 @@
 using namespace raft;
 using namespace raft::test;
 
+namespace {
+
+std::vector<std::string> told(Node& node) {
+  std::vector<std::string> out;
+  for (const RoleChange& change : node.core().take_role_changes())
+    out.push_back(std::to_string(static_cast<int>(change.event)) + " " +
+                  std::to_string(static_cast<int>(change.cause)) + " node " +
+                  std::to_string(change.peer.value()) + " term " +
+                  std::to_string(change.term.value()));
+  return out;
+}
+
+std::string event(RoleEvent event, RoleCause cause, std::uint64_t peer, std::uint64_t term) {
+  return std::to_string(static_cast<int>(event)) + " " + std::to_string(static_cast<int>(cause)) +
+         " node " + std::to_string(peer) + " term " + std::to_string(term);
+}
+
+}  // namespace
+
+TEST_CASE("a node tells why it campaigns and leads, and why no more") {
+  using E = RoleEvent;
+  using C = RoleCause;
+  Node node(1, with_log(3, {}));
+  node.lead();
+  CHECK(told(node) == std::vector<std::string>{event(E::campaigns, C::started, 0, 0),
+                                               event(E::leads, C::started, 0, 1)});
+  SUBCASE("a higher term") {
+    node.receive(3, 4, AppendEntries{});
+    CHECK(told(node) == std::vector<std::string>{event(E::leads_no_more, C::higher_term, 3, 4)});
+    node.tick(60);  // asks again and again, tells once
+    CHECK(told(node) == std::vector<std::string>{event(E::campaigns, C::leader_silent, 3, 4)});
+    node.receive(3, 4, Heartbeat{});
+    node.core().on_peer_disconnected(NodeId(3));
+    node.lead();
+    CHECK(told(node) == std::vector<std::string>{event(E::campaigns, C::leader_disconnected, 3, 4),
+                                                 event(E::leads, C::leader_disconnected, 3, 5)});
+  }
+  SUBCASE("how long nothing was heard") {
+    node.receive(3, 4, AppendEntries{});
+    node.core().take_role_changes();
+    unsigned ticks = 0;
+    std::deque<RoleChange> changes;
+    for (; changes.empty(); ++ticks) {
+      node.tick();
+      changes = node.core().take_role_changes();
+    }
+    CHECK(changes.front().ticks == ticks);
+  }
+  SUBCASE("no quorum") {
+    node.tick(30);
+    CHECK(told(node).front() == event(E::leads_no_more, C::no_quorum, 0, 1));
+  }
+  SUBCASE("a hand-over, and one that fails") {
+    node.acknowledge(2, 1);
+    REQUIRE(node.core().transfer_leader(NodeId(2)).ok());
+    node.receive(2, 2, RequestVote{{Index(1), Term(1)}, false, true});
+    CHECK(told(node) == std::vector<std::string>{event(E::leads_no_more, C::handed_over, 2, 2)});
+    node.receive(2, 2, AppendEntries{});
+    node.receive(2, 2, TimeoutNow{});
+    CHECK(told(node) == std::vector<std::string>{event(E::campaigns, C::asked_by_leader, 2, 2)});
+    node.receive(2, 3, RequestVoteResponse{false, true});
+    CHECK(told(node) == std::vector<std::string>{event(E::leads, C::asked_by_leader, 2, 3)});
+    node.acknowledge(2, 2);
+    REQUIRE(node.core().transfer_leader(NodeId(3)).ok());
+    for (int tick = 0; tick < 12; ++tick) {
+      node.tick();
+      node.receive(2, 3, HeartbeatResponse{0, node.core().progress_id(NodeId(2))});
+    }
+    CHECK(told(node) == std::vector<std::string>{event(E::hand_over_failed, C::handed_over, 3, 3)});
+  }
+}
+
+TEST_CASE("the first wait is shorter where that is wanted, and no other one") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    CoreOptions options;
+    options.id = NodeId(1);
+    options.seed = seed;
+    options.first_wait_ticks_min = 3;
+    RaftCore core(options, with_log(3, {}));
+    CHECK(core.election_ticks_left() >= 3);
+    CHECK(core.election_ticks_left() <= 10);
+    while (core.role() == Role::follower) core.tick();
+    CHECK(core.election_ticks_left() >= 10);
+  }
+}
+
 TEST_CASE("a vote leaves only once it is durable (Raft figure 2)") {
   Node node(2, with_log(3, {}));
   node.quick_disk = false;

@@ -81,6 +81,28 @@ TEST_CASE("a wiped voter becomes a learner, whose acknowledgements do not count 
   CHECK(node.core().configuration().members.at(NodeId(3)).incarnation == 99);
 }
 
+TEST_CASE("a member's address is changed by an entry, while who votes stays") {
+  Node node(1, with_log(3, {}));
+  CHECK(node.core().move_member(NodeId(3), "n9").error() == Refusal::not_leader);
+  node.lead();
+  CHECK(node.core().move_member(NodeId(3), "n9").error() == Refusal::not_ready);
+  node.acknowledge(2, 1);
+  CHECK(node.core().move_member(NodeId(9), "n9").error() == Refusal::not_a_member);
+  CHECK(node.core().move_member(NodeId(3), "n2").error() == Refusal::already_member);
+  const Index before = node.core().log().last_index();
+  CHECK(node.core().move_member(NodeId(3), "n3").value() == node.core().configuration_index());
+  CHECK(node.core().log().last_index() == before);
+  Configuration expected = node.core().configuration();
+  expected.members[NodeId(3)].address = "n9";
+  REQUIRE(node.core().move_member(NodeId(3), "n9").value() == before + 1);
+  CHECK(node.core().configuration() == expected);
+  CHECK(node.core().move_member(NodeId(2), "n8").error() == Refusal::change_in_progress);
+  node.turn();
+  node.acknowledge(2, before.value() + 1);
+  CHECK(node.core().commit() == before + 1);
+  CHECK(node.core().configuration() == expected);
+}
+
 TEST_CASE("changes of members are refused with the reason that does not pass by itself") {
   Node follower(2, with_log(3, {}));
   CHECK(follower.core().add_member(NodeId(4), "n4").error() == Refusal::not_leader);

@@ -136,6 +136,88 @@ TEST_CASE("a leader that is not one any more refuses what is forwarded to it") {
   CHECK(refused->ids == std::vector<ProposalId>{{1002, 77}});
 }
 
+TEST_CASE("what is forwarded during a hand-over is appended by the successor") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  // Node 2 has to catch up first, so that the hand-over takes a while.
+  cluster.nodes[2].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(2), ""});
+  cluster.run();
+  REQUIRE(cluster.nodes[1].driver->core().transfer_target() == NodeId(2));
+  cluster.propose(3, "b");
+  cluster.run();
+  cluster.release_disk(2);
+  cluster.tick();
+  REQUIRE(cluster.nodes[2].driver->core().is_leader());
+  // Node 3 has not heard of it, say.
+  cluster.nodes[1].driver->receive(
+      {NodeId(3), NodeId(1), Term(), ForwardProposals{{{{1003, 77}, base::share("c")}}}});
+  cluster.run();
+  cluster.tick();
+  for (auto& [id, node] : cluster.nodes) {
+    CAPTURE(id);
+    CHECK(node.state == std::vector<std::string>{"a", "b", "c"});
+    CHECK(node.failed.empty());
+  }
+}
+
+TEST_CASE("what waits for a successor that does not come is refused") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[2].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(2), ""});
+  cluster.run();
+  cluster.propose(3, "b");
+  cluster.run();
+  cluster.cut = {{1, 2}, {2, 1}};
+  SUBCASE("the hand-over is aborted: the leader takes it itself") {
+    cluster.tick(12);
+    CHECK(cluster.nodes[3].state == std::vector<std::string>{"a", "b"});
+  }
+  SUBCASE("the leader is not one any more, and nobody else is") {
+    // A term that nobody leads.
+    cluster.nodes[1].driver->receive({NodeId(3), NodeId(1),
+                                      cluster.nodes[1].driver->core().term() + 1,
+                                      RequestVoteResponse{false, false}});
+    cluster.isolate(1);
+    cluster.run();
+    CHECK(cluster.nodes[3].failed.empty());
+    cluster.cut.erase({1, 3});
+    cluster.tick(10);
+    REQUIRE(cluster.nodes[3].failed.size() == 1);
+    CHECK(cluster.nodes[3].failed[0].failure == ProposalFailure::refused);
+  }
+}
+
+TEST_CASE("a refusal by the successor reaches the node whose proposal it was") {
+  ForwardedProposals forwarded(NodeId(1), {2, 1u << 20, 100, 10, 5});
+  const auto proposal = [](std::uint64_t sequence) {
+    return Proposal{{1003, sequence}, base::share("x")};
+  };
+  forwarded.add(NodeId(3), {proposal(1), proposal(2), proposal(3)});
+  forwarded.note_hand_over();
+  CHECK(forwarded.passes_on());
+  std::vector<Message> out;
+  forwarded.pass_on(NodeId(2), out);
+  REQUIRE(out.size() == 2);  // two in a message
+  CHECK(forwarded.empty());
+  out.clear();
+  forwarded.refused_by_successor({1003, 2}, out);
+  REQUIRE(out.size() == 1);
+  CHECK(out[0].to == NodeId(3));
+  CHECK(std::get<ForwardRefused>(out[0].body).ids == std::vector<ProposalId>{{1003, 2}});
+  forwarded.refused_by_successor({1003, 2}, out);  // said once
+  for (int tick = 0; tick < 5; ++tick) forwarded.tick();
+  forwarded.refused_by_successor({1003, 1}, out);  // forgotten by now
+  CHECK(out.size() == 1);
+  for (int tick = 0; tick < 5; ++tick) forwarded.tick();
+  CHECK_FALSE(forwarded.passes_on());
+}
+
 TEST_CASE("time stamps go on as time does while a node leads, whatever its clock is set to") {
   for (const std::int64_t set_by_ms : {-1'000'000, 0, 1'000'000}) {
     CAPTURE(set_by_ms);
@@ -363,6 +445,64 @@ TEST_CASE("changes of members that make no sense are refused with their reason")
   CHECK(cluster.nodes[1].changes[0].refusal == Refusal::would_lose_quorum);
 }
 
+TEST_CASE("a member is moved from any node, and it is done once that is committed") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  auto& node = cluster.nodes[2];
+  node.driver->change_members(1, {MemberAction::move, NodeId(3), "elsewhere:1"});
+  node.driver->change_members(2, {MemberAction::move, NodeId(9), "elsewhere:2"});
+  cluster.run();
+  cluster.tick(10);
+  REQUIRE(node.changes.size() == 2);
+  for (const MemberChangeReply& reply : node.changes)
+    CHECK(reply.outcome == (reply.id == 1 ? MemberChangeOutcome::committed
+                                          : MemberChangeOutcome::refused));
+  for (auto& [id, its] : cluster.nodes) {
+    CHECK(its.configuration.members.at(NodeId(3)).address == "elsewhere:1");
+    CHECK(its.configuration.members.at(NodeId(3)).voter);
+  }
+}
+
+TEST_CASE("a leader that hands over says why") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  Driver& driver = *cluster.nodes[1].driver;
+  const auto cause = [&] {
+    const Output output = driver.take_output(cluster.clocks(1));
+    return output.handing_over ? std::optional(output.handing_over->cause) : std::nullopt;
+  };
+  cluster.nodes[2].down = cluster.nodes[3].down = true;  // nobody takes over
+  SUBCASE("the disk is low") {
+    driver.on_disk_low(true);
+    driver.tick(cluster.clocks(1));
+    CHECK(cause() == HandOverCause::disk_low);
+    driver.tick(cluster.clocks(1));
+    CHECK_FALSE(cause());  // said once
+  }
+  SUBCASE("the process stops") {
+    CHECK(driver.hand_over(HandOverCause::stopping));
+    CHECK(cause() == HandOverCause::stopping);
+  }
+  SUBCASE("an operator wants it") {
+    driver.change_members(1, {MemberAction::lead, NodeId(2), ""});
+    CHECK(cause() == HandOverCause::operator_asked);
+  }
+}
+
+TEST_CASE("changes of role are told in words") {
+  const auto words = [](RoleEvent event, RoleCause cause) {
+    return describe({event, cause, Term(3), NodeId(2), 27}, NodeId(1), 50);
+  };
+  CHECK(words(RoleEvent::campaigns, RoleCause::leader_silent) ==
+        "node 1 asks for votes in term 4: nothing was heard of the leader, node 2, for 1350 ms");
+  CHECK(words(RoleEvent::leads, RoleCause::asked_by_leader) ==
+        "node 1 leads in term 3: node 2 hands over to it");
+  CHECK(words(RoleEvent::leads_no_more, RoleCause::higher_term) ==
+        "node 1 leads no more, as of term 3: node 2 is in that term already");
+  CHECK(words(RoleEvent::hand_over_failed, RoleCause::handed_over) ==
+        "node 1 leads on in term 3: node 2 did not take over in time");
+}
+
 TEST_CASE("a change waits for one that is under way") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
@@ -559,6 +699,24 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
   write(60);
   CHECK(leader.log().compacted().index > made);
+}
+
+TEST_CASE("a new leader that has not heard from a follower yet cuts nothing that it may need") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  for (int i = 0; i < 20; ++i) cluster.propose(1, "x");
+  cluster.run();
+  cluster.nodes.at(3).down = true;  // for a moment, during the hand-over
+  cluster.elect(2);
+  Driver& leader = *cluster.nodes.at(2).driver;
+  REQUIRE(leader.core().is_leader());
+  leader.cut_log();
+  cluster.run();
+  CHECK(leader.core().log().compacted().index == Index());
+  cluster.tick(30);
+  leader.cut_log();  // by now it is not there
+  cluster.run();
+  CHECK(leader.core().log().compacted().index == cluster.nodes.at(2).position.index);
 }
 
 TEST_CASE("a log that is cut on demand keeps what a follower that is heard still needs") {

@@ -89,7 +89,7 @@ struct Fill {
     b = {random_position(random), random_number(random), random.chance(50)};
   }
   void operator()(ChangeMembersRequest& b) {
-    b = {random.next(), static_cast<MemberAction>(random.below(3)),
+    b = {random.next(), static_cast<MemberAction>(random.below(4)),
          NodeId{random_number(random) | 1},
          std::string(random.chance(10) ? address_bytes_max : random.below(30), 'h')};
   }

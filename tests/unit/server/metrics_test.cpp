@@ -134,6 +134,8 @@ TEST_CASE("the metrics page counts requests, writes and members") {
   metrics.on_write(ipam::DeleteNetwork{}, server::Decided{full}, 0.002);
   metrics.on_write(ipam::Allocate{}, server::WriteFailure::unknown, 5);
   metrics.on_leader_changed();
+  metrics.on_role_changed({raft::RoleEvent::leads, raft::RoleCause::leader_silent, {}, {}, 0});
+  metrics.on_role_changed({raft::RoleEvent::leads_no_more, raft::RoleCause::no_quorum, {}, {}, 0});
   server::FullestNetworks fullest;
   server::NodeReadings readings = readings_of(plan);
   raft::RefusalCounts refusals{};
@@ -150,6 +152,9 @@ TEST_CASE("the metrics page counts requests, writes and members") {
   CHECK(has_line(page, R"(ipam_writes_failed_total{reason="unknown"} 1)"));
   CHECK(has_line(page, "ipam_write_duration_seconds_count 3"));
   CHECK(has_line(page, "ipam_raft_leader_changes_total 1"));
+  CHECK(has_line(page, R"(ipam_raft_elections_won_total{cause="leader_silent"} 1)"));
+  CHECK(has_line(page, R"(ipam_raft_leaderships_ended_total{cause="no_quorum"} 1)"));
+  CHECK(has_line(page, "ipam_disk_low 0"));
   CHECK(has_line(page, R"(ipam_raft_member_lag_entries{member="2"} 2)"));
   CHECK(has_line(page, R"(ipam_raft_member_last_heard_seconds{member="2"} 0.04)"));
   CHECK(has_line(page, R"(ipam_raft_member{member="2",addr="b:\"2",role="follower"} 1)"));

@@ -132,6 +132,30 @@ TEST_CASE("a restoration that was cut off between its files is no data directory
   CHECK(mentions(files.error(), "raft.db is missing"));
 }
 
+TEST_CASE("ipam restore begins anew where an earlier one was cut off, and only there") {
+  const TemporaryDirectory source, target;
+  const std::string file = source / "ipam.db";
+  make_backup(source.path(), file);
+  REQUIRE(restore(file, standalone_in(target.path())).ok());
+  for (const char* name : {"raft.db", "raft.last"}) fs::remove(target / name);
+  // Without the folder of the restoration it may be a node's that has lost its log.
+  const Command other = run({file, "--data-dir", target.path()});
+  CHECK(other.code == 1);
+  CHECK(mentions(other.err, "already holds data (state.db)"));
+  fs::create_directory(target / "restoring");
+  write_file(target / "restoring/raft.db", "rest of an attempt");
+  write_file(target / "state.db-wal", "rest of an attempt");
+  const Command done = run({file, "--data-dir", target.path()});
+  CHECK_MESSAGE(done.code == 0, done.err);
+  CHECK(mentions(done.err, "begun anew"));
+  CHECK(open(standalone_in(target.path())).ok());
+  fs::remove(target / "raft.db");
+  fs::remove(target / "state.db");
+  write_file(target / "state.db-wal", "of another state.db");
+  const Command stale = run({file, "--data-dir", target.path()});
+  CHECK(mentions(stale.err, "already holds data (state.db-wal)"));
+}
+
 TEST_CASE("ipam restore makes a cluster of one, says how to go on, and touches no data") {
   const TemporaryDirectory source, target;
   const std::string file = source / "ipam.db";

@@ -14,7 +14,7 @@ using Read = base::Result<base::Bytes, std::string>;
 // A file system whose disk is as full as the test says.
 class LimitedFiles : public sqlite::PosixFileSystem {
  public:
-  std::uint64_t free_bytes(const fs::path&) override { return free; }
+  sqlite::Space space(const fs::path&) override { return {free, std::uint64_t{1} << 40}; }
   std::uint64_t free = std::uint64_t{1} << 40;
 };
 

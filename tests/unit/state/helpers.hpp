@@ -283,7 +283,10 @@ class Node {
 };
 
 inline std::uint64_t flush(Loop& loop, state::StateStore& store) {
-  return loop.get<std::uint64_t>([&](auto done) { store.flush(done); });
+  const auto flushed =
+      loop.get<state::StateStore::Flushed>([&](auto done) { store.flush(done); });
+  REQUIRE(flushed.ok());
+  return *flushed;
 }
 
 template <class Row>
