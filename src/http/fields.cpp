@@ -139,7 +139,8 @@ void HeaderPool::recycle(std::vector<Header>& headers) {
   // From the back, so that the first field of the next message gets the memory of the first.
   while (!headers.empty()) {
     Header& last = headers.back();
-    if (free_.size() < headers_kept && last.value.capacity() <= value_bytes_kept)
+    const std::size_t bytes = last.name.capacity() + last.value.capacity();
+    if (free_.size() < headers_kept && bytes <= field_bytes_kept)
       free_.push_back(std::move(last));
     headers.pop_back();
   }

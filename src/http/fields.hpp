@@ -70,7 +70,7 @@ class HeaderPool {
 
  private:
   static constexpr std::size_t headers_kept = 32;
-  static constexpr std::size_t value_bytes_kept = 512;
+  static constexpr std::size_t field_bytes_kept = 512;  // name and value
   std::vector<Header> free_;
 };
 

@@ -269,3 +269,24 @@ TEST_CASE("100-continue is asked for once, and only while the body has not begun
   CHECK(parser.next() == Step::need_more);
   CHECK_FALSE(parser.take_expectation());  // HTTP/1.0 does not know it
 }
+
+TEST_CASE("the memory that a large request needed is given back with the next one") {
+  RequestParser parser{http::Limits{}};
+  std::string large = "POST / HTTP/1.1\r\n" + host + "Content-Length: 1000000\r\n";
+  for (int i = 0; i < 10; ++i) large += std::string(1500, static_cast<char>('a' + i)) + ": x\r\n";
+  parser.feed(large + "\r\n" + std::string(1'000'000, 'x'));
+  REQUIRE(parser.next() == Step::request);
+  CHECK(parser.large_body_bytes() >= 1'000'000);
+  CHECK(parser.next() == Step::need_more);
+  CHECK(parser.large_body_bytes() == 0);
+  CHECK(parser.prepare().size() <= 16384);
+  std::string small = "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\n";
+  for (int i = 0; i < 10; ++i) small += "a: x\r\n";
+  parser.feed(small + "\r\n{}");
+  REQUIRE(parser.next() == Step::request);
+  CHECK(parser.request().body.capacity() <= http::small_body_bytes);
+  std::size_t bytes = 0;
+  for (const http::Header& header : parser.request().headers)
+    bytes += header.name.capacity() + header.value.capacity();
+  CHECK(bytes < 2000);
+}
