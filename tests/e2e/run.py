@@ -20,7 +20,8 @@ import harness  # noqa: E402
 MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_input',
            'cluster_script', 'balancers', 'openapi', 'watch', 'contest', 'leases', 'restarts',
            'drills', 'rolling', 'disks', 'shells', 'packaging', 'reference', 'documents',
-           'importing', 'monitoring', 'security', 'peers', 'scale', 'throughput', 'torture.run')
+           'importing', 'monitoring', 'security', 'peers', 'garbage', 'scale', 'throughput',
+           'torture.run')
 
 
 def enter_private_network():
