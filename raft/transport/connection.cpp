@@ -61,7 +61,7 @@ void Connection::close() {
   closed_ = true;
   asio::error_code ignored;
   socket_.close(ignored);
-  resolver_.cancel();
+  lookup_.cancel();
   timer_.cancel();
 }
 
@@ -80,11 +80,10 @@ asio::awaitable<std::string> Connection::dial(std::string address) {
     const asio::ip::tcp::endpoint endpoint(numeric, target->port);
     co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
   } else {
-    const std::string port = std::to_string(target->port);
-    const auto endpoints = co_await resolver_.async_resolve(
-        target->host, port, asio::redirect_error(asio::use_awaitable, error));
-    if (error || closed_) co_return fmt::format("cannot resolve {}: {}", address, reason(error));
-    co_await asio::async_connect(socket_, endpoints,
+    const FoundEndpoints found = co_await lookup_.run(target->host, target->port);
+    if (found.error || closed_)
+      co_return fmt::format("cannot resolve {}: {}", address, reason(found.error));
+    co_await asio::async_connect(socket_, found.endpoints,
                                  asio::redirect_error(asio::use_awaitable, error));
   }
   if (error || closed_) co_return fmt::format("cannot connect to {}: {}", address, reason(error));

@@ -14,14 +14,15 @@
 
 #include "raft/transport/frame.hpp"
 #include "raft/transport/introduction.hpp"
+#include "raft/transport/name_lookup.hpp"
 
 namespace raft {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(asio::io_context& io) : socket_(io), resolver_(io), timer_(io) {}
+  explicit Connection(asio::io_context& io) : socket_(io), lookup_(io.get_executor()), timer_(io) {}
   explicit Connection(asio::ip::tcp::socket socket)
-      : socket_(std::move(socket)), resolver_(socket_.get_executor()),
+      : socket_(std::move(socket)), lookup_(socket_.get_executor()),
         timer_(socket_.get_executor()) {}
 
   asio::ip::tcp::socket& socket() { return socket_; }
@@ -35,8 +36,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // "timed out" where the deadline closed it, otherwise what `error` says.
   std::string reason(const asio::error_code& error) const;
 
-  // Resolves and connects. The text says what failed; empty where nothing did. Resolving itself
-  // cannot be cut short: the result is then thrown away.
+  // Resolves and connects. The text says what failed; empty where nothing did.
   asio::awaitable<std::string> dial(std::string address);
   // No delay, and a peer whose machine vanished is noticed by the kernel within seconds.
   void set_options();
@@ -55,7 +55,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start_timer();
 
   asio::ip::tcp::socket socket_;
-  asio::ip::tcp::resolver resolver_;
+  NameLookup lookup_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   bool timer_runs_ = false;
