@@ -1,7 +1,7 @@
 // Names to addresses. getaddrinfo() cannot be cut short, and where a name server is silent it takes
-// most of a minute. asio's resolver has one thread for all of them, for which its io_context waits
-// at the end: one name would hold up all peers, and the process's end. Here each lookup has a thread
-// of its own, which is left to itself once nobody wants its answer. io thread only.
+// most of a minute. asio's resolver has one thread for all of them, for which its io_context
+// waits at the end: one name would hold up all peers, and the end of the process. Here each lookup
+// has a thread of its own, which is left to itself once nobody wants its answer. io thread only.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
