@@ -330,6 +330,8 @@ def main():
     if ok:
         meson_tests(run, 'test', 'build')
         script(run, 'openapi validator', 'tests/openapi/validate.py')
+    script(run, 'kubernetes types', 'tests/kubernetes/validate.py')
+    if ok:
         proof(run)
         end_to_end(run)
     if not arguments.quick:

@@ -124,3 +124,19 @@ def systemd_units_are_valid_and_confined(env):
         check(done.returncode == 0, f'{unit} is exposed: {line}')
         exposures.append(f'{unit} {re.search(r": ([0-9.]+)", line)[1]}')
     env.notes.append(', '.join(exposures))
+
+
+@test()
+def dockerfile_copies_what_is_there(env):
+    """Building it takes half an hour: scripts/check-image.sh."""
+    with open(os.path.join(ROOT, 'Dockerfile'), encoding='utf-8') as file:
+        lines = file.read().replace('\\\n', ' ').split('\n')
+    copied = [line.split()[1:-1] for line in lines
+              if line.startswith('COPY ') and '--from=' not in line]
+    check(len(copied) >= 3, f'{copied}')
+    for path in [path for paths in copied for path in paths]:
+        check(os.path.exists(os.path.join(ROOT, path)), f'Dockerfile: {path} is not there')
+    for script in re.findall(r'scripts/\S+\.sh', '\n'.join(line for line in lines
+                                                          if line.startswith('RUN '))):
+        check(os.access(os.path.join(ROOT, script), os.X_OK), f'Dockerfile: {script}')
+    env.run(['bash', '-n', os.path.join(ROOT, 'scripts/check-image.sh')])
