@@ -47,7 +47,8 @@ struct CommandSpec {
   std::vector<std::string> examples = {};        // complete command lines; at least one
 };
 
-// What every command takes: --db, --cluster, --server, --token, --output, --help, --version.
+// What every command takes: --db, --cluster, --server, --ca-cert,
+// --client-cert, --client-key, --token, --output, --help, --version.
 const std::vector<OptionSpec>& global_options();
 // Those of the command and these; its own wins over the global one of the same name.
 std::vector<OptionSpec> all_options(const CommandSpec& spec);

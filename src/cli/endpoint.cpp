@@ -73,41 +73,44 @@ std::string to_string(const Endpoint& endpoint) {
 }
 
 base::Result<ServerUrl, std::string> parse_server_url(std::string_view text) {
-  if (text.starts_with("https://"))
-    return base::fail(std::string("is an https URL: this client speaks http:// alone"));
-  constexpr std::string_view scheme = "http://";
-  const bool has_scheme = text.starts_with(scheme);
-  if (has_scheme) text.remove_prefix(scheme.size());
+  constexpr std::string_view plain_scheme = "http://";
+  constexpr std::string_view tls_scheme = "https://";
+  const bool tls = text.starts_with(tls_scheme);
+  const bool has_scheme = tls || text.starts_with(plain_scheme);
+  if (has_scheme) text.remove_prefix(tls ? tls_scheme.size() : plain_scheme.size());
   if (!has_scheme && text.find("://") != std::string_view::npos)
-    return base::fail(std::string("has a scheme other than http"));
+    return base::fail(std::string("has a scheme other than http and https"));
 
   const std::size_t slash = std::min(text.find('/'), text.size());
   std::string prefix(text.substr(slash));
   while (prefix.ends_with('/')) prefix.pop_back();
-  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
+  const bool is_clean = std::all_of(prefix.begin(), prefix.end(), [](char c) {
     return is_host_character(c) || c == '/' || c == '~';
   });
-  if (!plain) return base::fail(std::string("has a path that no server has"));
+  if (!is_clean) return base::fail(std::string("has a path that no server has"));
 
   std::string_view authority = text.substr(0, slash);
   std::string_view rest = authority;
   auto host = take_host(rest);
   if (!host) return base::fail(host.error());
-  if (rest.empty() && has_scheme) return ServerUrl{{std::move(*host), 80}, std::move(prefix)};
+  if (rest.empty() && has_scheme) {
+    const std::uint16_t port = tls ? 443 : 80;
+    return ServerUrl{{std::move(*host), port}, std::move(prefix), tls};
+  }
   auto endpoint = parse_endpoint(authority);
   if (!endpoint) return base::fail(endpoint.error());
-  return ServerUrl{std::move(*endpoint), std::move(prefix)};
+  return ServerUrl{std::move(*endpoint), std::move(prefix), tls};
 }
 
 std::string to_string(const ServerUrl& url) {
-  return "http://" + to_string(url.endpoint) + url.prefix;
+  return (url.tls ? "https://" : "http://") + to_string(url.endpoint) + url.prefix;
 }
 
-std::string local_url(const Endpoint& listen) {
+std::string local_url(const Endpoint& listen, bool tls) {
   Endpoint endpoint = listen;
   if (endpoint.host == "0.0.0.0") endpoint.host = "127.0.0.1";
   if (endpoint.host == "::") endpoint.host = "::1";
-  return "http://" + to_string(endpoint);
+  return to_string(ServerUrl{endpoint, "", tls});
 }
 
 bool is_loopback(std::string_view host) {

@@ -1,4 +1,5 @@
-// Where something listens: host:port as users write it, and http:// URLs of servers. Pure.
+// Where something listens: host:port as users write it, and http:// and https:// URLs of servers.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -24,21 +25,23 @@ base::Result<Endpoint, std::string> parse_endpoint(std::string_view text,
                                                    PortZero zero = PortZero::refused);
 std::string to_string(const Endpoint& endpoint);  // with brackets around IPv6
 
-// A server that the client speaks to. https is refused: the client has no TLS.
+// A server that the client speaks to.
 struct ServerUrl {
   Endpoint endpoint;
   std::string prefix;  // of every path, "" or "/ipam": behind a proxy that serves it in a folder
+  bool tls = false;    // https
 
   friend bool operator==(const ServerUrl&, const ServerUrl&) = default;
 };
 
-// "http://host[:port][/prefix]" (port 80 where none is given) or "host:port".
+// "http://host[:port][/prefix]" (port 80 where none is given), the same with https (port 443), or
+// "host:port", which is http.
 base::Result<ServerUrl, std::string> parse_server_url(std::string_view text);
 std::string to_string(const ServerUrl& url);
 
 // The URL under which this machine reaches a server that listens on `listen`: the wildcard
 // addresses 0.0.0.0 and [::] become loopback.
-std::string local_url(const Endpoint& listen);
+std::string local_url(const Endpoint& listen, bool tls = false);
 
 // Whether only this machine can reach what listens there.
 bool is_loopback(std::string_view host);

@@ -1,4 +1,4 @@
-// A Connection to a server over TCP: HTTP/1.1 on blocking POSIX calls with deadlines. Each request
+// A Connection to a server over TCP or TLS: HTTP/1.1 on blocking calls with deadlines. Each request
 // has a connection of its own: a command makes one to three of them, and a kept connection that the
 // server has just closed would leave a write in doubt. Asio would bring an event loop for nothing.
 #pragma once
@@ -7,6 +7,7 @@
 
 #include "cli/connection.hpp"
 #include "cli/endpoint.hpp"
+#include "net/tls_context.hpp"
 
 namespace cli {
 
@@ -20,8 +21,10 @@ struct Timeouts {
 
 class HttpConnection : public Connection {
  public:
-  explicit HttpConnection(ServerUrl url, Timeouts timeouts = {})
-      : url_(std::move(url)), timeouts_(timeouts) {}
+  // REQUIRES: `tls`, a client's, where the URL is https.
+  explicit HttpConnection(ServerUrl url, net::TlsContext::Pointer tls = nullptr,
+                          Timeouts timeouts = {})
+      : url_(std::move(url)), tls_(std::move(tls)), timeouts_(timeouts) {}
 
   base::Result<http::Response, ConnectionError> perform(const http::Request& request) override {
     return exchange(request, nullptr);
@@ -36,6 +39,7 @@ class HttpConnection : public Connection {
                                                          const TakeBytes& take);
 
   const ServerUrl url_;
+  const net::TlsContext::Pointer tls_;
   const Timeouts timeouts_;
 };
 

@@ -65,6 +65,10 @@ struct Hooks {
   // The secret by which that server knows whoever may read its directory, where it asks for one.
   std::function<std::optional<std::string>(const std::string& data_dir)> local_token_of =
       [](const std::string&) { return std::nullopt; };
+  // The fingerprint of the certificate that it serves https with, where it does: whoever may read
+  // its directory need not ask a CA.
+  std::function<std::optional<std::string>(const std::string& data_dir)> fingerprint_of =
+      [](const std::string&) { return std::nullopt; };
   // The commands that server/ owns; `args` is what followed the command's words. The result is the
   // exit code. They also answer --help.
   std::function<int(const std::vector<std::string>& args)> run_server;
@@ -79,9 +83,11 @@ struct Hooks {
   // The error names the file.
   std::function<base::Result<ClusterEndpoint, std::string>(const std::string& file)>
       read_cluster_config;
-  std::function<std::unique_ptr<Connection>(const ServerUrl& url)> connect =
-      [](const ServerUrl& url) -> std::unique_ptr<Connection> {
-    return std::make_unique<HttpConnection>(url);
+  // `tls` is there where the URL is https.
+  std::function<std::unique_ptr<Connection>(const ServerUrl& url, net::TlsContext::Pointer tls)>
+      connect = [](const ServerUrl& url,
+                   net::TlsContext::Pointer tls) -> std::unique_ptr<Connection> {
+    return std::make_unique<HttpConnection>(url, std::move(tls));
   };
 };
 

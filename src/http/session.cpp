@@ -132,6 +132,7 @@ asio::awaitable<bool> Session::secure() {
   else
     context_->logger.debug("http", "the TLS handshake with {} failed: {}",
                            parser_.request().client_address, stream_.failure());
+  if (result == net::Handshake::refused) co_await linger();
   co_return false;
 }
 

@@ -33,9 +33,15 @@ asio::awaitable<Handshake> Stream::handshake(std::string host) {
   while (true) {
     const TlsEngine::Step step = tls_->handshake();
     const std::error_code sent = co_await send_unsent();
-    if (step == TlsEngine::Step::failed) failure_ = tls_->failure();
-    else if (sent) failure_ = sent.message();
-    if (!failure_.empty()) co_return Handshake::failed;
+    if (step == TlsEngine::Step::failed || step == TlsEngine::Step::closed) {
+      failure_ = step == TlsEngine::Step::failed ? tls_->failure() : "closed by the other side";
+      drop_tls();
+      co_return Handshake::refused;
+    }
+    if (sent) {
+      failure_ = sent.message();
+      co_return Handshake::failed;
+    }
     if (step == TlsEngine::Step::done) co_return Handshake::done;
     bool fed = false;
     while (!fed) {
@@ -45,8 +51,7 @@ asio::awaitable<Handshake> Stream::handshake(std::string host) {
             socket_.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, ec);
         if (peeked == 1) is_first = false;
         if (peeked == 1 && begins_like_http(byte)) {
-          tls_.reset();
-          context_.reset();
+          drop_tls();
           co_return Handshake::plain_http;
         }
       }
@@ -63,6 +68,11 @@ asio::awaitable<Handshake> Stream::handshake(std::string host) {
       }
     }
   }
+}
+
+void Stream::drop_tls() {
+  tls_.reset();
+  context_.reset();
 }
 
 // Gives the engine what the socket has, if anything.

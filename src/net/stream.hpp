@@ -29,7 +29,10 @@ enum class Handshake : unsigned char {
   // The client of this TLS server speaks plain HTTP. The stream is a plain one from here on, so
   // that it can be told; its bytes so far are gone.
   plain_http,
-  failed,  // failure() says why
+  // TLS could not agree, and an alert has said so; failure() says why. Plain from here on, so that
+  // what still comes can be read and dropped: closing at once could take the alert with it.
+  refused,
+  failed,  // the connection broke off, or the wait was cancelled; failure() says so
 };
 
 class Stream {
@@ -108,6 +111,7 @@ class Stream {
   asio::awaitable<Outcome> write_all_tls(std::string_view bytes);
   std::size_t try_write_tls(const Buffers& buffers, std::error_code& ec);
   asio::awaitable<std::error_code> send_unsent();
+  void drop_tls();
   std::error_code try_send_unsent();
   std::error_code feed_from_socket(bool& fed);
   std::size_t encrypt(const Buffers& buffers, std::error_code& ec);

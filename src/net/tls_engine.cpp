@@ -28,6 +28,8 @@ TlsEngine::TlsEngine(TlsContext::Pointer context, const std::string& host)
     return;
   }
   SSL_set_connect_state(native_);
+  SSL_set_app_data(native_, this);
+  SSL_set_verify(native_, SSL_VERIFY_PEER, note_refused);
   if (host.empty()) return;
   X509_VERIFY_PARAM* expected = SSL_get0_param(native_);
   if (X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1) return;
@@ -35,6 +37,16 @@ TlsEngine::TlsEngine(TlsContext::Pointer context, const std::string& host)
   X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size());
   SSL_set_tlsext_host_name(native_, host.c_str());  // RFC 6066 §3: names, not addresses
+}
+
+// Called for each certificate of the chain; a session does not keep one that was refused.
+int TlsEngine::note_refused(int is_good, X509_STORE_CTX* store) {
+  if (is_good == 1) return 1;
+  const auto* const connection = static_cast<SSL*>(
+      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* const self = static_cast<TlsEngine*>(SSL_get_app_data(connection));
+  if (const X509* shown = X509_STORE_CTX_get0_cert(store)) self->refused_names_ = names_of(*shown);
+  return 0;
 }
 
 TlsEngine::~TlsEngine() { SSL_free(native_); }
@@ -103,13 +115,28 @@ TlsEngine::Step TlsEngine::step_of(int result) {
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Step::need_input;
   if (error == SSL_ERROR_ZERO_RETURN) return Step::closed;
   if (!failure_.empty()) return Step::failed;
-  const long verified = SSL_get_verify_result(native_);
   failure_ = take_openssl_error();
-  if (verified != X509_V_OK)
-    failure_ = fmt::format("the certificate of the other side is not trusted: {}",
-                           X509_verify_cert_error_string(verified));
+  verified_ = SSL_get_verify_result(native_);
+  if (verified_ == X509_V_OK) return Step::failed;
+  failure_ = fmt::format("the certificate of the other side is not trusted: {}", distrust_text());
   return Step::failed;
 }
+
+TlsEngine::Distrust TlsEngine::distrust() const {
+  switch (verified_) {
+    case X509_V_OK: return Distrust::none;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return Distrust::unknown_issuer;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return Distrust::other_host;
+    default: return Distrust::other;
+  }
+}
+
+const char* TlsEngine::distrust_text() const { return X509_verify_cert_error_string(verified_); }
 
 std::optional<PeerCertificate> TlsEngine::peer_certificate() const {
   const Certificate shown(SSL_get1_peer_certificate(native_));

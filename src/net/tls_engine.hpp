@@ -18,6 +18,7 @@
 
 struct ssl_st;
 struct bio_st;
+struct x509_store_ctx_st;
 
 namespace net {
 
@@ -59,18 +60,27 @@ class TlsEngine {
   void close();
 
   const std::string& failure() const { return failure_; }
+  // Where it failed because the certificate of the other side is not trusted: why not.
+  enum class Distrust : unsigned char { none, unknown_issuer, other_host, other };
+  Distrust distrust() const;
+  const char* distrust_text() const;
+  // The names in that certificate.
+  const std::vector<std::string>& refused_names() const { return refused_names_; }
   // The other side's, after the handshake; a client's server always has one.
   std::optional<PeerCertificate> peer_certificate() const;
   const char* version() const;  // "TLSv1.3"
 
  private:
   Step step_of(int result);
+  static int note_refused(int is_good, x509_store_ctx_st* store);
 
   TlsContext::Pointer context_;  // callbacks point into it
   ssl_st* native_ = nullptr;
   bio_st* input_ = nullptr;   // both owned by native_
   bio_st* output_ = nullptr;
   std::string failure_;
+  long verified_ = 0;  // X509_V_OK, or why the certificate was refused
+  std::vector<std::string> refused_names_;
 };
 
 }  // namespace net

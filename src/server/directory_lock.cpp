@@ -17,6 +17,24 @@ namespace {
 constexpr const char* lock_name = "lock";
 constexpr const char* server_name = "server.json";
 
+// A text that the server which holds the directory has published.
+std::optional<std::string> published(const std::filesystem::path& directory, const char* key) {
+  const std::string path = directory / lock_name;
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  const bool held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0;
+  ::close(descriptor);
+  if (!held) return std::nullopt;
+  std::ifstream in(directory / server_name);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::error_code ec;
+  const auto value = boost::json::parse(text, ec);
+  if (ec || !value.is_object()) return std::nullopt;
+  const auto* found = value.as_object().if_contains(key);
+  if (found == nullptr || !found->is_string()) return std::nullopt;
+  return std::string(found->as_string());
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<DirectoryLock>, std::string> DirectoryLock::try_acquire(
@@ -50,8 +68,9 @@ DirectoryLock::~DirectoryLock() {
   ::close(descriptor_);
 }
 
-void DirectoryLock::publish(const std::string& url) {
-  const boost::json::object about{{"url", url}, {"pid", ::getpid()}};
+void DirectoryLock::publish(const std::string& url, const std::string& fingerprint) {
+  boost::json::object about{{"url", url}, {"pid", ::getpid()}};
+  if (!fingerprint.empty()) about["certificate_sha256"] = fingerprint;
   const std::filesystem::path unfinished = directory_ / "server.json.new";
   {
     std::ofstream out(unfinished);
@@ -62,20 +81,11 @@ void DirectoryLock::publish(const std::string& url) {
 }
 
 std::optional<std::string> server_url_of(const std::filesystem::path& directory) {
-  const std::string path = directory / lock_name;
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (descriptor < 0) return std::nullopt;
-  const bool held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0;
-  ::close(descriptor);
-  if (!held) return std::nullopt;
-  std::ifstream in(directory / server_name);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  std::error_code ec;
-  const auto value = boost::json::parse(text, ec);
-  if (ec || !value.is_object()) return std::nullopt;
-  const auto* url = value.as_object().if_contains("url");
-  if (url == nullptr || !url->is_string()) return std::nullopt;
-  return std::string(url->as_string());
+  return published(directory, "url");
+}
+
+std::optional<std::string> fingerprint_of(const std::filesystem::path& directory) {
+  return published(directory, "certificate_sha256");
 }
 
 }  // namespace server

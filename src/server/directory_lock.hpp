@@ -23,7 +23,8 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
   // Lets others find the server that holds the lock.
-  void publish(const std::string& url);
+  // `fingerprint` is that of its certificate, where the URL is https.
+  void publish(const std::string& url, const std::string& fingerprint = {});
   // There is none any more: the server is stopping.
   void withdraw();
 
@@ -37,5 +38,7 @@ class DirectoryLock {
 // The URL of the server that holds the directory; nullopt where none does, or it does not serve
 // yet.
 std::optional<std::string> server_url_of(const std::filesystem::path& directory);
+// The fingerprint of the certificate that it shows there, where it speaks https.
+std::optional<std::string> fingerprint_of(const std::filesystem::path& directory);
 
 }  // namespace server

@@ -108,6 +108,22 @@ class EmbeddedConnection : public cli::Connection {
   std::unique_ptr<Instance> instance_;
 };
 
+// A server has taken the directory meanwhile. nullptr: what it has published is of no use.
+std::unique_ptr<cli::Connection> connect_to_holder(const std::string& url,
+                                                   const std::string& data_dir) {
+  const auto parsed = cli::parse_server_url(url);
+  if (!parsed.ok()) return nullptr;
+  net::TlsContext::Pointer context;
+  if (parsed->tls) {
+    net::ClientTls tls;
+    tls.fingerprint = fingerprint_of(data_dir).value_or("");
+    auto made = net::TlsContext::client(tls);
+    if (!made.ok()) return nullptr;
+    context = std::move(*made);
+  }
+  return std::make_unique<cli::HttpConnection>(*parsed, std::move(context));
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<cli::Connection>, std::string> open_embedded(
@@ -118,8 +134,7 @@ base::Result<std::unique_ptr<cli::Connection>, std::string> open_embedded(
     if (!lock.ok()) return base::fail(lock.error());
     if (*lock) return EmbeddedConnection::open(data_dir, std::move(*lock));
     if (const auto url = server_url_of(data_dir)) {
-      if (auto parsed = cli::parse_server_url(*url); parsed.ok())
-        return std::unique_ptr<cli::Connection>(std::make_unique<cli::HttpConnection>(*parsed));
+      if (auto connection = connect_to_holder(*url, data_dir)) return connection;
     }
     if (std::chrono::steady_clock::now() > deadline)
       return base::fail(fmt::format("another ipam has held {} for {} seconds; try again once it "

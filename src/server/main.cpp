@@ -45,7 +45,7 @@ base::Result<cli::ClusterEndpoint, std::string> read_endpoint(const std::string&
   cli::ClusterEndpoint endpoint;
   endpoint.data_dir = server::data_directory(*config, file);
   if (auto listen = cli::parse_endpoint(config->api_addr); listen.ok())
-    endpoint.url = cli::local_url(*listen);
+    endpoint.url = cli::local_url(*listen, config->settings.contains("tls_cert"));
   return endpoint;
 }
 
@@ -62,6 +62,9 @@ int main(int argc, char** argv) {
   cli::Hooks hooks;
   hooks.open_embedded = server::open_embedded;
   hooks.server_url_of = [](const std::string& data_dir) { return server::server_url_of(data_dir); };
+  hooks.fingerprint_of = [](const std::string& data_dir) {
+    return server::fingerprint_of(data_dir);
+  };
   hooks.local_token_of = [](const std::string& data_dir) {
     return server::read_local_token(data_dir);
   };

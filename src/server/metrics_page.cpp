@@ -67,6 +67,14 @@ void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   page.sample(metrics.denied.too_many_attempts, {{"reason", "too_many_attempts"}});
   page.sample(metrics.denied.too_many_requests, {{"reason", "too_many_requests"}});
   write_connections(page, readings.http);
+  if (metrics.certificate_end) {
+    page.family("ipam_tls_handshakes_failed_total", Type::counter,
+                "Connections that did not get through the TLS handshake");
+    page.sample(readings.http.handshakes_failed, {{"port", "http"}});
+    page.family("ipam_tls_certificate_expiry_seconds", Type::gauge,
+                "When the certificate ends, in Unix time");
+    page.sample(static_cast<std::uint64_t>(*metrics.certificate_end), {{"port", "http"}});
+  }
   page.single("ipam_watchers", Type::gauge, "Readers of the change stream",
               std::uint64_t{readings.watchers});
 }

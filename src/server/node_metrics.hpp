@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,8 @@ class NodeMetrics : public raft::NodeObserver {
   std::uint64_t writes_overloaded = 0;  // certainly not appended
   std::uint64_t writes_unknown = 0;
   DeniedRequests denied;
+  // When the certificate that the HTTP port shows ends, in Unix time; where it speaks TLS.
+  std::optional<std::int64_t> certificate_end;
   // By "ok" or the reason of the refusal.
   std::map<std::string_view, std::uint64_t> allocations;
 

@@ -174,6 +174,14 @@ Step check_heartbeat(ServerOptions& options) {
   return base::Ok{};
 }
 
+Step check_tls(const ServerOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty())
+    return base::fail(usage("--tls-cert and --tls-key go together"));
+  if (!options.tls_client_ca.empty() && options.tls_cert.empty())
+    return base::fail(usage("--tls-client-ca needs --tls-cert and --tls-key"));
+  return base::Ok{};
+}
+
 base::Result<cli::OutputFormat, CommandError> read_format(const cli::Arguments& arguments) {
   const std::string name = arguments.get("output").value_or("table");
   if (name == "table") return cli::OutputFormat::table;
@@ -218,6 +226,7 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   if (auto done = read_cluster_secret(environment, options); !done)
     return base::fail(done.error());
   if (auto done = check_heartbeat(options); !done) return base::fail(done.error());
+  if (auto done = check_tls(options); !done) return base::fail(done.error());
   return options;
 }
 

@@ -39,6 +39,10 @@ struct ServerOptions {
   bool peer_auth_required = false;  // nodes need to prove the cluster's secret
   std::string cluster_secret_file;
   std::string cluster_secret;  // empty: none
+  // PEM files. HTTP speaks TLS where there is a certificate; the key is there exactly then.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;  // clients have to show a certificate of it; empty: they need not
   std::string config_file;  // where `cluster` was read from
   base::LogFormat log_format = base::LogFormat::text;
   base::LogLevel log_level = base::LogLevel::info;

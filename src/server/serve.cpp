@@ -16,6 +16,7 @@
 #include "api/action.hpp"
 #include "cli/endpoint.hpp"
 #include "http/server.hpp"
+#include "net/tls_context.hpp"
 #include "server/instance.hpp"
 #include "server/local_token.hpp"
 #include "server/secret.hpp"
@@ -80,7 +81,8 @@ void raise_descriptor_limit(base::Logger& logger, std::size_t connections_max) {
 class Process {
  public:
   explicit Process(const ServerOptions& options)
-      : options_(options), logger_(options.log_level, options.log_format), signals_(io_) {}
+      : options_(options), logger_(options.log_level, options.log_format), signals_(io_),
+        reload_signal_(io_) {}
 
   int run() {
     if (options_.cluster) logger_.set_node_id(options_.cluster->node_id);
@@ -91,6 +93,8 @@ class Process {
     signals_.async_wait([this](const std::error_code& ec, int) {
       if (!ec) stop("signal received", false);
     });
+    reload_signal_.add(SIGHUP);
+    await_reload();
     if (auto opened = open(); !opened.ok()) {
       std::fprintf(stderr, "Error: %s\n", opened.error().c_str());
       return 1;
@@ -130,6 +134,7 @@ class Process {
           return api::problem_for_status(status, detail);
         });
     instance_->executor().count_connections([this] { return http_->counts(); });
+    if (auto secured = load_tls(); !secured.ok()) return secured;
     if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
       return listening;
     if (auto started = instance_->start(); !started.ok()) return started;
@@ -149,8 +154,8 @@ class Process {
                         cli::to_string(cli::Endpoint{options_.host, http_->port()}));
     }
     warn_of_strangers();
-    const std::string url = cli::local_url({options_.host, http_->port()});
-    instance_->lock().publish(url);
+    publish();
+    const std::string url = this->url();
     logger_.info("server", "ipam {} serves {} from {}{}", IPAM_VERSION, url, options_.data_dir,
                  options_.cluster ? fmt::format(" as node {} of cluster {}, raft on {}",
                                                 options_.cluster->node_id,
@@ -181,6 +186,50 @@ class Process {
                        options_.data_dir, url ? " that serves " + *url : std::string());
   }
 
+  std::string url() const {
+    return cli::local_url({options_.host, http_->port()}, certificate_ != nullptr);
+  }
+
+  void publish() {
+    instance_->lock().publish(url(), certificate_ ? certificate_->fingerprint() : "");
+  }
+
+  // Reads the certificate for the connections to come.
+  base::Result<base::Ok, std::string> load_tls() {
+    if (options_.tls_cert.empty()) return base::Ok();
+    auto loaded = net::TlsContext::server(
+        {options_.tls_cert, options_.tls_key, options_.tls_client_ca, "http/1.1"});
+    if (!loaded.ok()) return base::fail(loaded.error());
+    certificate_ = std::move(*loaded);
+    for (const std::string& warning : certificate_->warnings())
+      logger_.warning("server", "{}", warning);
+    http_->use_tls(certificate_);
+    instance_->metrics().certificate_end =
+        std::chrono::system_clock::to_time_t(certificate_->not_after());
+    return base::Ok();
+  }
+
+  // SIGHUP. What is not good is not taken: the certificate before it goes on.
+  void reload() {
+    if (stopping_) return;
+    if (options_.tls_cert.empty()) {
+      logger_.info("server", "SIGHUP: there is no certificate to read anew");
+    } else if (const auto loaded = load_tls(); !loaded.ok()) {
+      logger_.error("server", "SIGHUP: the certificate stays the one it was: {}", loaded.error());
+    } else {
+      publish();
+      logger_.info("server", "SIGHUP: new connections get the certificate in {}, sha256 {}",
+                   options_.tls_cert, certificate_->fingerprint());
+    }
+    await_reload();
+  }
+
+  void await_reload() {
+    reload_signal_.async_wait([this](const std::error_code& ec, int) {
+      if (!ec) reload();
+    });
+  }
+
   void stop(const std::string& reason, bool failed) {
     failed_ = failed_ || failed;
     if (failed)
@@ -189,6 +238,7 @@ class Process {
       logger_.info("server", "stopping: {}", reason);
     if (std::exchange(stopping_, true)) return;
     signals_.cancel();
+    reload_signal_.cancel();
     // Whoever finds the directory held now waits for its lock, rather than be refused.
     instance_->lock().withdraw();
     // Requests under way are answered while the node hands over; run() returns after both.
@@ -200,6 +250,8 @@ class Process {
   base::Logger logger_;
   asio::io_context io_{1};
   asio::signal_set signals_;
+  asio::signal_set reload_signal_;
+  net::TlsContext::Pointer certificate_;  // of the connections to come; nullptr: plain HTTP
   std::unique_ptr<Instance> instance_;
   std::unique_ptr<http::Server> http_;
   bool stopping_ = false;

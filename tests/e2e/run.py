@@ -20,7 +20,7 @@ import harness  # noqa: E402
 MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_input',
            'cluster_script', 'balancers', 'openapi', 'watch', 'contest', 'leases', 'restarts',
            'drills', 'rolling', 'disks', 'shells', 'packaging', 'reference', 'documents',
-           'importing', 'monitoring', 'security', 'peers', 'garbage', 'scale', 'throughput',
+           'importing', 'monitoring', 'security', 'tls', 'peers', 'garbage', 'scale', 'throughput',
            'torture.run')
 
 

@@ -48,8 +48,13 @@ TEST_CASE("a server is named by URL or by host and port") {
   CHECK(to_string(*parse_server_url("localhost:8080")) == "http://localhost:8080");
   CHECK(to_string(*parse_server_url("http://ipam.example.com")) == "http://ipam.example.com:80");
   CHECK(to_string(*parse_server_url("http://[::1]:8080")) == "http://[::1]:8080");
+  CHECK(to_string(*parse_server_url("https://ipam.example.com/x")) ==
+        "https://ipam.example.com:443/x");
+  CHECK(to_string(*parse_server_url("https://[::1]:8080")) == "https://[::1]:8080");
+  CHECK(parse_server_url("https://h:1")->tls);
+  CHECK_FALSE(parse_server_url("h:1")->tls);
   CHECK(parse_server_url("http://h:1/tools/ipam/")->prefix == "/tools/ipam");
-  for (const char* text : {"", "http://", "https://h:1", "ftp://h:1", "h", "http://u:p@h:1",
+  for (const char* text : {"", "http://", "https://", "ftp://h:1", "h", "http://u:p@h:1",
                            "http://h:1/a b", "http://h:1/a?b", "http://h:99999", "http:///x"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_server_url(text));
@@ -59,6 +64,7 @@ TEST_CASE("a server is named by URL or by host and port") {
 TEST_CASE("a wildcard address is reached over loopback") {
   CHECK(cli::local_url({"0.0.0.0", 8080}) == "http://127.0.0.1:8080");
   CHECK(cli::local_url({"::", 8080}) == "http://[::1]:8080");
+  CHECK(cli::local_url({"0.0.0.0", 8080}, true) == "https://127.0.0.1:8080");
   CHECK(cli::local_url({"10.0.0.1", 80}) == "http://10.0.0.1:80");
 }
 

@@ -147,7 +147,7 @@ TEST_CASE("a server that says nothing gives no answer in time") {
   Listener listener;  // accepts nothing: the kernel completes the connection
   cli::Timeouts timeouts;
   timeouts.idle = std::chrono::milliseconds(1);
-  HttpConnection connection(listener.url(), timeouts);
+  HttpConnection connection(listener.url(), nullptr, timeouts);
   const auto response = connection.perform(get("/"));
   REQUIRE_FALSE(response);
   CHECK(response.error().kind == ConnectionError::Kind::no_answer);

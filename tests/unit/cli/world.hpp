@@ -14,6 +14,7 @@ struct World {
   using Answer = base::Result<http::Response, cli::ConnectionError>;
 
   std::map<std::string, std::string> environment;
+  std::map<std::string, std::string> fingerprints;           // data directory → of its certificate
   std::map<std::string, std::string> local_tokens;           // data directory → secret
   std::map<std::string, std::string> servers;                // data directory → URL
   std::map<std::string, cli::ClusterEndpoint> configs;       // file → what it says
@@ -122,7 +123,14 @@ struct World {
       if (found == configs.end()) return base::fail(file + ": no such file");
       return found->second;
     };
-    hooks.connect = [this](const cli::ServerUrl& url) -> std::unique_ptr<cli::Connection> {
+    hooks.fingerprint_of = [this](const std::string& data_dir) -> std::optional<std::string> {
+      const auto found = fingerprints.find(data_dir);
+      if (found == fingerprints.end()) return std::nullopt;
+      return found->second;
+    };
+    hooks.connect = [this](const cli::ServerUrl& url, const net::TlsContext::Pointer& tls)
+        -> std::unique_ptr<cli::Connection> {
+      CHECK(url.tls == (tls != nullptr));
       opened.push_back("server " + cli::to_string(url));
       return std::make_unique<Recorder>(*this);
     };

@@ -1,7 +1,6 @@
 // Certificates made on the spot, as PEM files in a folder of the test's own. Needs no openssl(1).
 #pragma once
 
-#include <doctest/doctest.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/assert.hpp"
 #include "net/certificate.hpp"
 #include "net/tls_context.hpp"
 
@@ -20,7 +20,7 @@ class Folder {
  public:
   Folder() {
     std::string pattern = std::filesystem::temp_directory_path() / "ipam-tls-XXXXXX";
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    ASSERT(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }
   ~Folder() {
@@ -73,7 +73,7 @@ inline Issued issue(const Wish& wish, const Issued* issuer = nullptr) {
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
     X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str());
-    REQUIRE(extension != nullptr);
+    ASSERT(extension != nullptr);
     X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
   };
@@ -121,13 +121,13 @@ struct Pki {
   net::TlsContext::Pointer server_context(bool clients_show_certificates = false) const {
     auto made = net::TlsContext::server(
         {server_file, server_key, clients_show_certificates ? ca_file : "", "http/1.1"});
-    REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error()));
+    ASSERT(made.ok());
     return *made;
   }
   net::TlsContext::Pointer client_context(bool shows_certificate = false) const {
     auto made = net::TlsContext::client({ca_file, "", shows_certificate ? client_file : "",
                                          shows_certificate ? client_key : "", "http/1.1"});
-    REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error()));
+    ASSERT(made.ok());
     return *made;
   }
 };

@@ -209,8 +209,8 @@ TEST_CASE("a handshake that breaks off, is cancelled or is no handshake fails an
       {"\x16\x03\x01\x02", Case::shut, Handshake::failed, "closed by the other side"},
       {"", Case::cancel, Handshake::failed, "cancelled"},
       {"\x16\x03\x01\x02", Case::cancel, Handshake::failed, "cancelled"},
-      {"\x16\x03\x01" + std::string(2, '\0') + noise(100), Case::nothing, Handshake::failed, "*"},
-      {"\x7f" + noise(2000), Case::nothing, Handshake::failed, "*"},
+      {"\x16\x03\x01" + std::string(2, '\0') + noise(100), Case::nothing, Handshake::refused, "*"},
+      {"\x7f" + noise(2000), Case::nothing, Handshake::refused, "*"},
       {"GET / HTTP/1.1\r\n\r\n", Case::nothing, Handshake::plain_http, ""},
       {"P", Case::nothing, Handshake::plain_http, ""},
   };

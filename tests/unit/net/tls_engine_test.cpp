@@ -111,6 +111,7 @@ TEST_CASE("a client refuses a certificate of another CA, for another host, or th
     Pair pair(pki.server_context(), other.client_context());
     pair.handshake();
     CHECK(pair.client_step == Step::failed);
+    CHECK(pair.client.distrust() == TlsEngine::Distrust::unknown_issuer);
     CHECK(pair.client.failure().starts_with("the certificate of the other side is not trusted: "));
     CHECK(pair.server_step == Step::failed);
     CHECK(pair.server.failure().find("unknown ca") != std::string::npos);
@@ -128,6 +129,8 @@ TEST_CASE("a client refuses a certificate of another CA, for another host, or th
       pair.handshake();
       CHECK(pair.client_step == Step::failed);
       CHECK(pair.client.failure().find("mismatch") != std::string::npos);
+      CHECK(pair.client.distrust() == TlsEngine::Distrust::other_host);
+      CHECK(pair.client.refused_names() == std::vector<std::string>{"localhost", "127.0.0.1"});
     }
   }
   SUBCASE("the address that it names") {

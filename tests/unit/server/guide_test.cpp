@@ -78,7 +78,8 @@ struct Shell {
       return cli::ClusterEndpoint{server::data_directory(*config, file),
                                   cli::local_url(*cli::parse_endpoint(config->api_addr))};
     };
-    hooks.connect = [this](const cli::ServerUrl& url) -> std::unique_ptr<cli::Connection> {
+    hooks.connect = [this](const cli::ServerUrl& url, const net::TlsContext::Pointer&)
+        -> std::unique_ptr<cli::Connection> {
       connected.push_back(cli::to_string(url));
       return std::make_unique<Refused>();
     };

@@ -166,6 +166,19 @@ TEST_CASE("the metrics page counts requests, writes and members") {
                        "vrf=\"default\"} 1"));
 }
 
+TEST_CASE("the end of the certificate is on the metrics page where there is one") {
+  Plan plan;
+  server::NodeMetrics metrics;
+  server::FullestNetworks fullest;
+  auto readings = readings_of(plan);
+  readings.http.handshakes_failed = 3;
+  CHECK(server::metrics_page(metrics, readings, fullest).find("ipam_tls") == std::string::npos);
+  metrics.certificate_end = 1'800'000'000;
+  const std::string page = server::metrics_page(metrics, readings, fullest);
+  CHECK(has_line(page, R"(ipam_tls_handshakes_failed_total{port="http"} 3)"));
+  CHECK(has_line(page, R"(ipam_tls_certificate_expiry_seconds{port="http"} 1800000000)"));
+}
+
 TEST_CASE("each family of the metrics page is there once, and each sample is of the last one") {
   Plan plan;
   plan.add_network(0, 127, 50);

@@ -207,6 +207,29 @@ TEST_CASE("a cluster.json that is missing or broken is a failure, not wrong usag
   CHECK(broken.error().message == file + ": cluster_id: is missing");
 }
 
+TEST_CASE("the files of TLS come from options, variables or cluster.json, and only together") {
+  const auto options = parse({"--tls-cert", "a.pem"}, {{"IPAM_TLS_KEY", "a.key"}});
+  REQUIRE(options);
+  CHECK(options->tls_cert == "a.pem");
+  CHECK(options->tls_key == "a.key");
+  CHECK(options->tls_client_ca.empty());
+  CHECK(parse({"--tls-cert", "a.pem"}).error().message ==
+        "--tls-cert and --tls-key go together");
+  CHECK(parse({"--tls-key", "a.key"}).error().message == "--tls-cert and --tls-key go together");
+  CHECK(parse({"--tls-client-ca", "a.pem"}).error().message ==
+        "--tls-client-ca needs --tls-cert and --tls-key");
+
+  const TemporaryDirectory directory;
+  const std::string file = make_cluster(directory, "node");
+  std::string text = read_file(file);
+  text.insert(text.find('{') + 1, R"("tls_cert":"tls/a.pem","tls_key":"/etc/a.key",)");
+  write_file(file, text);
+  const auto node = parse({"--cluster", "--config", file});
+  REQUIRE_MESSAGE(node.ok(), (node.ok() ? "" : node.error().message));
+  CHECK(node->tls_cert == directory / "node" + "/tls/a.pem");
+  CHECK(node->tls_key == "/etc/a.key");
+}
+
 TEST_CASE("help of the server wants nothing else") {
   const auto options = parse({"--cluster", "--help"});
   REQUIRE(options);
