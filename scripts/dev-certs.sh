@@ -61,19 +61,27 @@ issue() {
   local name=$1 subject=$2
   shift 2
   new_key "$name"
-  printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature "$@" \
-    >"$work/$name.ext"
-  quietly openssl req -new -key "$work/$name.key" -subj "/CN=$subject" -out "$work/$name.csr"
+  printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
+    subjectKeyIdentifier=hash authorityKeyIdentifier=keyid "$@" >"$work/$name.ext"
+  quietly openssl req -new -config "$work/req.cnf" -key "$work/$name.key" -subj "/CN=$subject" -out "$work/$name.csr"
   quietly openssl x509 -req -in "$work/$name.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" \
     -set_serial "0x$(openssl rand -hex 16)" -days "$days" -sha256 -extfile "$work/$name.ext" \
     -out "$work/$name.pem"
 }
 
+# Not what the system's openssl.cnf adds.
+cat >"$work/req.cnf" <<'TEXT'
+[req]
+distinguished_name = name
+[name]
+[ca]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+TEXT
 new_key ca
-quietly openssl req -x509 -new -key "$work/ca.key" -sha256 -days "$days_ca" \
-  -subj "/CN=ipam development CA $(openssl rand -hex 4)" \
-  -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign \
-  -out "$work/ca.pem"
+quietly openssl req -x509 -new -config "$work/req.cnf" -extensions ca -key "$work/ca.key" -sha256 \
+  -days "$days_ca" -subj "/CN=ipam development CA $(openssl rand -hex 4)" -out "$work/ca.pem"
 issue server "${1:-localhost}" "subjectAltName=$names" extendedKeyUsage=serverAuth,clientAuth
 issue client ipam-client extendedKeyUsage=clientAuth
 

@@ -151,7 +151,7 @@ std::error_code Stream::try_send_unsent() {
     if (ec) return ec;
   }
   if (sending_.capacity() > sending_bytes_kept) {
-    sending_ = {};
+    std::string().swap(sending_);  // an assignment would keep the memory
     sent_ = 0;
   }
   return {};

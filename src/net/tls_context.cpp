@@ -133,6 +133,8 @@ TlsContext::Done TlsContext::load_trusted(const std::string& ca_file) {
       return base::fail(fmt::format("cannot use {}: {}", ca_file, take_openssl_error()));
     if (is_server_) SSL_CTX_add_client_CA(native_, ca.get());  // which certificates a client offers
   }
+  // Whatever stands in the file is trusted, be it a root, one below it, or a server's own.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(native_), X509_V_FLAG_PARTIAL_CHAIN);
   return base::Ok{};
 }
 

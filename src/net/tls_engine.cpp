@@ -14,14 +14,25 @@
 #include "net/certificate.hpp"
 
 namespace net {
+namespace {
+
+// A memory BIO keeps what it once needed: of a connection that waits, not more than this.
+constexpr std::size_t buffer_bytes_kept = 4096;
+
+BIO* new_buffer() {
+  BIO* bio = BIO_new(BIO_s_mem());
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_mem_eof_return(bio, -1);  // empty is "not yet", never the end
+  return bio;
+}
+
+}  // namespace
 
 TlsEngine::TlsEngine(TlsContext::Pointer context, const std::string& host)
     : context_(std::move(context)), native_(SSL_new(context_->native())) {
-  input_ = BIO_new(BIO_s_mem());
-  output_ = BIO_new(BIO_s_mem());
-  if (native_ == nullptr || input_ == nullptr || output_ == nullptr) throw std::bad_alloc();
-  BIO_set_mem_eof_return(input_, -1);  // empty is "not yet", never the end
-  BIO_set_mem_eof_return(output_, -1);
+  if (native_ == nullptr) throw std::bad_alloc();
+  input_ = new_buffer();
+  output_ = new_buffer();
   SSL_set_bio(native_, input_, output_);
   if (context_->is_server()) {
     SSL_set_accept_state(native_);
@@ -56,6 +67,14 @@ void TlsEngine::feed(std::string_view bytes) {
   ASSERT(bytes.size() <= INT_MAX);
   const int taken = BIO_write(input_, bytes.data(), static_cast<int>(bytes.size()));
   if (taken != static_cast<int>(bytes.size())) throw std::bad_alloc();
+  fed_bytes_ += bytes.size();
+}
+
+void TlsEngine::renew_input() {
+  if (fed_bytes_ <= buffer_bytes_kept || BIO_ctrl_pending(input_) > 0) return;
+  input_ = new_buffer();
+  SSL_set0_rbio(native_, input_);  // and frees the one before
+  fed_bytes_ = 0;
 }
 
 void TlsEngine::take_output(std::string& to) {
@@ -65,6 +84,9 @@ void TlsEngine::take_output(std::string& to) {
   to.resize(begin + bytes);
   const int taken = BIO_read(output_, to.data() + begin, static_cast<int>(bytes));
   ASSERT(taken == static_cast<int>(bytes));
+  if (bytes <= buffer_bytes_kept || SSL_is_init_finished(native_) != 1) return;
+  output_ = new_buffer();
+  SSL_set0_wbio(native_, output_);
 }
 
 bool TlsEngine::has_output() const { return BIO_ctrl_pending(output_) > 0; }
@@ -84,6 +106,7 @@ TlsEngine::Step TlsEngine::read(std::span<char> into, std::size_t& read) {
     const int result = SSL_read(native_, into.data() + read, room);
     if (result <= 0) {
       const Step step = step_of(result);  // a failure or the end comes again with the next call
+      if (step == Step::need_input) renew_input();
       return read > 0 ? Step::done : step;
     }
     read += static_cast<std::size_t>(result);

@@ -72,12 +72,14 @@ class TlsEngine {
 
  private:
   Step step_of(int result);
+  void renew_input();
   static int note_refused(int is_good, x509_store_ctx_st* store);
 
   TlsContext::Pointer context_;  // callbacks point into it
   ssl_st* native_ = nullptr;
   bio_st* input_ = nullptr;   // both owned by native_
   bio_st* output_ = nullptr;
+  std::size_t fed_bytes_ = 0;  // since input_ is new
   std::string failure_;
   long verified_ = 0;  // X509_V_OK, or why the certificate was refused
   std::vector<std::string> refused_names_;

@@ -209,11 +209,16 @@ class Process {
     return base::Ok();
   }
 
-  // SIGHUP. What is not good is not taken: the certificate before it goes on.
+  // SIGHUP. What is not good is not taken: what was before it goes on.
   void reload() {
-    if (stopping_) return;
+    if (stopping_ || !instance_) return;
+    reload_tls();
+    await_reload();
+  }
+
+  void reload_tls() {
     if (options_.tls_cert.empty()) {
-      logger_.info("server", "SIGHUP: there is no certificate to read anew");
+      logger_.info("server", "SIGHUP: HTTP has no certificate to read anew");
     } else if (const auto loaded = load_tls(); !loaded.ok()) {
       logger_.error("server", "SIGHUP: the certificate stays the one it was: {}", loaded.error());
     } else {
@@ -221,7 +226,6 @@ class Process {
       logger_.info("server", "SIGHUP: new connections get the certificate in {}, sha256 {}",
                    options_.tls_cert, certificate_->fingerprint());
     }
-    await_reload();
   }
 
   void await_reload() {

@@ -26,6 +26,7 @@ class Server:
             '--tls-cert', os.path.join(certificates, 'server.pem'),
             '--tls-key', os.path.join(certificates, 'server.key'), *options])
         wait_until('the server serves', lambda: ' serves ' in self.process.log())
+        wait_until('it leads itself', lambda: ' leads in term ' in self.process.log())
 
     def connection(self, ca=None):
         context = ssl.create_default_context(cafile=ca or self.ca)
@@ -230,7 +231,7 @@ def sighup_without_tls_is_logged(env):
                                    '--db', data])
     wait_until('the server serves', lambda: ' serves ' in process.log())
     process.popen.send_signal(signal.SIGHUP)
-    wait_until('SIGHUP was seen', lambda: 'SIGHUP: there is no certificate' in process.log())
+    wait_until('SIGHUP was seen', lambda: 'SIGHUP: HTTP has no certificate' in process.log())
     env.ipam('network', 'list', '--db', data)
     check_equal(process.stop(), 0, 'exit code')
 

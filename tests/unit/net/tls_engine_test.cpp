@@ -151,6 +151,34 @@ TEST_CASE("a client refuses a certificate of another CA, for another host, or th
   }
 }
 
+TEST_CASE("whatever stands in the file of CAs is trusted, and the chain may be longer than one") {
+  const Pki pki;
+  const auto between = test::issue({"between", "", 0, 365, true}, &pki.ca);
+  const auto leaf = test::issue({"leaf", "DNS:localhost"}, &between);
+  const std::string key = pki.folder.write("leaf.key", key_pem(leaf));
+  const auto served = [&](const std::string& chain) {
+    const auto made = TlsContext::server({pki.folder.write("chain.pem", chain), key, "", ""});
+    REQUIRE(made.ok());
+    return *made;
+  };
+  const auto trusting = [&](const test::Issued& trusted) {
+    const std::string file = pki.folder.write("trusted.pem", pem(trusted));
+    const auto made = TlsContext::client({file, "", "", "", ""});
+    REQUIRE(made.ok());
+    return *made;
+  };
+  const auto agree = [](TlsContext::Pointer server, TlsContext::Pointer client) {
+    Pair pair(std::move(server), std::move(client));
+    pair.handshake();
+    return pair.done();
+  };
+  CHECK(agree(served(pem(leaf) + pem(between)), trusting(pki.ca)));
+  CHECK(agree(served(pem(leaf)), trusting(between)));
+  CHECK(agree(served(pem(leaf)), trusting(leaf)));
+  CHECK_FALSE(agree(served(pem(leaf)), trusting(pki.ca)));  // the one between is missing
+  CHECK_FALSE(agree(served(pem(leaf) + pem(between)), trusting(pki.client)));
+}
+
 TEST_CASE("a server that wants certificates of its clients refuses one without or of another CA") {
   const Pki pki;
   const Pki other;
