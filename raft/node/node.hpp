@@ -77,6 +77,10 @@ class Node : public Proposer, private HostLoop::Shell {
   bool is_disk_low() const { return disk_low_; }
   // The snapshot that this node, as the leader, is sending.
   std::optional<SnapshotProgress> snapshot_progress() const { return loop_.snapshot_progress(); }
+  // The TLS of connections to other nodes from now on. Before start() where none may be plain.
+  void use_peer_tls(TransportTls tls) {
+    if (transport_) transport_->use_tls(std::move(tls));
+  }
   // Connections to the raft port that were not let in; nullptr in standalone mode.
   const RefusalCounts* refusals() const { return transport_ ? &transport_->refusals() : nullptr; }
 

@@ -9,7 +9,6 @@
 #include <asio/connect.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
 #include <cctype>
 #include <cerrno>
 #include <system_error>
@@ -59,14 +58,14 @@ void Connection::start_timer() {
 void Connection::close() {
   if (closed_) return;
   closed_ = true;
-  asio::error_code ignored;
-  socket_.close(ignored);
+  stream_.close();
   lookup_.cancel();
   timer_.cancel();
 }
 
 std::string Connection::reason(const asio::error_code& error) const {
   if (timed_out_) return "timed out";
+  if (!stream_.failure().empty()) return "TLS: " + stream_.failure();
   if (error == asio::error::eof) return "closed by the other side";
   return text_of(error);
 }
@@ -78,12 +77,13 @@ asio::awaitable<std::string> Connection::dial(std::string address) {
   const auto numeric = asio::ip::make_address(target->host, error);
   if (!error) {
     const asio::ip::tcp::endpoint endpoint(numeric, target->port);
-    co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+    co_await stream_.socket().async_connect(endpoint,
+                                            asio::redirect_error(asio::use_awaitable, error));
   } else {
     const FoundEndpoints found = co_await lookup_.run(target->host, target->port);
     if (found.error || closed_)
       co_return fmt::format("cannot resolve {}: {}", address, reason(found.error));
-    co_await asio::async_connect(socket_, found.endpoints,
+    co_await asio::async_connect(stream_.socket(), found.endpoints,
                                  asio::redirect_error(asio::use_awaitable, error));
   }
   if (error || closed_) co_return fmt::format("cannot connect to {}: {}", address, reason(error));
@@ -93,9 +93,10 @@ asio::awaitable<std::string> Connection::dial(std::string address) {
 
 void Connection::set_options() {
   asio::error_code ignored;  // the socket may be broken already: the next wait on it will tell
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-  const int fd = socket_.native_handle();
+  asio::ip::tcp::socket& socket = stream_.socket();
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  const int fd = socket.native_handle();
   const auto set = [fd](int name, int value) {
     (void)::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
   };
@@ -105,19 +106,42 @@ void Connection::set_options() {
   set(TCP_USER_TIMEOUT, unacknowledged_milliseconds_max);
 }
 
-asio::awaitable<bool> Connection::write(base::BytesView bytes) {
+asio::awaitable<std::optional<PeerRefusal>> Connection::secure(std::string host) {
+  const net::Handshake outcome = co_await stream_.handshake(std::move(host));
+  if (outcome == net::Handshake::done && !closed_) co_return std::nullopt;
+  if (timed_out_)
+    co_return PeerRefusal{RefusalReason::timed_out, "no TLS handshake came: timed out"};
+  if (outcome == net::Handshake::plain_http)
+    co_return PeerRefusal{RefusalReason::not_a_node, "it does not speak this protocol"};
+  const std::string why = "TLS: " + stream_.failure();
+  co_await hear_out();
+  co_return PeerRefusal{RefusalReason::no_certificate, why};
+}
+
+// Closing with bytes unread would reset the connection and could take the alert with it that tells
+// the other side why. The deadline goes on.
+asio::awaitable<void> Connection::hear_out() {
+  asio::ip::tcp::socket& socket = stream_.socket();
   asio::error_code error;
-  const asio::const_buffer buffer(bytes.data(), bytes.size());
-  co_await asio::async_write(socket_, buffer, asio::redirect_error(asio::use_awaitable, error));
-  if (error) close();
-  co_return !error && !closed_;
+  socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  std::array<char, 1024> dropped;
+  while (!error)
+    co_await socket.async_read_some(asio::buffer(dropped),
+                                    asio::redirect_error(asio::use_awaitable, error));
+}
+
+asio::awaitable<bool> Connection::write(base::BytesView bytes) {
+  const net::Stream::Outcome outcome = co_await stream_.write(bytes);
+  const bool failed = static_cast<bool>(std::get<0>(outcome));
+  if (failed) close();
+  co_return !failed && !closed_;
 }
 
 asio::awaitable<std::size_t> Connection::read_some(asio::mutable_buffer buffer,
                                                    asio::error_code& error) {
-  const std::size_t size = co_await socket_.async_read_some(
-      buffer, asio::redirect_error(asio::use_awaitable, error));
-  co_return error ? 0 : size;
+  const net::Stream::Outcome outcome = co_await stream_.read_some(buffer);
+  error = std::get<0>(outcome);
+  co_return error ? 0 : std::get<1>(outcome);
 }
 
 asio::awaitable<std::optional<PeerRefusal>> Connection::introduce(Introduction& introduction,

@@ -1,5 +1,6 @@
-// One TCP connection with a deadline: when it passes, the socket is closed and whatever waits on it
-// ends with an error. Held by shared_ptr by the coroutines that use it. io thread only.
+// One TCP connection, plain or with TLS over it, with a deadline: when it passes, the socket is
+// closed and whatever waits on it ends with an error. Held by shared_ptr by the coroutines that use
+// it. io thread only.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -12,20 +13,31 @@
 #include <optional>
 #include <string>
 
+#include "net/stream.hpp"
 #include "raft/transport/frame.hpp"
 #include "raft/transport/introduction.hpp"
 #include "raft/transport/name_lookup.hpp"
 
 namespace raft {
 
+// The TLS of new connections in both directions; none in either: plain. Each side shows a
+// certificate, and asks for one of the CA that it trusts.
+struct TransportTls {
+  net::TlsContext::Pointer accepting;
+  net::TlsContext::Pointer dialling;
+};
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(asio::io_context& io) : socket_(io), lookup_(io.get_executor()), timer_(io) {}
-  explicit Connection(asio::ip::tcp::socket socket)
-      : socket_(std::move(socket)), lookup_(socket_.get_executor()),
-        timer_(socket_.get_executor()) {}
-
-  asio::ip::tcp::socket& socket() { return socket_; }
+  // To dial with, and one that was accepted; `tls`: with TLS.
+  Connection(asio::io_context& io, net::TlsContext::Pointer tls)
+      : stream_(asio::ip::tcp::socket(io), std::move(tls)),
+        lookup_(io.get_executor()),
+        timer_(io) {}
+  Connection(asio::ip::tcp::socket socket, net::TlsContext::Pointer tls)
+      : stream_(std::move(socket), std::move(tls)),
+        lookup_(stream_.socket().get_executor()),
+        timer_(stream_.socket().get_executor()) {}
 
   // Replaces the deadline. Cheap: the timer is set anew only where the deadline comes nearer.
   void expire_after(std::chrono::milliseconds duration);
@@ -33,13 +45,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void close();
   bool closed() const { return closed_; }
-  // "timed out" where the deadline closed it, otherwise what `error` says.
+  // "timed out" where the deadline closed it, otherwise what TLS or `error` says.
   std::string reason(const asio::error_code& error) const;
 
   // Resolves and connects. The text says what failed; empty where nothing did.
   asio::awaitable<std::string> dial(std::string address);
   // No delay, and a peer whose machine vanished is noticed by the kernel within seconds.
   void set_options();
+
+  // First of all: the handshake of TLS, where there is any; why it failed, or nullopt. `host`: of
+  // one that was dialled, whom the certificate has to name.
+  asio::awaitable<std::optional<PeerRefusal>> secure(std::string host);
 
   // False where it could not be written; the connection is closed then. `bytes` outlives the wait.
   asio::awaitable<bool> write(base::BytesView bytes);
@@ -53,8 +69,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void start_timer();
+  asio::awaitable<void> hear_out();
 
-  asio::ip::tcp::socket socket_;
+  net::Stream stream_;
   NameLookup lookup_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();

@@ -45,14 +45,15 @@ std::chrono::milliseconds now() {
 
 Listener::Listener(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
                    std::shared_ptr<const Handshake> self, const Credentials& credentials,
-                   ListenerEvents events)
+                   std::shared_ptr<const TransportTls> tls, ListenerEvents events)
     : io_(io), logger_(logger), limits_(limits), self_(std::move(self)),
-      credentials_(credentials), events_(std::move(events)), accept_pause_(io),
-      refusals_(limits.refusal_window, limits.refusal_lines_max) {}
+      credentials_(credentials), tls_(std::move(tls)), events_(std::move(events)),
+      accept_pause_(io), refusals_(limits.refusal_window, limits.refusal_lines_max) {}
 
-Listener::Inbound::Inbound(tcp::socket socket, const tcp::endpoint& from)
+Listener::Inbound::Inbound(tcp::socket socket, net::TlsContext::Pointer tls,
+                           const tcp::endpoint& from)
     : name(name_of(from)), origin(origin_of(from.address())),
-      connection(std::make_shared<Connection>(std::move(socket))) {}
+      connection(std::make_shared<Connection>(std::move(socket), std::move(tls))) {}
 
 base::Result<base::Ok, std::string> Listener::listen(const std::string& address) {
   ASSERT(acceptors_.empty() && !closed_);
@@ -142,7 +143,7 @@ void Listener::take(tcp::socket socket) {
   asio::error_code gone;
   const tcp::endpoint from = socket.remote_endpoint(gone);
   if (gone) return;
-  const auto inbound = std::make_shared<Inbound>(std::move(socket), from);
+  const auto inbound = std::make_shared<Inbound>(std::move(socket), tls_->accepting, from);
   inbound->connection->set_options();
   make_room_for(*inbound);
   inbound_.insert(inbound);
@@ -199,7 +200,9 @@ asio::awaitable<std::optional<PeerRefusal>> Listener::introduce(Inbound& inbound
   Handshake own = *self_;
   own.nonce = new_nonce();
   Introduction introduction(Introduction::Role::acceptor, own, credentials_, NodeId());
-  std::optional<PeerRefusal> refusal = co_await connection.introduce(introduction, decoder);
+  std::string anybody;
+  std::optional<PeerRefusal> refusal = co_await connection.secure(std::move(anybody));
+  if (!refusal) refusal = co_await connection.introduce(introduction, decoder);
   if (inbound.crowded_out)
     co_return PeerRefusal{RefusalReason::crowded, "others came before it had introduced itself"};
   if (refusal) co_return refusal;

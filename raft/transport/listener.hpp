@@ -40,7 +40,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // `io`, `logger` outlive the coroutines.
   Listener(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
            std::shared_ptr<const Handshake> self, const Credentials& credentials,
-           ListenerEvents events);
+           std::shared_ptr<const TransportTls> tls, ListenerEvents events);
 
   // See Transport::listen. Once.
   base::Result<base::Ok, std::string> listen(const std::string& address);
@@ -56,7 +56,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
  private:
   using Acceptor = std::shared_ptr<asio::ip::tcp::acceptor>;
   struct Inbound {
-    Inbound(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& from);
+    Inbound(asio::ip::tcp::socket socket, net::TlsContext::Pointer tls,
+            const asio::ip::tcp::endpoint& from);
     const std::string name;  // of its end, for the log
     const asio::ip::address origin;  // whose bound it counts against; of IPv6 the /64
     const std::shared_ptr<Connection> connection;
@@ -87,6 +88,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   const TransportLimits limits_;
   const std::shared_ptr<const Handshake> self_;  // the transport changes it
   const Credentials credentials_;
+  const std::shared_ptr<const TransportTls> tls_;  // the transport changes it
   const ListenerEvents events_;
   std::vector<Acceptor> acceptors_;
   std::uint16_t port_ = 0;

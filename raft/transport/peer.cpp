@@ -6,6 +6,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include "raft/transport/address.hpp"
 #include "raft/transport/codec.hpp"
 #include "raft/transport/spawn.hpp"
 
@@ -25,10 +26,10 @@ void Peer::Link::close() {
 }
 
 Peer::Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-           std::shared_ptr<const Handshake> self, const Credentials& credentials, NodeId id,
-           std::string address)
+           std::shared_ptr<const Handshake> self, const Credentials& credentials,
+           std::shared_ptr<const TransportTls> tls, NodeId id, std::string address)
     : io_(io), logger_(logger), limits_(limits), self_(std::move(self)),
-      credentials_(credentials), id_(id), address_(std::move(address)),
+      credentials_(credentials), tls_(std::move(tls)), id_(id), address_(std::move(address)),
       random_(self_->process.incarnation ^ (id.value() << 32)),
       pause_timer_(io), delay_(limits.reconnect_delay_min),
       last_send_(std::chrono::steady_clock::now()) {}
@@ -71,7 +72,7 @@ bool Peer::send(const Message& message) {
 
 asio::awaitable<void> Peer::run(std::shared_ptr<Peer> self) {
   while (!self->closed_ && !self->retired()) {
-    const auto connection = std::make_shared<Connection>(self->io_);
+    const auto connection = std::make_shared<Connection>(self->io_, self->tls_->dialling);
     self->dialing_ = connection;
     std::string failure = co_await self->connect(*connection);
     self->dialing_.reset();
@@ -104,11 +105,7 @@ asio::awaitable<std::string> Peer::connect(Connection& connection) {
   std::string failure = co_await connection.dial(address_);
   if (!failure.empty()) co_return failure;
   connection.expire_after(limits_.handshake_timeout);
-  Handshake own = *self_;
-  own.nonce = new_nonce();
-  Introduction introduction(Introduction::Role::dialer, own, credentials_, id_);
-  FrameDecoder decoder(handshake_bytes_max);
-  const std::optional<PeerRefusal> refusal = co_await connection.introduce(introduction, decoder);
+  const std::optional<PeerRefusal> refusal = co_await introduce(connection);
   if (refusal) {
     const bool nothing_came = refusal->reason == RefusalReason::timed_out ||
                               refusal->reason == RefusalReason::broke_off ||
@@ -118,6 +115,18 @@ asio::awaitable<std::string> Peer::connect(Connection& connection) {
   }
   connection.expire_never();
   co_return std::string();
+}
+
+asio::awaitable<std::optional<PeerRefusal>> Peer::introduce(Connection& connection) {
+  std::string host = split_address(address_)->host;  // dial() has used it
+  std::optional<PeerRefusal> refusal = co_await connection.secure(std::move(host));
+  if (refusal) co_return refusal;
+  Handshake own = *self_;
+  own.nonce = new_nonce();
+  Introduction introduction(Introduction::Role::dialer, own, credentials_, id_);
+  FrameDecoder decoder(handshake_bytes_max);
+  refusal = co_await connection.introduce(introduction, decoder);
+  co_return refusal;
 }
 
 asio::awaitable<std::string> Peer::watch(Connection& connection) {

@@ -22,8 +22,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
  public:
   // `io`, `logger` outlive the coroutines.
   Peer(asio::io_context& io, base::Logger& logger, const TransportLimits& limits,
-       std::shared_ptr<const Handshake> self, const Credentials& credentials, NodeId id,
-       std::string address);
+       std::shared_ptr<const Handshake> self, const Credentials& credentials,
+       std::shared_ptr<const TransportTls> tls, NodeId id, std::string address);
 
   void start();  // once
   void close();
@@ -56,6 +56,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   static asio::awaitable<void> write(std::shared_ptr<Peer> self, std::shared_ptr<Link> link);
   // The text says what failed; empty where the connection is established.
   asio::awaitable<std::string> connect(Connection& connection);
+  // TLS where there is any, then what both sides say first; why it failed, or nullopt.
+  asio::awaitable<std::optional<PeerRefusal>> introduce(Connection& connection);
   // Ends when the connection does.
   asio::awaitable<std::string> watch(Connection& connection);
   // False where the connection broke.
@@ -69,6 +71,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   const TransportLimits limits_;
   const std::shared_ptr<const Handshake> self_;  // the transport changes it
   const Credentials credentials_;
+  const std::shared_ptr<const TransportTls> tls_;  // the transport changes it
   const NodeId id_;
   const std::string address_;
   base::Random random_;

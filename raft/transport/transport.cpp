@@ -33,6 +33,7 @@ struct Transport::Implementation : std::enable_shared_from_this<Implementation> 
   base::Logger& logger;
   const std::shared_ptr<Handshake> self;  // shared with the connections
   const Credentials credentials;
+  const std::shared_ptr<TransportTls> tls = std::make_shared<TransportTls>();  // shared as well
   const TransportEvents events;
   const TransportLimits limits;
   std::shared_ptr<Listener> listener;
@@ -69,7 +70,7 @@ void Transport::Implementation::make_listener() {
     }
     owner->events.on_disconnect(id);
   };
-  listener = std::make_shared<Listener>(io, logger, limits, self, credentials,
+  listener = std::make_shared<Listener>(io, logger, limits, self, credentials, tls,
                                         std::move(hooks));
 }
 
@@ -77,7 +78,7 @@ void Transport::Implementation::dial(NodeId id, const std::string& address, bool
   Known& entry = known[id];
   if (entry.peer) entry.peer->close();
   entry.configured = configured;
-  entry.peer = std::make_shared<Peer>(io, logger, limits, self, credentials, id, address);
+  entry.peer = std::make_shared<Peer>(io, logger, limits, self, credentials, tls, id, address);
   entry.peer->may_retire(!configured);
   entry.peer->start();
 }
@@ -153,6 +154,11 @@ void Transport::set_peers(const std::map<NodeId, std::string>& address_of) {
 
 void Transport::set_cluster_epoch(std::uint64_t epoch) {
   implementation_->self->cluster_epoch = epoch;
+}
+
+void Transport::use_tls(TransportTls tls) {
+  ASSERT((tls.accepting != nullptr) == (tls.dialling != nullptr));
+  *implementation_->tls = std::move(tls);
 }
 
 bool Transport::send(Message message) { return implementation_->send(message); }

@@ -13,7 +13,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "raft/core/message.hpp"
-#include "raft/transport/introduction.hpp"
+#include "raft/transport/connection.hpp"
 #include "raft/transport/limits.hpp"
 
 namespace raft {
@@ -47,6 +47,10 @@ class Transport {
 
   // What handshakes from now on say and compare.
   void set_cluster_epoch(std::uint64_t epoch);
+
+  // With what connections from now on are made; those that are there go on. Before listen() and
+  // set_peers() where none may be plain.
+  void use_tls(TransportTls tls);
 
   // Queues `message` for message.to. False where it was certainly not sent: no connection, unknown
   // peer, full queue, or beyond a limit of codec.hpp. A node that is not among the peers but has

@@ -45,6 +45,8 @@ class Instance {
   base::Result<base::Ok, std::string> start();
   Executor& executor() { return *executor_; }
   NodeMetrics& metrics() { return metrics_; }
+  // The TLS of connections to other nodes from now on; before start() where none may be plain.
+  void use_peer_tls(raft::TransportTls tls) { node_->use_peer_tls(std::move(tls)); }
   Gate& gate() { return *gate_; }  // for who comes from outside
   DirectoryLock& lock() { return *lock_; }
   // Hands leadership over, ends what is pending, writes everything out; then `done`.

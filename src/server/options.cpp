@@ -151,12 +151,24 @@ Step read_cluster_secret(const cli::Environment& environment, ServerOptions& opt
   const auto kept = *given ? given : kept_cluster_secret(options.data_dir);
   if (!kept) return base::fail(usage(kept.error()));
   options.cluster_secret = kept->value_or("");
-  if (!options.peer_auth_required || !options.cluster_secret.empty()) return base::Ok{};
+  const bool proves = !options.cluster_secret.empty() || !options.peer_tls_cert.empty();
+  if (!options.peer_auth_required || proves) return base::Ok{};
   const auto place = std::filesystem::path(options.data_dir) / cluster_secret_name;
   return base::fail(usage(fmt::format(
       "--peer-auth required needs the cluster's secret, and there is none: copy {} of another node "
-      "to {}, or name it with --cluster-secret-file",
+      "to {}, name it with --cluster-secret-file, or give the nodes certificates (--peer-tls-cert)",
       cluster_secret_name, place.string())));
+}
+
+// TLS between the nodes: each shows a certificate and knows whom to trust.
+Step check_peer_tls(const ServerOptions& options) {
+  std::string given, missing;
+  for (const auto& [option, file] : {std::pair{"--peer-tls-cert", &options.peer_tls_cert},
+                                     std::pair{"--peer-tls-key", &options.peer_tls_key},
+                                     std::pair{"--peer-tls-ca", &options.peer_tls_ca}})
+    (file->empty() ? missing : given) = option;
+  if (given.empty() || missing.empty()) return base::Ok{};
+  return base::fail(usage(fmt::format("{} needs {} as well", given, missing)));
 }
 
 // One lost heartbeat must not start an election.
@@ -223,6 +235,7 @@ base::Result<ServerOptions, CommandError> parse_server_options(
   if (auto done = read_data_dir(*arguments, environment, options); !done)
     return base::fail(done.error());
   if (auto done = read_file(options); !done) return base::fail(done.error());
+  if (auto done = check_peer_tls(options); !done) return base::fail(done.error());
   if (auto done = read_cluster_secret(environment, options); !done)
     return base::fail(done.error());
   if (auto done = check_heartbeat(options); !done) return base::fail(done.error());

@@ -43,6 +43,10 @@ struct ServerOptions {
   std::string tls_cert;
   std::string tls_key;
   std::string tls_client_ca;  // clients have to show a certificate of it; empty: they need not
+  // PEM files of TLS between the nodes; all three or none.
+  std::string peer_tls_cert;
+  std::string peer_tls_key;
+  std::string peer_tls_ca;
   std::string config_file;  // where `cluster` was read from
   base::LogFormat log_format = base::LogFormat::text;
   base::LogLevel log_level = base::LogLevel::info;

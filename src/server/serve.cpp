@@ -19,6 +19,7 @@
 #include "net/tls_context.hpp"
 #include "server/instance.hpp"
 #include "server/local_token.hpp"
+#include "server/peer_tls.hpp"
 #include "server/secret.hpp"
 
 namespace server {
@@ -49,7 +50,9 @@ InstanceOptions instance_options(const ServerOptions& options) {
   if (config.initial_members.empty() && !config.join)
     out.node.initial_members = {{config.node_id, config.raft_addr}};
   out.known_members = out.node.initial_members;
-  out.credentials = {options.cluster_secret, options.peer_auth_required};
+  // Without a secret the certificate is the proof.
+  const bool required = options.peer_auth_required && !options.cluster_secret.empty();
+  out.credentials = {options.cluster_secret, required};
   return out;
 }
 
@@ -137,6 +140,7 @@ class Process {
     if (auto secured = load_tls(); !secured.ok()) return secured;
     if (auto listening = http_->listen(options_.host, options_.port); !listening.ok())
       return listening;
+    if (auto secured = use_peer_tls(); !secured.ok()) return secured;
     if (auto started = instance_->start(); !started.ok()) return started;
     if (options_.auth_required) {
       // Before the address: whoever finds that finds this.
@@ -167,7 +171,7 @@ class Process {
 
   // One warning, where others than this machine reach a raft port that lets anybody in.
   void warn_of_strangers() {
-    if (!options_.cluster || options_.peer_auth_required) return;
+    if (!options_.cluster || options_.peer_auth_required || has_peer_tls()) return;
     const std::string& address = options_.cluster->raft_addr;
     const auto endpoint = cli::parse_endpoint(address);
     if (!endpoint.ok() || cli::is_loopback(endpoint->host)) return;
@@ -177,6 +181,20 @@ class Process {
                     "everything: {}start all nodes with --peer-auth required (docs/security.md)",
                     address,
                     has_secret ? "" : "give each node a copy of one cluster.secret, and then ");
+  }
+
+  bool has_peer_tls() const { return options_.cluster && !options_.peer_tls_cert.empty(); }
+
+  // Reads the certificate and the CA for the connections to other nodes to come.
+  base::Result<base::Ok, std::string> use_peer_tls() {
+    if (!has_peer_tls()) return base::Ok();
+    auto loaded = load_peer_tls(options_);
+    if (!loaded.ok()) return base::fail(loaded.error());
+    for (const std::string& warning : loaded->warnings) logger_.warning("server", "{}", warning);
+    logger_.info("server", "other nodes are shown the certificate in {}, sha256 {}",
+                 options_.peer_tls_cert, loaded->fingerprint);
+    instance_->use_peer_tls(std::move(loaded->tls));
+    return base::Ok();
   }
 
   std::string held_by_another() const {
@@ -213,6 +231,9 @@ class Process {
   void reload() {
     if (stopping_ || !instance_) return;
     reload_tls();
+    if (const auto loaded = use_peer_tls(); !loaded.ok())
+      logger_.error("server", "SIGHUP: towards other nodes nothing has changed: {}",
+                    loaded.error());
     await_reload();
   }
 

@@ -3,10 +3,12 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
+import subprocess
 import threading
 
-from harness import (Cluster, Load, Node, check, check_equal, free_port, resident_bytes, test,
+from harness import (Cluster, Load, Node, Skip, check, check_equal, free_port, resident_bytes, test,
                      verify_nothing_lost, wait_until)
 
 OFF = {'IPAM_PEER_AUTH': 'off'}
@@ -244,3 +246,120 @@ def garbage_on_the_raft_port(env):
     check(lines < 100, f'{lines} lines in the log of the attacked node')
     env.notes.append(f'{made[0]} connections, {load.count() - count_before} writes beside them, '
                      f'{refused} refused, {lines} lines of log, grown by {grown >> 10} KiB')
+
+
+# ---- TLS ----
+NAMES = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'
+
+
+def make_ca(env, name):
+    env.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj',
+             f'/CN={name}', '-keyout', f'{name}.key', '-out', f'{name}.pem'])
+
+
+def make_certificate(env, ca, name):
+    """NAME.pem and NAME.key, for a node on this machine."""
+    env.run(['openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-subj', f'/CN={name}', '-keyout',
+             f'{name}.key', '-out', f'{name}.csr'])
+    with open(env.path(f'{name}.ext'), 'w', encoding='ascii') as file:
+        file.write(NAMES + '\n')
+    env.run(['openssl', 'x509', '-req', '-in', f'{name}.csr', '-CA', f'{ca}.pem', '-CAkey',
+             f'{ca}.key', '-CAcreateserial', '-days', '20', '-extfile', f'{name}.ext', '-out',
+             f'{name}.pem'])
+
+
+def peer_tls(env, name, ca='ca'):
+    return {'IPAM_PEER_TLS_CERT': env.path(f'{name}.pem'),
+            'IPAM_PEER_TLS_KEY': env.path(f'{name}.key'),
+            'IPAM_PEER_TLS_CA': env.path(f'{ca}.pem')}
+
+
+def s_client(env, node, *options, said=b''):
+    """What openssl s_client says of the raft port, until the node hangs up."""
+    done = subprocess.run(['openssl', 's_client', '-connect', f'127.0.0.1:{node.raft_port}',
+                           '-CAfile', 'ca.pem', '-ign_eof', *options], input=said,
+                          cwd=env.directory, capture_output=True, timeout=30, check=False)
+    return (done.stdout + done.stderr).decode(errors='replace')
+
+
+@test(180)
+def peers_speak_tls(env):
+    """Three nodes with certificates of one CA, and who comes with anything else."""
+    if not shutil.which('openssl'):
+        raise Skip('openssl is not installed')
+    for ca in ('ca', 'otherca'):
+        make_ca(env, ca)
+    for name in ('node1', 'node2', 'node3', 'node4'):
+        make_certificate(env, 'ca', name)
+    make_certificate(env, 'otherca', 'foreign')
+    cluster = Cluster(env).form()
+    share_secret(cluster)
+    for node in cluster.nodes:
+        node.variables = {**env.variables, **REQUIRED, **peer_tls(env, f'node{node.id}')}
+    cluster.start()
+    network = make_network(cluster)
+    one, two, three = cluster.nodes
+
+    for version in ('-tls1_2', '-tls1_3'):
+        said = s_client(env, one, version)
+        check(re.search('alert (handshake failure|certificate required)', said), said)
+        said = s_client(env, one, version, '-cert', 'foreign.pem', '-key', 'foreign.key')
+        check(re.search('alert (unknown ca|bad certificate|decrypt error)', said), said)
+    expect_in_log(one.process, 'TLS: ')
+    check(refusals(one, 'no_certificate') >= 4, 'refusals for no_certificate')
+    check('alert protocol version' in s_client(env, one, '-tls1_1', '-cipher', 'ALL@SECLEVEL=0'),
+          'TLS 1.1 was not refused')
+    before = refusals(one, 'not_a_node')
+    said = s_client(env, one, '-cert', 'node4.pem', '-key', 'node4.key', '-verify_return_error',
+                    '-verify_ip', '127.0.0.1', said=b'GET / HTTP/1.1\r\n\r\n')
+    check('Verify return code: 0 (ok)' in said and 'alert' not in said, said)
+    with socket.create_connection(('127.0.0.1', one.raft_port), timeout=10) as plain:
+        plain.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        try:
+            check_equal(plain.recv(1), b'', 'an answer to plain HTTP')
+        except ConnectionResetError:
+            pass  # hung up on before it was read
+    wait_until('both are counted', lambda: refusals(one, 'not_a_node') == before + 2)
+
+    # Nodes: without TLS, of another CA, of another cluster, and one that is right.
+    shares = {}
+    for number, (name, cluster_id, variables, own, others) in enumerate((
+            ('plain', None, {}, 'no handshake came', 'TLS: '),
+            ('alien', None, peer_tls(env, 'foreign', 'otherca'), 'TLS: ', 'TLS: '),
+            ('elsewhere', 101, peer_tls(env, 'node4'), 'it belongs to cluster 100',
+             'it belongs to cluster 101'))):
+        shares[name] = stranger(env, cluster, 4 + number, name, cluster_id)
+        shutil.copy(secret_file(one), secret_file(shares[name]))
+        shares[name].variables = {**env.variables, **variables}
+        start_stranger(env, shares[name], name)
+        expect_in_log(shares[name].process, own)
+        expect_in_some_log(cluster, others)
+        shares[name].process.kill()
+    right = stranger(env, cluster, 7, 'right')
+    shutil.copy(secret_file(one), secret_file(right))
+    right.variables = {**env.variables, **REQUIRED, **peer_tls(env, 'node4')}
+    start_stranger(env, right, 'right')
+    env.ipam('cluster', 'add-node', '7', right.address, '--server',
+             f'http://127.0.0.1:{one.http_port}')
+    right.wait_healthy()
+    check_equal(right.get(f'/networks/{network}').json()['id'], network, 'the network at node 7')
+
+    # SIGHUP: what is broken is not taken, what is good is.
+    def hang_up(node, expected):
+        lines = node.process.log().count(expected)
+        node.process.popen.send_signal(signal.SIGHUP)
+        wait_until(f'the log says "{expected}" again',
+                   lambda: node.process.log().count(expected) > lines)
+    with open(env.path('node2.pem'), 'w', encoding='ascii') as file:
+        file.write('nothing\n')
+    hang_up(two, 'SIGHUP: towards other nodes nothing has changed: ')
+    make_certificate(env, 'ca', 'node2')
+    hang_up(two, 'other nodes are shown the certificate in')
+    three.process.stop()
+    three.start()
+    cluster.wait_healthy()
+    make_network(cluster, '10.1.0.0/16')
+    missing = env.run(['./ipam', 'server', '--cluster', '--config', shares['plain'].config,
+                       '--peer-tls-cert', 'none.pem', '--peer-tls-key', 'node3.key',
+                       '--peer-tls-ca', 'ca.pem'], expect=1)
+    check('none.pem' in missing.stderr, missing.stderr)

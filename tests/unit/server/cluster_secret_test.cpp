@@ -182,7 +182,9 @@ TEST_CASE("cluster.json may give peer_auth, and required without a secret says w
   CHECK(refused.error().message ==
         "--peer-auth required needs the cluster's secret, and there is none: copy cluster.secret "
         "of another node to " +
-            (directory / "2/cluster.secret") + ", or name it with --cluster-secret-file");
+            (directory / "2/cluster.secret") +
+            ", name it with --cluster-secret-file, or give the nodes certificates "
+            "(--peer-tls-cert)");
   std::string text = read_file(config);
   text.replace(text.find('{'), 1, "{\"peer_auth\": \"required\", \"auth\": \"required\",");
   write_file(config, text);
@@ -192,4 +194,32 @@ TEST_CASE("cluster.json may give peer_auth, and required without a secret says w
   CHECK(parse({}, secret)->auth_required);
   CHECK_FALSE(parse({}, {{"IPAM_PEER_AUTH", "off"}})->peer_auth_required);
   CHECK(parse({"--peer-auth", "off"}, {{"IPAM_PEER_AUTH", "required"}})->cluster_secret == "");
+}
+
+TEST_CASE("TLS between the nodes takes three files, and is proof enough where proof is required") {
+  const TemporaryDirectory directory;
+  REQUIRE(join(directory / "2").code == 0);
+  const std::string config = directory / "2/cluster.json";
+  const auto parse = [&](std::vector<std::string> args) {
+    args.insert(args.end(), {"--cluster", "--config", config});
+    return server::parse_server_options(args, environment_of({}));
+  };
+  CHECK(parse({"--peer-tls-cert", "c"}).error().message ==
+        "--peer-tls-cert needs --peer-tls-ca as well");
+  CHECK(parse({"--peer-tls-cert", "c", "--peer-tls-ca", "a"}).error().message ==
+        "--peer-tls-ca needs --peer-tls-key as well");
+  const auto all = parse({"--peer-tls-cert", "c", "--peer-tls-key", "k", "--peer-tls-ca", "a",
+                          "--peer-auth", "required"});
+  REQUIRE(all);
+  CHECK(all->peer_tls_cert == "c");
+  CHECK(all->cluster_secret == "");
+  // In cluster.json a file is relative to its folder.
+  std::string text = read_file(config);
+  text.replace(text.find('{'), 1, R"({"peer_tls_cert": "c", "peer_tls_key": "k",
+                                      "peer_tls_ca": "/etc/ca",)");
+  write_file(config, text);
+  const auto from_file = parse({});
+  REQUIRE(from_file);
+  CHECK(from_file->peer_tls_cert == directory / "2/c");
+  CHECK(from_file->peer_tls_ca == "/etc/ca");
 }
