@@ -67,16 +67,25 @@ void write_http(TextWriter& page, const NodeMetrics& metrics, const NodeReadings
   page.sample(metrics.denied.too_many_attempts, {{"reason", "too_many_attempts"}});
   page.sample(metrics.denied.too_many_requests, {{"reason", "too_many_requests"}});
   write_connections(page, readings.http);
-  if (metrics.certificate_end) {
-    page.family("ipam_tls_handshakes_failed_total", Type::counter,
-                "Connections that did not get through the TLS handshake");
-    page.sample(readings.http.handshakes_failed, {{"port", "http"}});
-    page.family("ipam_tls_certificate_expiry_seconds", Type::gauge,
-                "When the certificate ends, in Unix time");
-    page.sample(static_cast<std::uint64_t>(*metrics.certificate_end), {{"port", "http"}});
-  }
   page.single("ipam_watchers", Type::gauge, "Readers of the change stream",
               std::uint64_t{readings.watchers});
+}
+
+void write_tls(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
+  const auto& http = metrics.certificate_end;
+  const auto& peers = metrics.peer_certificate_end;
+  if (!http && !peers) return;
+  page.family("ipam_tls_handshakes_failed_total", Type::counter,
+              "Connections that did not get through the TLS handshake");
+  if (http) page.sample(readings.http.handshakes_failed, {{"port", "http"}});
+  if (peers && readings.refusals != nullptr) {
+    const auto reason = static_cast<std::size_t>(raft::RefusalReason::no_certificate);
+    page.sample((*readings.refusals)[reason], {{"port", "raft"}});
+  }
+  page.family("ipam_tls_certificate_expiry_seconds", Type::gauge,
+              "When the certificate ends, in Unix time");
+  if (http) page.sample(static_cast<std::uint64_t>(*http), {{"port", "http"}});
+  if (peers) page.sample(static_cast<std::uint64_t>(*peers), {{"port", "raft"}});
 }
 
 void write_writes(TextWriter& page, const NodeMetrics& metrics, const NodeReadings& readings) {
@@ -256,6 +265,7 @@ std::string metrics_page(const NodeMetrics& metrics, const NodeReadings& reading
   page.single("ipam_uptime_seconds", Type::gauge, "Since the start of the process",
               static_cast<std::uint64_t>(readings.status.uptime_seconds));
   write_http(page, metrics, readings);
+  write_tls(page, metrics, readings);
   write_writes(page, metrics, readings);
   write_raft(page, metrics, readings);
   write_plan(page, readings, fullest);

@@ -66,6 +66,7 @@ class NodeMetrics : public raft::NodeObserver {
   DeniedRequests denied;
   // When the certificate that the HTTP port shows ends, in Unix time; where it speaks TLS.
   std::optional<std::int64_t> certificate_end;
+  std::optional<std::int64_t> peer_certificate_end;  // the same of the raft port
   // By "ok" or the reason of the refusal.
   std::map<std::string_view, std::uint64_t> allocations;
 

@@ -193,6 +193,8 @@ class Process {
     for (const std::string& warning : loaded->warnings) logger_.warning("server", "{}", warning);
     logger_.info("server", "other nodes are shown the certificate in {}, sha256 {}",
                  options_.peer_tls_cert, loaded->fingerprint);
+    instance_->metrics().peer_certificate_end =
+        std::chrono::system_clock::to_time_t(loaded->tls.accepting->not_after());
     instance_->use_peer_tls(std::move(loaded->tls));
     return base::Ok();
   }

@@ -1,15 +1,18 @@
 """Who may speak on the raft port: the cluster's secret, and what strangers can do there."""
+import contextlib
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 
-from harness import (Cluster, Load, Node, Skip, check, check_equal, free_port, resident_bytes, test,
-                     verify_nothing_lost, wait_until)
+from guide import need_ports
+from harness import (ROOT, Client, Cluster, Load, Node, Skip, check, check_equal, free_port,
+                     resident_bytes, test, verify_nothing_lost, wait_until)
 
 OFF = {'IPAM_PEER_AUTH': 'off'}
 REQUIRED = {'IPAM_PEER_AUTH': 'required'}
@@ -363,3 +366,33 @@ def peers_speak_tls(env):
                        '--peer-tls-cert', 'none.pem', '--peer-tls-key', 'node3.key',
                        '--peer-tls-ca', 'ca.pem'], expect=1)
     check('none.pem' in missing.stderr, missing.stderr)
+
+
+@test()
+def security_document_between_the_nodes(env):
+    """The commands of docs/security.md, word for word: two nodes with a secret, then with TLS."""
+    need_ports(5001, 5002, 8081, 8082)
+    with open(os.path.join(ROOT, 'docs', 'security.md'), encoding='utf-8') as file:
+        section = file.read().partition('\n## Between the nodes\n')[2].partition('\n## ')[0]
+    commands = [line for block in re.findall(r'```sh\n(.*?)```', section, re.S)
+                for line in block.strip().split('\n')]
+    env.variables['PATH'] = f'{env.directory}:{env.variables["PATH"]}'
+    os.symlink(os.path.join(ROOT, 'scripts'), env.path('scripts'))
+    rounds = 0
+    running = []
+    for command in commands:
+        if not command.startswith('ipam server'):
+            for process in running:
+                check_equal(process.stop(), 0, 'exit code on SIGTERM')
+            running = []
+            env.run(['bash', '-c', command])
+            continue
+        running.append(env.start(f'node{len(running) + 1}', shlex.split(command)))
+        if len(running) < 2:
+            continue
+        rounds += 1
+        for port in (8081, 8082):
+            with contextlib.closing(Client(port)) as client:
+                wait_until(f'the node on port {port} is ready',
+                           lambda: client.request('GET', '/health').status == 200)
+    check_equal(rounds, 2, 'times that two nodes were started')

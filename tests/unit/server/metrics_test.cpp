@@ -177,6 +177,14 @@ TEST_CASE("the end of the certificate is on the metrics page where there is one"
   const std::string page = server::metrics_page(metrics, readings, fullest);
   CHECK(has_line(page, R"(ipam_tls_handshakes_failed_total{port="http"} 3)"));
   CHECK(has_line(page, R"(ipam_tls_certificate_expiry_seconds{port="http"} 1800000000)"));
+  CHECK(page.find("port=\"raft\"") == std::string::npos);
+  metrics.peer_certificate_end = 1'900'000'000;
+  raft::RefusalCounts refusals{};
+  refusals[static_cast<std::size_t>(raft::RefusalReason::no_certificate)] = 4;
+  readings.refusals = &refusals;
+  const std::string both = server::metrics_page(metrics, readings, fullest);
+  CHECK(has_line(both, R"(ipam_tls_handshakes_failed_total{port="raft"} 4)"));
+  CHECK(has_line(both, R"(ipam_tls_certificate_expiry_seconds{port="raft"} 1900000000)"));
 }
 
 TEST_CASE("each family of the metrics page is there once, and each sample is of the last one") {
