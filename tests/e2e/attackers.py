@@ -7,6 +7,7 @@ each with a line of JSON:
   silent  stops, and leaves what is open to the server
   off     stops and closes everything; what has been counted since the start
 """
+import collections
 import json
 import os
 import random
@@ -123,7 +124,9 @@ class Attackers:
         self.counts = {}
         self.failures = []
         self.flooding = self.holding = self.silent = False
-        self.next_flood = self.next_trickle = 0.0
+        self.next_flood = self.last_turn = time.monotonic()
+        self.trickling = collections.deque()
+        self.due = 0.0  # of them, in parts of one
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -155,28 +158,29 @@ class Attackers:
                 connection = Connection(kind, self, options['http'], payload=payload,
                                         receive_bytes=2048 if kind == 'slow_reader' else None)
                 self.held[kind].add(connection)
+                if kind != 'idle':
+                    self.trickling.append(connection)
                 self.count(kind)
-                # A slow reader looks once a second, the others whether the server has closed.
                 self.poll.register(connection.socket, selectors.EVENT_WRITE, connection)
         return whole
 
-    def trickle(self):
-        """Once a second: a byte of each slow sender, a byte for each slow reader."""
-        for connection in list(self.held['slow_sender']):
+    def trickle(self, seconds):
+        """A byte a second from each slow sender, and for each slow reader: those whose turn it is."""
+        queue = self.trickling
+        self.due += seconds * len(queue)
+        while self.due >= 1 and queue:
+            self.due -= 1
+            connection = queue.popleft()
+            if connection not in self.held[connection.kind]:
+                continue
+            queue.append(connection)
             if connection.unsent:
                 continue
             try:
-                connection.socket.send(b'a')
-            except BlockingIOError:
-                pass
-            except OSError:
-                self.lost(connection)
-        for connection in list(self.held['slow_reader']):
-            if connection.unsent:
-                continue
-            try:
+                if connection.kind == 'slow_sender':
+                    connection.socket.send(b'a')
                 # Cut off or not: what lies in the kernel's buffers would take hours to show it.
-                if time.monotonic() - connection.began > READER_SECONDS_MAX or \
+                elif time.monotonic() - connection.began > READER_SECONDS_MAX or \
                         not connection.socket.recv(1):
                     self.lost(connection)
             except BlockingIOError:
@@ -256,8 +260,8 @@ class Attackers:
         if error:
             raise OSError(error, os.strerror(error))
         if connection.kind == 'closed' or connection.kind == 'half' and self.random.random() < 0.5:
-            return connection.close()
-        if connection.kind == 'slow_reader':
+            connection.close()
+        elif connection.kind == 'slow_reader':
             self.poll.unregister(connection.socket)  # trickle() reads
         else:
             self.poll.modify(connection.socket, selectors.EVENT_READ, connection)
@@ -283,9 +287,8 @@ class Attackers:
                 self.next_flood += 1 / self.options['rate']
         if self.holding:
             self.fill(at_once_max=10)
-            if now >= self.next_trickle:
-                self.next_trickle = now + 1
-                self.trickle()
+            self.trickle(now - self.last_turn)
+        self.last_turn = now
         if not self.silent:
             for connection in list(self.flood)[:20]:
                 if now - connection.began > FLOOD_SECONDS_MAX:

@@ -2,11 +2,12 @@
 
 The victims are a few keep-alive clients in a closed loop, in this process; the attackers one process
 beside the servers (attackers.py) that opens so many connections a second and no more. All of them
-share the machine's processors: the attackers' own work is kept small by that rate (450 a second, some
+share the machine's processors: the attackers' own work is kept small by that rate (700 a second, some
 twentieth of a processor), and is not subtracted. Throughput is taken in windows with and without
-attackers by turns, each pair gives a ratio, and the median of the ratios counts: what else the
-machine does meanwhile is in both windows of a pair alike. Where the median is too low more pairs are
-taken, so that one burst of other work does not fail the test; all pairs count.
+attackers by turns, each pair gives a ratio, and the median of the ratios counts. Where the median is
+too low more pairs are taken, so that one burst of other work does not fail the test; all pairs count.
+Where others take a good part of the processors all the while, each event of an attacker makes a victim
+wait for them too: then this says little about the server, and less is asked for.
 """
 import json
 import os
@@ -23,12 +24,15 @@ from harness import ROOT, Cluster, check, check_equal, test, wait_until
 from standalone import start_server
 
 THROUGHPUT_PART_MIN = 0.8
+# Where others have more than this part of the processors during the windows.
+OTHERS_PART_MAX = 0.2
+THROUGHPUT_PART_MIN_BESIDE_OTHERS = 0.4
 # Of the resident memory, beyond what it was before the attack. Some 2,300 connections with
 # some 30 KiB each, and the ring of the change stream (32 MiB), which fills meanwhile.
 MEMORY_BYTES_MAX = 192 << 20
 VICTIMS = 4
 WINDOW_SECONDS = 3
-IDLE_MS, REQUEST_MS, WRITE_MS = 15000, 10000, 8000
+IDLE_MS, REQUEST_MS, WRITE_MS = 12000, 8000, 8000
 LISTED = 10_000
 
 
@@ -112,6 +116,29 @@ class Attackers:
         return json.loads(line)
 
 
+class Processors:
+    """What others than these processes use of them."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.before = self.read()
+
+    def read(self):
+        with open('/proc/stat', encoding='ascii') as file:
+            fields = [int(field) for field in file.readline().split()[1:9]]
+        idle = fields[3] + fields[4]
+        ours = 0
+        for pid in self.pids:
+            with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+                after_name = file.read().rpartition(')')[2].split()
+            ours += int(after_name[11]) + int(after_name[12])
+        return sum(fields), sum(fields) - idle - ours
+
+    def part_of_others(self):
+        whole, others = (after - before for after, before in zip(self.read(), self.before))
+        return max(0.0, others / max(whole, 1))
+
+
 def peak_bytes(process):
     with open(f'/proc/{process.popen.pid}/status', encoding='ascii') as file:
         line = next(line for line in file if line.startswith('VmHWM'))
@@ -135,20 +162,29 @@ def make_list(client):
 
 
 def under_attack(env, victims, attackers):
-    """[requests a second without attackers, with them] of each pair of windows."""
+    """[(requests a second without attackers, with them)], the median of what is left, and what was
+    asked for."""
     pairs = []
+    processors = Processors([os.getpid(), attackers.popen.pid,
+                             *(process.popen.pid for process in env.processes)])
+
+    def wanted():
+        return (THROUGHPUT_PART_MIN if processors.part_of_others() <= OTHERS_PART_MAX
+                else THROUGHPUT_PART_MIN_BESIDE_OTHERS)
 
     def median():
         return statistics.median(attacked / quiet for quiet, attacked in pairs)
 
     pairs_min = 12 if env.full else 3
     victims.per_second(1)
-    while len(pairs) < pairs_min or median() < THROUGHPUT_PART_MIN and len(pairs) < 3 * pairs_min:
+    while len(pairs) < pairs_min or median() < wanted() and len(pairs) < 3 * pairs_min:
         quiet = victims.per_second(WINDOW_SECONDS)
         attackers.say('on')
+        victims.per_second(2)  # each slow reader is sent what fits into the buffers between
         pairs.append((quiet, victims.per_second(2 * WINDOW_SECONDS)))
         attackers.say('off')
-    return pairs, median()
+        victims.per_second(1)  # and the server sees that they are gone
+    return pairs, median(), wanted()
 
 
 @test(seconds_max=180)
@@ -156,7 +192,7 @@ def garbage_at_both_ports(env):
     cluster = Cluster(env).form()
     for node in cluster.nodes:
         # Who leads is not what is measured, and the machine may have more to do.
-        node.variables = {**env.variables, 'IPAM_ELECTION_TIMEOUT_MS': '5000',
+        node.variables = {**env.variables, 'IPAM_ELECTION_TIMEOUT_MS': '3000',
                           'IPAM_IDLE_TIMEOUT_MS': str(IDLE_MS),
                           'IPAM_REQUEST_TIMEOUT_MS': str(REQUEST_MS),
                           'IPAM_WRITE_TIMEOUT_MS': str(WRITE_MS)}
@@ -167,11 +203,11 @@ def garbage_at_both_ports(env):
         network = client.post('/networks', {'cidr': '10.1.0.0/16'}).json()['id']
         networks = client.get('/networks').body
     victims = Victims(node.http_port, network)
-    attackers = Attackers(env, http=node.http_port, raft=node.raft_port, rate=450, idle=1000,
+    attackers = Attackers(env, http=node.http_port, raft=node.raft_port, rate=700, idle=1000,
                           slow_senders=1000, slow_readers=100, list=listed, seed=env.seed)
     victims.per_second(1)
     before = peak_bytes(node.process)
-    pairs, part = under_attack(env, victims, attackers)
+    pairs, part, wanted = under_attack(env, victims, attackers)
     attackers.say('on')
     victims.per_second(1)
     attackers.say('silent')
@@ -195,13 +231,15 @@ def garbage_at_both_ports(env):
     flood = sum(count for kind, count in counts.items() if kind in (
         'bytes', 'tls', 'half', 'closed', 'form', 'raft bytes', 'raft tls', 'raft half'))
     env.notes.append(
-        f'{part:.0%} of the throughput ({statistics.median(pair[0] for pair in pairs):.0f} '
+        f'{part:.0%} of the throughput, {wanted:.0%} asked for ({statistics.median(pair[0] for pair in pairs):.0f} '
         f'requests/s, {len(pairs)} pairs) beside {flood} connections of garbage; '
         f'{grown >> 20} MiB more at the peak; all closed after {emptied:.1f} s')
     check_equal(summary['failures'], [], f'what the server did wrong ({counts})')
+    check(flood > (10_000 if env.full else 5000), f'only {flood} connections of garbage')
     check(counts.get('forms judged', 0) > 0.5 * counts['form'], f'judged: {counts}')
     check(grown < MEMORY_BYTES_MAX, f'the server took {grown >> 20} MiB more')
-    check(part >= THROUGHPUT_PART_MIN, f'victims had {part:.0%} of their throughput: {pairs}')
+    check(part >= wanted, f'victims had {part:.0%} of their throughput, {wanted:.0%} was asked for: '
+                          f'{pairs}')
     cluster.wait_healthy()
 
 
