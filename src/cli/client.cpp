@@ -44,6 +44,13 @@ http::Request make_get(std::string_view path, const Query& query) {
   return request;
 }
 
+// More requests than --requests-per-second allows: one of the next second may be sent again. After
+// too many wrong tokens it is a minute.
+bool is_held_up(const http::Response& response) {
+  const std::string* const seconds = response.header("Retry-After");
+  return response.status == 429 && seconds != nullptr && *seconds == "1";
+}
+
 }  // namespace
 
 http::Request text_post(std::string_view path, std::string query, std::string_view content_type,
@@ -62,7 +69,7 @@ base::Result<http::Response, CommandError> Client::post_exactly_once(
   for (int attempt = 1;; ++attempt) {
     auto answer = connection_.perform(request);
     const bool is_known = answer && answer->status != 503 && answer->status != 504;
-    if (is_known) return std::move(*answer);
+    if (is_known && !is_held_up(*answer)) return std::move(*answer);
     if (attempt < attempts_max) {
       pause();
       continue;

@@ -82,6 +82,20 @@ TEST_CASE("a piece whose outcome is not known is sent again as it was") {
   CHECK(world.err == "Error: no leader (0 rows before it were created, 0 skipped)\n");
 }
 
+TEST_CASE("a piece that was one request too many is sent again, not so with a wrong token") {
+  World world;
+  world.in = "10.0.0.0/8";
+  for (const char* const seconds : {"1", "60"}) {
+    http::Response held_up;
+    held_up.status = 429;
+    held_up.headers = {{"Retry-After", seconds}};
+    world.answers.push_back(held_up);
+  }
+  CHECK(world.run(import_prefixes) == 1);
+  CHECK(world.pauses == 1);
+  CHECK(world.raw_requests.size() == 2);
+}
+
 TEST_CASE("import says which line of the file was refused") {
   World world;
   world.in = "# first\n10.0.0.0/8\n\n11.0.0.0/8\n";
