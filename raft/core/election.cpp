@@ -66,11 +66,7 @@ void RaftCore::note_role(RoleEvent event, RoleCause cause, NodeId peer, unsigned
 }
 
 void RaftCore::campaign(bool transfer) {
-  if (!transfer && !campaign_reason_) {
-    campaign_reason_ = campaign_reason();
-    note_role(RoleEvent::campaigns, campaign_reason_->cause, campaign_reason_->peer,
-              campaign_reason_->ticks);
-  }
+  const RoleChange reason = campaign_reason();
   reset_election_timer();
   // A configuration without this node that is not committed may be known here alone: then nobody
   // else can be elected to commit it (thesis §4.2.2).
@@ -82,6 +78,10 @@ void RaftCore::campaign(bool transfer) {
     leader_ = NodeId();
     request_votes(term_ + 1, true, false);
     return;
+  }
+  if (!transfer && !campaign_reason_) {
+    campaign_reason_ = reason;
+    note_role(reason.event, reason.cause, reason.peer, reason.ticks);
   }
   if (transfer)
     begin_vote(true);

@@ -271,12 +271,13 @@ void Driver::forward_own(std::vector<Proposal> proposals) {
 }
 
 void Driver::append_forwarded(const ClockReading& now) {
-  if (core_.transfer_target()) forwarded_to_us_.note_hand_over();
+  const bool hands_over = static_cast<bool>(core_.transfer_target());
+  if (hands_over) forwarded_to_us_.note_hand_over();
   if (forwarded_to_us_.empty()) return;
-  if (core_.is_leader() && append(forwarded_to_us_.proposals(), now).ok())
+  const bool takes_them = core_.is_leader() && !hands_over;
+  if (takes_them && append(forwarded_to_us_.proposals(), now).ok())
     return forwarded_to_us_.appended();
-  const bool handed_over = core_.transfer_target() || !core_.is_leader();
-  if (!handed_over || !forwarded_to_us_.passes_on())
+  if (takes_them || !forwarded_to_us_.passes_on())
     return forwarded_to_us_.refuse(output_.messages);
   if (!core_.is_leader() && core_.leader())
     forwarded_to_us_.pass_on(core_.leader(), output_.messages);

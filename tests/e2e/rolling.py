@@ -38,7 +38,7 @@ def rolling_restart_fails_no_request(env):
     ids = make_networks(cluster.leader(), [f'10.{number}.0.0/16' for number in range(10)])
     load = RetryingLoad(cluster.nodes, ids).start()
     load.wait_for_more(200)
-    stops, starts, gaps = [], [], []
+    stops, starts, gaps, hand_overs = [], [], [], []
     for _ in range(ROUNDS):
         for node in cluster.nodes:
             was = 'leader' if cluster.leader() is node else 'follower'
@@ -46,12 +46,15 @@ def rolling_restart_fails_no_request(env):
             stop, start = restart(node, load)
             stops.append(stop)
             starts.append(start)
+            if was == 'leader':
+                hand_overs.append(load.longest_gap(began, began + stop)[0])
             gap, when = load.longest_gap(began)
             gaps.append((gap, f'{gap * 1000:.0f} ms {when - began:.2f} s after the stop of a {was}'))
     load.stop()
     verify_exactly_once(cluster.nodes, [load])
     gap, what = max(gaps)
-    env.notes.append(f'{load.count()} requests, none failed; longest gap {what}; '
+    env.notes.append(f'{load.count()} requests, none failed; longest gap {what}, '
+                     f'while a leader hands over {max(hand_overs, default=0) * 1000:.0f} ms; '
                      f'slowest request {load.slowest_seconds * 1000:.0f} ms; '
                      f'stops up to {max(stops):.2f} s, starts up to {max(starts):.2f} s; '
                      f'retries {dict(load.retries)}; gaps {[text for _, text in gaps]}')

@@ -276,7 +276,8 @@ TEST_CASE("nodes are added, moved and removed") {
   CHECK(world.perform(post("cluster/nodes", R"({"node_id": 4, "addr": "node4.example.com:5004"})"))
             .status == 204);
   CHECK(world.perform(del("cluster/nodes/4")).status == 204);
-  CHECK(world.perform(patch("cluster/nodes/2", R"({"addr": "[2001:db8::2]:5002"})")).status == 204);
+  const std::string address = R"({"addr": "[2001:db8::2]:5002"})";
+  CHECK(world.perform(request(http::Method::patch, "cluster/nodes/2", address)).status == 204);
   REQUIRE(world.member_changes.size() == 3);
   CHECK(world.member_changes[2].action == api::MemberAction::move);
   CHECK(world.member_changes[2].node_id == 2);

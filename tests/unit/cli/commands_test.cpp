@@ -715,7 +715,7 @@ TEST_CASE("cluster set-address") {
          "Node 3 is at n3.example:5003 now\n"});
   check_failure({{"cluster", "set-address", "3", "n3.example:5003", "--server", "h:1"},
                  {{404, R"({"error":"node 3 is not a member of the cluster"})"}}, {move},
-                 "node 3 is not a member"}, 1);
+                 "node 3 is not a member of the cluster"}, 1);
   check_failure({{"cluster", "set-address", "3", "n3"}, {}, {},
                  "ADDR 'n3' has no port: it must be host:port"}, 2);
 }
