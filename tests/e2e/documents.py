@@ -1,4 +1,5 @@
-"""The commands of README.md, docs/security.md, docs/configuration.md and docs/api.md, word for word.
+"""The commands of README.md, docs/security.md, docs/configuration.md, docs/installation.md and
+docs/api.md, word for word.
 Those of the guide are in guide.py, the drills of docs/operations.md in drills.py."""
 import os
 import re
@@ -119,6 +120,31 @@ def configuration_document(env):
         wait_healthy(9000 if '9000' in command else 8080, server)
         check_equal(server.stop(), 0, f'exit code on SIGTERM: {command}')
     check(servers >= 2, 'no server is started')
+
+
+# Which test runs the commands of docs/installation.md that cannot be run here.
+ELSEWHERE = {
+    'scripts/setup.sh': 'scripts/test.sh, to begin with',
+    'scripts/build.sh': 'scripts/test.sh, to begin with',
+    'scripts/package.sh': 'debian_package',
+    'dpkg -i': 'scripts/check-image.sh',
+    'systemctl enable': 'none: systemd_units_are_valid_and_confined reads the unit',
+    'docker build': 'scripts/check-image.sh',
+    'docker run': 'scripts/check-image.sh',
+}
+
+
+@test()
+def installation_document(env):
+    with_ipam_in_the_path(env)
+    run = 0
+    for command in commands_in('docs/installation.md'):
+        if any(command.startswith(begin) for begin in ELSEWHERE):
+            continue
+        run += 1
+        env.run(['bash', '-c', command])
+    check_equal(run, 2, 'commands that are run')
+    env.run(['bash', '-c', 'source .ipam-completion && complete -p ipam'])
 
 
 def prepare(env):
