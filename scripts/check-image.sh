@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-Usage: scripts/check-image.sh [--keep] [WORK_DIR]
+Usage: scripts/check-image.sh [--keep] [--ccache] [WORK_DIR]
 
 Builds the image as `docker build` would, starts examples/cluster/docker-compose.yml with it (three nodes
 and nginx), writes at one node and reads at another, kills the leader and goes on, stops all of them,
@@ -14,16 +14,19 @@ and 10 GB in WORK_DIR (default: a new folder in /tmp), which is removed at the e
 
 Needs root on Debian 12, ports 8080 to 8083, and a network for packages; no Docker and no registry:
 buildah and podman do the work, and where debian:bookworm cannot be pulled, debootstrap makes it.
-With --keep, calling it again with the same WORK_DIR takes what is there.
+With --keep, calling it again with the same WORK_DIR takes what is there. With --ccache the compilers in
+the build use this machine's cache, so that a second build is done in a few minutes.
 TEXT
 }
 
 keep=
+volumes=()
 work=
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --keep) keep=1 ;;
+    --ccache) volumes=(--volume "$(ccache -k cache_dir):/root/.cache/ccache") ;;
     -*) echo "check-image: unknown option '$argument' (see --help)" >&2; exit 2 ;;
     *) work=$argument ;;
   esac
@@ -106,7 +109,7 @@ if ! have docker.io/library/debian:bookworm || ! have $slim; then
 fi
 if ! have localhost/ipam; then
   say "building the image: $work/build.log"
-  nice buildah bud --pull-never -t localhost/ipam . >"$work/build.log" 2>&1 ||
+  nice buildah bud --pull-never "${volumes[@]}" -t localhost/ipam . >"$work/build.log" 2>&1 ||
     { tail -n 20 "$work/build.log" >&2; fail "the image does not build"; }
 fi
 size=$(podman image inspect localhost/ipam --format '{{.Size}}')
