@@ -26,7 +26,7 @@ for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --keep) keep=1 ;;
-    --ccache) volumes=(--volume "$(ccache -k cache_dir):/root/.cache/ccache") ;;
+    --ccache) volumes=(--volume "$(ccache -k cache_dir):$HOME/.cache/ccache") ;;  # both are root's
     -*) echo "check-image: unknown option '$argument' (see --help)" >&2; exit 2 ;;
     *) work=$argument ;;
   esac

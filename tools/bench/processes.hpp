@@ -66,7 +66,8 @@ class Cluster {
 
 // `options` go to `ipam server` of each node. Returns once there is a leader.
 std::unique_ptr<Cluster> start_ipam(const std::string& binary, const std::string& folder,
-                                    std::size_t nodes, const std::vector<std::string>& options = {});
+                                    std::size_t nodes,
+                                    const std::vector<std::string>& options = {});
 std::unique_ptr<Cluster> start_etcd(const std::string& binary, const std::string& folder,
                                     std::size_t nodes);
 

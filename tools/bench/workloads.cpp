@@ -64,8 +64,8 @@ EtcdPut::EtcdPut(std::size_t clients) : requests_(clients) {}
 std::string_view EtcdPut::request(std::size_t client) {
   static const std::string value = base64(std::string(100, 'v'));
   const std::string key = base64(fmt::format("bench/{:012}", ++number_));
-  requests_[client] =
-      request_bytes("POST", "/v3/kv/put", fmt::format(R"({{"key":"{}","value":"{}"}})", key, value));
+  const std::string body = fmt::format(R"({{"key":"{}","value":"{}"}})", key, value);
+  requests_[client] = request_bytes("POST", "/v3/kv/put", body);
   return requests_[client];
 }
 
