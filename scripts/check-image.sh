@@ -21,12 +21,13 @@ TEXT
 
 keep=
 volumes=()
+home=~root  # in the image
 work=
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --keep) keep=1 ;;
-    --ccache) volumes=(--volume "$(ccache -k cache_dir):$HOME/.cache/ccache") ;;  # both are root's
+    --ccache) volumes=(--volume "$(ccache -k cache_dir):$home/.cache/ccache") ;;
     -*) echo "check-image: unknown option '$argument' (see --help)" >&2; exit 2 ;;
     *) work=$argument ;;
   esac
