@@ -70,17 +70,20 @@ export BUILDAH_ISOLATION=chroot
 export BUILDAH_FORMAT=docker  # the OCI format has no health checks
 
 compose_file=examples/cluster/docker-compose.yml
+formed=  # set once there may be containers
 compose() { podman-compose -f "$compose_file" -p ipamcheck "$@"; }
 cleanup() {
   local code=$?
-  if [ $code != 0 ]; then
+  if [ $code != 0 ] && [ -n "$formed" ]; then
     for node in node1 node2 node3 nginx; do
       echo "--- the end of the log of $node" >&2
       podman logs --tail 15 "ipamcheck_${node}_1" >&2 2>&1 || true
     done
   fi
-  compose down -v >/dev/null 2>&1 || true
-  podman network rm -f ipamcheck_default >/dev/null 2>&1 || true
+  if [ -n "$formed" ]; then
+    compose down -v >/dev/null 2>&1 || true
+    podman network rm -f ipamcheck_default >/dev/null 2>&1 || true
+  fi
   [ -n "$keep" ] || rm -rf "$work"
 }
 trap cleanup EXIT
@@ -145,6 +148,7 @@ allocate() {  # port: an address
   api "$1" /allocations -H 'Content-Type: application/json' -d '{"cidr": "10.0.0.0/16"}' | field ip
 }
 
+formed=1
 compose up -d --no-build >"$work/compose.log" 2>&1 ||
   { tail -n 20 "$work/compose.log" >&2; fail "podman-compose up failed"; }
 say "started node1, node2, node3 and nginx"
