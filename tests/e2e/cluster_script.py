@@ -50,6 +50,12 @@ def cluster_script_detached(env):
             status, body = curl(env, command)
             check_equal(status, expected_status(command), f'{command}\n{body}')
     check_equal(script(env, variables, 'status').stdout.count('healthy'), 3, 'healthy nodes')
+    secrets = {open(env.path(f'data/node{number}/cluster.secret'), encoding='ascii').read()
+               for number in (1, 2, 3)}
+    check_equal(len(secrets), 1, 'secrets of the three nodes')
+    with open(env.path('data/node2.pid'), encoding='utf-8') as file:
+        with open(f'/proc/{file.read().split()[0]}/cmdline', encoding='utf-8') as command:
+            check('--peer-auth\0required' in command.read(), 'node 2 does not require proof')
 
     pid = open(env.path('data/node2.pid'), encoding='utf-8').read().split()[0]
     os.kill(int(pid), signal.SIGKILL)

@@ -40,6 +40,7 @@ LIBRARIES = ('asio', 'openssl', 'sqlite3', 'boost/json', 'boost/program_options'
 # Files without clocks, threads, sockets, files and randomness of their own. The shell of http is in
 # the files named; they alone see asio there.
 PURE = re.compile(r'^(raft/core/|raft/node/driver|src/ipam/|src/transfer/|src/api/|src/metrics/|'
+                  r'raft/transport/(?:address|codec|frame|handshake|introduction|refusal)\.|'
                   r'src/http/(?!session|server|spawn|handler))')
 
 # A call of a C function: not a member, not of another namespace than std or the global one.
@@ -205,6 +206,8 @@ CANARIES = [
     ('raft/storage/a.cpp', '#include <asio/ip/tcp.hpp>', 1),
     ('raft/transport/a.cpp', '#include "raft/storage/log_store.hpp"', 1),
     ('raft/transport/a.cpp', '#include <asio.hpp>', 0),
+    ('raft/transport/introduction.cpp', '#include <asio.hpp>', 1),
+    ('raft/transport/handshake.cpp', 'getrandom(nonce.data(), 32, 0);', 1),
     ('raft/node/node.cpp', '#include <asio.hpp>\n#include "raft/storage/log_store.hpp"', 0),
     ('raft/node/driver.cpp', '#include <asio.hpp>', 1),
     ('src/base/a.cpp', '#include "ipam/model.hpp"', 1),
