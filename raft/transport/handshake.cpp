@@ -94,7 +94,8 @@ std::optional<PeerRefusal> check(const Handshake& self, const Handshake& other) 
 }
 
 bool is_proved(const Handshake& self, const Handshake& other) {
-  return self.proof != Proof::none && other.proof != Proof::none;
+  if (self.proof == Proof::none || other.proof == Proof::none) return false;
+  return self.proof == Proof::required || other.proof == Proof::required;
 }
 
 }  // namespace raft

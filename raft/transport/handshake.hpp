@@ -54,7 +54,8 @@ std::optional<Handshake> decode_handshake(base::BytesView bytes);
 
 // Why `self` must not talk to `other`; nullopt where it may, once what proof() says is proved.
 std::optional<PeerRefusal> check(const Handshake& self, const Handshake& other);
-// Whether both sides have a secret, and so prove it to each other.
+// Whether they prove the secret to each other: where one of them requires it, and both have one.
+// Otherwise nodes with different secrets get along: founders of which each made its own.
 bool is_proved(const Handshake& self, const Handshake& other);
 
 }  // namespace raft

@@ -159,7 +159,7 @@ std::vector<Setting> make_settings() {
        .help = "required: only with a token; off: everybody may do everything"},
       {.option = "peer-auth", .value_name = "MODE", .variable = "IPAM_PEER_AUTH",
        .file_key = "peer_auth", .kind = peer_auth_kind(),
-       .help = "required: nodes have to prove the cluster's secret; off: where both have it"},
+       .help = "required: nodes have to prove the cluster's secret; off: they need not"},
       {.option = "cluster-secret-file", .value_name = "FILE",
        .variable = "IPAM_CLUSTER_SECRET_FILE", .file_key = "cluster_secret_file",
        .kind = file(&ServerOptions::cluster_secret_file),

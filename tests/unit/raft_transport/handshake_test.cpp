@@ -111,7 +111,9 @@ TEST_CASE("a side that requires proof lets nobody in who has none, and only both
                               (two == Proof::required && one == Proof::none);
       CHECK(check(self, other).has_value() == is_missing);
       if (is_missing) CHECK(check(self, other)->reason == RefusalReason::no_proof);
-      CHECK(is_proved(self, other) == (one != Proof::none && two != Proof::none));
+      const bool is_wanted = one == Proof::required || two == Proof::required;
+      const bool is_possible = one != Proof::none && two != Proof::none;
+      CHECK(is_proved(self, other) == (is_wanted && is_possible));
     }
 }
 
