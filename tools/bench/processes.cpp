@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,17 +158,16 @@ void Process::start() {
   std::vector<char*> arguments;
   for (const std::string& word : words_) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND,
-                                   0600);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  const int error = ::posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(),
-                                   environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error == 0) return;
-  pid_ = 0;
-  throw std::runtime_error(fmt::format("cannot start {}: {}", words_[0], std::strerror(error)));
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::runtime_error(fmt::format("cannot fork: {}", std::strerror(errno)));
+  if (pid_ > 0) return;
+  // The child, which may do little: the parent has threads.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also where the measurement is killed
+  const int log = ::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  ::dup2(log, STDOUT_FILENO);
+  ::dup2(log, STDERR_FILENO);
+  ::execvp(arguments[0], arguments.data());
+  ::_exit(127);
 }
 
 void Process::signal(int number) {

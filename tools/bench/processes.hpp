@@ -13,7 +13,7 @@
 
 namespace bench {
 
-// A process with its output in a file. Throws std::runtime_error where it cannot be started.
+// A process with its output in a file; it ends with this one at the latest.
 class Process {
  public:
   Process(std::vector<std::string> words, std::string log_file);
