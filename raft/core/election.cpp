@@ -39,6 +39,7 @@ void RaftCore::tick_election() {
 }
 
 void RaftCore::on_peer_disconnected(NodeId peer) {
+  if (auto* progress = progress_of(peer)) progress->disconnected = true;
   if (is_leader() || !peer || peer != leader_) return;
   leader_connection_broken_ = true;
   // A few ticks of spread, so that the followers do not all ask at once.

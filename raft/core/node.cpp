@@ -183,7 +183,8 @@ CoreStatus RaftCore::status() const {
     for (const auto& [peer, progress] : leader->progress)
       status.progress.push_back(
           {peer, progress.state(), progress.match(),
-           progress.heard ? std::optional(progress.ticks_since_heard) : std::nullopt});
+           progress.heard ? std::optional(progress.ticks_since_heard) : std::nullopt,
+           progress.disconnected});
   return status;
 }
 

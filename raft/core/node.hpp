@@ -77,6 +77,7 @@ struct ProgressStatus {
   Progress::State state;
   Index match;
   std::optional<std::uint64_t> ticks_since_heard;
+  bool disconnected;  // its process has ended, probably
 };
 
 struct CoreStatus {

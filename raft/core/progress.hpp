@@ -50,6 +50,7 @@ class Progress {
   Index commit_sent;
   std::uint64_t ticks_since_heard = 0;
   bool heard = false;
+  bool disconnected = false;  // its connection broke, and it was not heard since
   ProcessInfo process;  // who it was heard from
 
  private:

@@ -148,6 +148,7 @@ void RaftCore::handle(NodeId from, const AppendEntriesResponse& response) {
   if (progress == nullptr) return;
   if (progress->id() != response.progress_id && !MUTANT(progress_id_is_ignored)) return;
   progress->recently_active = progress->heard = true;
+  progress->disconnected = false;
   progress->ticks_since_heard = 0;
   if (response.rejected) {
     // What it acknowledged is gone there (its disk lost it), or the answer is late: it proves anew
@@ -184,6 +185,7 @@ void RaftCore::handle(NodeId from, const HeartbeatResponse& response) {
   auto* progress = progress_of(from);
   if (progress == nullptr || progress->id() != response.progress_id) return;
   progress->recently_active = progress->heard = true;
+  progress->disconnected = false;
   progress->ticks_since_heard = 0;
   progress->on_heartbeat_answered();
   // Something that was sent may be lost: an append without entries makes the follower say so.

@@ -232,6 +232,7 @@ base::Result<LogPosition, Refusal> Driver::append(const std::vector<Proposal>& p
 
 void Driver::route_proposals(const ClockReading& now) {
   append_forwarded(now);
+  proposals_.leader_is(core_.leader(), options_.core.election_timeout_ticks / 2);
   bool moving = true;
   while (moving && proposals_.has_queued() && core_.leader()) {
     auto proposals = proposals_.take_queued(options_.proposals_per_message_max,
@@ -263,7 +264,7 @@ bool Driver::append_own(std::vector<Proposal> proposals, const ClockReading& now
 
 void Driver::forward_own(std::vector<Proposal> proposals) {
   if (proposals.empty()) return;
-  proposals_.forwarded(proposals);
+  proposals_.forwarded(proposals, core_.leader());
   if (NODE_MUTANT(forwards_twice))
     output_.messages.push_back({core_.id(), core_.leader(), Term(), ForwardProposals{proposals}});
   output_.messages.push_back(

@@ -139,6 +139,7 @@ NodeId successor(const RaftCore& core, unsigned election_timeout_ticks) {
   Index best;
   for (const ProgressStatus& peer : core.status().progress) {
     if (!core.configuration().is_voter(peer.id) || peer.match < best) continue;
+    if (peer.disconnected) continue;
     if (peer.ticks_since_heard.value_or(~0ull) > election_timeout_ticks) continue;
     best = peer.match;
     found = peer.id;

@@ -36,17 +36,24 @@ void Proposals::put_back(std::vector<Proposal> proposals) {
   }
 }
 
-void Proposals::forwarded(const std::vector<Proposal>& proposals) {
+void Proposals::forwarded(const std::vector<Proposal>& proposals, NodeId to) {
   for (const Proposal& proposal : proposals) {
     const auto it = pending_.find(proposal.id);
-    if (it != pending_.end()) it->second.stage = Stage::forwarded;
+    if (it != pending_.end()) it->second = {Stage::forwarded, Index(), to};
   }
+}
+
+void Proposals::leader_is(NodeId leader, std::uint64_t grace_ticks) {
+  if (!leader || std::exchange(leader_, leader) == leader) return;
+  for (const auto& [id, pending] : pending_)
+    if (pending.stage == Stage::forwarded && pending.to != leader)
+      doomed_.push_back({now_ticks_ + grace_ticks, id});
 }
 
 void Proposals::appended(const ProposalId& id, Index index) {
   const auto it = pending_.find(id);
   if (it == pending_.end()) return;
-  it->second = {Stage::appended, index};
+  it->second = {Stage::appended, index, NodeId()};
   appended_[index] = id;
 }
 
@@ -74,6 +81,12 @@ void Proposals::skipped(Index index) {
 
 void Proposals::tick() {
   ++now_ticks_;
+  for (; !doomed_.empty() && doomed_.front().tick <= now_ticks_; doomed_.pop_front()) {
+    const auto it = pending_.find(doomed_.front().id);
+    // It may have come back since, and been sent to the next one.
+    if (it != pending_.end() && it->second.stage == Stage::forwarded && it->second.to != leader_)
+      fail(it->first, ProposalFailure::unknown);
+  }
   while (!deadlines_.empty() && deadlines_.front().tick <= now_ticks_) {
     const auto it = pending_.find(deadlines_.front().id);
     if (it != pending_.end())

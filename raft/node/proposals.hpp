@@ -34,10 +34,14 @@ class Proposals {
   std::vector<Proposal> take_queued(std::size_t count_max, std::size_t bytes_max);
   // What became of a taken one. put_back(): certainly not appended, try again while there is time.
   void put_back(std::vector<Proposal> proposals);
-  void forwarded(const std::vector<Proposal>& proposals);
+  void forwarded(const std::vector<Proposal>& proposals, NodeId to);
   void appended(const ProposalId& id, Index index);
   // The leader (or the transport) says that it certainly did not append it.
   void refused(const ProposalId& id);
+
+  // This node leads or follows: what was forwarded to another one before is waited for only so long,
+  // for a leader that died has taken it along. (It cannot be called refused: it may be in the log.)
+  void leader_is(NodeId leader, std::uint64_t grace_ticks);
 
   // An entry was applied: `id` is whose it was ({} for none). An own proposal that this node had
   // appended at the same index was overwritten.
@@ -59,6 +63,7 @@ class Proposals {
   struct Pending {
     Stage stage = Stage::queued;
     Index index;  // where appended
+    NodeId to;    // where forwarded
   };
   struct Deadline {
     std::uint64_t tick;
@@ -77,6 +82,8 @@ class Proposals {
   std::unordered_map<ProposalId, Pending, Hash> pending_;
   std::map<Index, ProposalId> appended_;
   std::deque<Deadline> deadlines_;  // in order of time, for all have the same timeout
+  std::deque<Deadline> doomed_;     // forwarded to who leads no more; in order of time
+  NodeId leader_;
   std::vector<FailedProposal> failed_;
 };
 

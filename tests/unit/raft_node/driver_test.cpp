@@ -108,6 +108,37 @@ TEST_CASE("a proposal that was sent off and not heard of again is unknown") {
   CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::unknown);
 }
 
+TEST_CASE("what a leader took along when it died is unknown soon after another one leads") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[1].down = true;
+  cluster.propose(2, "lost");
+  cluster.run();
+  int ticks = 0;
+  for (; cluster.nodes[2].failed.empty() && ticks < 200; ++ticks) cluster.tick();
+  REQUIRE(cluster.nodes[2].failed.size() == 1);
+  CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::unknown);
+  CHECK(ticks < 50);  // an election and a moment, not proposal_timeout_ticks
+  cluster.propose(2, "kept");
+  cluster.tick(20);
+  CHECK(cluster.nodes[2].failed.size() == 1);
+  CHECK(cluster.nodes[2].state == std::vector<std::string>{"kept"});
+}
+
+TEST_CASE("a leader does not hand over to a node whose connection broke") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  Driver& driver = *cluster.nodes[1].driver;
+  driver.on_peer_disconnected(NodeId(3));
+  CHECK(driver.hand_over(HandOverCause::stopping) == NodeId(2));
+  cluster.elect(1);
+  driver.on_peer_disconnected(NodeId(2));
+  driver.on_peer_disconnected(NodeId(3));
+  CHECK_FALSE(driver.hand_over(HandOverCause::stopping));
+  cluster.tick(4);  // both are there again
+  CHECK(driver.hand_over(HandOverCause::stopping));
+}
+
 TEST_CASE("a deposed leader's client learns that its overwritten command is refused") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
