@@ -39,8 +39,8 @@ class Proposals {
   // The leader (or the transport) says that it certainly did not append it.
   void refused(const ProposalId& id);
 
-  // This node leads or follows: what was forwarded to another one before is waited for only so long,
-  // for a leader that died has taken it along. (It cannot be called refused: it may be in the log.)
+  // Who leads, as this node knows: what was forwarded to another one before is waited for only so
+  // long, for a leader that died has taken it along. (Not refused: it may be in the log.)
   void leader_is(NodeId leader, std::uint64_t grace_ticks);
 
   // An entry was applied: `id` is whose it was ({} for none). An own proposal that this node had
