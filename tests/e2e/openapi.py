@@ -13,7 +13,8 @@ EXAMPLES_MAX = 50
 KNOWN_MAX = 200  # ids of each kind, the newest
 # Where a server alone, on which nothing was done before, cannot accept one.
 NEVER_ACCEPTED = {('get', '/cluster/status'), ('post', '/cluster/nodes'),
-                  ('delete', '/cluster/nodes/{id}'), ('post', '/cluster/transfer-leader')}
+                  ('delete', '/cluster/nodes/{id}'), ('patch', '/cluster/nodes/{id}'),
+                  ('post', '/cluster/transfer-leader')}
 ROWS = ('10.9.0.0/16\n', '10.9.1.0/24\n2001:db8:9::/64\n', 'cidr,description\n10.8.0.0/16,"a, b"\n',
         'ip,hostname\n10.0.0.77,web\n', '{"type":"network","cidr":"10.7.0.0/16"}\n',
         '[{"type":"vrf","name":"red"}]', '', 'x')
