@@ -49,6 +49,11 @@ fi
 [ -n "$work" ] || work=$(mktemp -d /tmp/ipam-image-XXXXXX)
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
+# It is deleted at the end: only what is this script's own.
+if [ ! -e "$work/storage.conf" ] && [ -n "$(ls -A "$work")" ]; then
+  echo "check-image: $work holds something else; give a folder that is empty or not there" >&2
+  exit 1
+fi
 # A storage and a configuration of its own: nothing of this machine's containers is touched. vfs and
 # runc work inside containers, too, and so do limits no higher than the container's.
 cat >"$work/storage.conf" <<TEXT

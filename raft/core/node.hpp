@@ -151,6 +151,7 @@ class RaftCore {
   const Log& log() const { return log_; }
   const Configuration& configuration() const { return membership_.current(); }
   Index configuration_index() const { return membership_.current_index(); }
+  const LogPosition& configuration_position() const { return membership_.current_position(); }
   const Configuration& configuration_at(Index index) const {
     return MUTANT(snapshot_has_latest_configuration) ? membership_.current()
                                                      : membership_.at(index);

@@ -12,6 +12,8 @@ namespace {
 
 // How many times the usual length the log may have while a snapshot is being sent.
 constexpr std::uint64_t log_patience_factor = 16;
+// A minute, with the usual election timeout of a second.
+constexpr std::uint64_t low_disk_patience_elections = 60;
 
 }  // namespace
 
@@ -37,8 +39,8 @@ void Driver::tick(const ClockReading& now) {
   writing_ticks_ = writing_ ? writing_ticks_ + 1 : 0;
   if (writing_ticks_ >= options_.disk_stall_ticks)
     hand_over(HandOverCause::disk_stalled);
-  else if (disk_low_)
-    hand_over(HandOverCause::disk_low);
+  else if (disk_low_ && now_ticks_ >= low_disk_retry_tick_)
+    leave_low_disk();
   proposals_.tick();
   forwarded_to_us_.tick();
   member_changes_.tick();
@@ -65,8 +67,17 @@ NodeId Driver::hand_over(HandOverCause cause) {
   return target;
 }
 
+// The successor's disk may be as full, and it hands over too: once in a while each, or leadership
+// would go round for ever, with entries for the disks that are full.
+void Driver::leave_low_disk() {
+  if (!hand_over(HandOverCause::disk_low)) return;
+  low_disk_retry_tick_ =
+      now_ticks_ + low_disk_patience_elections * options_.core.election_timeout_ticks;
+}
+
 void Driver::on_disk_low(bool low) {
   disk_low_ = low;
+  low_disk_retry_tick_ = 0;
   core_.set_reluctant(low);
 }
 
@@ -115,10 +126,8 @@ void Driver::handle_driver_message(Message& message) {
   if (auto* forward = std::get_if<ForwardProposals>(&message.body)) {
     forwarded_to_us_.add(message.from, std::move(forward->proposals));
   } else if (const auto* refused = std::get_if<ForwardRefused>(&message.body)) {
-    for (const ProposalId& id : refused->ids) {
-      proposals_.refused(id);
-      forwarded_to_us_.refused_by_successor(id, output_.messages);
-    }
+    for (const ProposalId& id : refused->ids)
+      if (!forwarded_to_us_.refused_by_successor(id, output_.messages)) proposals_.refused(id);
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
     if (message.term < core_.term()) return;  // from a leader that was deposed
     const bool wanted = chunk->meta.last.index > core_.commit() && !installing_;
@@ -174,9 +183,13 @@ void Driver::hear_stamp(Term term, const AppendEntries& append) {
 
 void Driver::on_not_sent(const Message& message) {
   if (const auto* forward = std::get_if<ForwardProposals>(&message.body)) {
-    proposals_.put_back(forward->proposals);
+    // One of this node's own may have come back to be passed on: whoever sent it is told, and it is
+    // not tried from here as well.
+    std::vector<Proposal> own;
     for (const Proposal& proposal : forward->proposals)
-      forwarded_to_us_.refused_by_successor(proposal.id, output_.messages);
+      if (!forwarded_to_us_.refused_by_successor(proposal.id, output_.messages))
+        own.push_back(proposal);
+    proposals_.put_back(std::move(own));
   } else if (const auto* request = std::get_if<ChangeMembersRequest>(&message.body)) {
     member_changes_.on_response(
         {request->context, false, static_cast<std::uint8_t>(Refusal::not_leader)});

@@ -173,6 +173,7 @@ class Driver {
   void ask_reads();
   void answer_reads();
   void tell_role();
+  void leave_low_disk();
   void take_ready();
   void begin_persist();
   void apply(const Entry& entry);
@@ -207,6 +208,7 @@ class Driver {
   bool writing_ = false;
   std::uint64_t writing_ticks_ = 0;
   bool disk_low_ = false;
+  std::uint64_t low_disk_retry_tick_ = 0;  // when it may hand over for that again
   NodeId told_successor_;
   HandOverCause hand_over_cause_ = HandOverCause::operator_asked;
   bool installing_ = false;

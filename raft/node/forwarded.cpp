@@ -48,9 +48,10 @@ void ForwardedProposals::pass_on(NodeId leader, std::vector<Message>& out) {
   waiting_.clear();
 }
 
-void ForwardedProposals::refused_by_successor(const ProposalId& id, std::vector<Message>& out) {
-  if (const auto item = passed_on_.extract(id))
-    out.push_back({self_, item.mapped().from, Term(), ForwardRefused{{id}}});
+bool ForwardedProposals::refused_by_successor(const ProposalId& id, std::vector<Message>& out) {
+  const auto item = passed_on_.extract(id);
+  if (item) out.push_back({self_, item.mapped().from, Term(), ForwardRefused{{id}}});
+  return static_cast<bool>(item);
 }
 
 }  // namespace raft

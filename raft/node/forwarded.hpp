@@ -42,8 +42,8 @@ class ForwardedProposals {
   // No loop can come of it: who is told to lead in a term knows of that term or of a later one.
   void pass_on(NodeId leader, std::vector<Message>& out);
 
-  // Of proposals that were passed on; those of this node are not known here.
-  void refused_by_successor(const ProposalId& id, std::vector<Message>& out);
+  // Tells the node that it came from. False: it was not passed on from here.
+  bool refused_by_successor(const ProposalId& id, std::vector<Message>& out);
 
  private:
   struct Waiting {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned hand_over_ticks = 20;  // how long a stopping leader waits for a successor
 constexpr unsigned drain_ticks = 4;       // and then for its last messages to leave
-constexpr unsigned disk_check_ticks = 40;
+constexpr unsigned disk_check_ticks = 10;  // a full log may grow by some MiB meanwhile
 
 // A node that waits to be added belongs to no epoch yet.
 std::uint64_t epoch_of(const RaftCore& core) {
@@ -185,8 +185,8 @@ void Node::watch_disk_space() {
 
 void Node::update_peers() {
   const RaftCore& core = loop_.core();
-  if (!transport_ || core.configuration_index() == peers_as_of_) return;
-  peers_as_of_ = core.configuration_index();
+  if (!transport_ || core.configuration_position() == peers_as_of_) return;
+  peers_as_of_ = core.configuration_position();
   transport_->set_cluster_epoch(epoch_of(core));
   std::map<NodeId, std::string> addresses;
   if (core.configuration().members.empty()) addresses = options_.known_addresses;
@@ -209,7 +209,9 @@ void Node::stop(std::function<void()> done) {
     turn();
     return finish_stop();
   }
-  if (loop_.hand_over(HandOverCause::stopping)) stop_ticks_left_ = hand_over_ticks;
+  // Or it is handing over already.
+  if (loop_.hand_over(HandOverCause::stopping) || loop_.core().transfer_target())
+    stop_ticks_left_ = hand_over_ticks;
 }
 
 // Called each tick.

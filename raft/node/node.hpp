@@ -110,7 +110,7 @@ class Node : public Proposer, private HostLoop::Shell {
   bool turn_scheduled_ = false;
   unsigned ticks_until_disk_check_ = 0;
   bool disk_low_ = false;
-  Index peers_as_of_{~std::uint64_t{0}};
+  LogPosition peers_as_of_{Index{~std::uint64_t{0}}, Term()};
   Term logged_term_;
   NodeId logged_leader_;
   NodeId last_leader_;  // also while there is none

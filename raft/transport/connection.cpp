@@ -113,6 +113,8 @@ asio::awaitable<std::optional<PeerRefusal>> Connection::secure(std::string host)
     co_return PeerRefusal{RefusalReason::timed_out, "no TLS handshake came: timed out"};
   if (outcome == net::Handshake::plain_http)
     co_return PeerRefusal{RefusalReason::not_a_node, "it does not speak this protocol"};
+  if (outcome == net::Handshake::failed)
+    co_return PeerRefusal{RefusalReason::broke_off, "no TLS handshake came: " + stream_.failure()};
   const std::string why = "TLS: " + stream_.failure();
   co_await hear_out();
   co_return PeerRefusal{RefusalReason::no_certificate, why};

@@ -191,7 +191,8 @@ base::Result<std::size_t, std::string> Channel::receive(std::span<char> into, Ti
     if (step == net::TlsEngine::Step::done) return size;
     if (step == net::TlsEngine::Step::closed) return std::size_t{0};
     if (step == net::TlsEngine::Step::failed) {
-      refused_ = !has_received_;
+      // Any other failure says nothing of what became of the request.
+      refused_ = !has_received_ && tls_->blames_certificate();
       return base::fail(advice());
     }
     bool ended = false;

@@ -127,7 +127,8 @@ asio::awaitable<bool> Session::secure() {
   enter(Phase::handshake, context_->limits.handshake_timeout);
   const net::Handshake result = co_await stream_.handshake();
   if (result == net::Handshake::done) co_return !context_->stopping;
-  ++context_->counts.handshakes_failed;
+  // Who connects and goes, as a load balancer's check does, has failed at nothing.
+  if (result != net::Handshake::failed || expired_) ++context_->counts.handshakes_failed;
   if (result == net::Handshake::plain_http) co_await refuse(400, plain_http_text);
   else
     context_->logger.debug("http", "the TLS handshake with {} failed: {}",
@@ -337,8 +338,7 @@ void Session::enter(Phase phase, std::chrono::milliseconds timeout) {
   deadline_ = Clock::now() + timeout;
   expired_ = false;
   // Of one that lingers the answer is sent: it is nobody's loss either.
-  const bool is_idle =
-      phase == Phase::idle || phase == Phase::handshake || phase == Phase::lingering;
+  const bool is_idle = phase == Phase::idle || phase == Phase::lingering;
   context_->connections.move(place_, is_idle                   ? Connections::Standing::idle
                                      : phase == Phase::writing ? Connections::Standing::blocked
                                                                : Connections::Standing::busy);
@@ -379,8 +379,8 @@ void Session::release_answer() {
 }
 
 void Session::expire(Clock::time_point now) {
-  if (now < deadline_ || expired_) return;
-  expired_ = true;
+  if (now < deadline_) return;
+  expired_ = true;  // again each time: a cancel between two waits is lost
   // cancel() only: after a request timeout the session still answers 408.
   stream_.cancel();
 }
@@ -394,8 +394,7 @@ void Session::stop() {
 bool Session::is_quiet() const {
   if (phase_ == Phase::lingering) return true;
   std::error_code ec;
-  const bool waits = phase_ == Phase::idle || phase_ == Phase::handshake;
-  return waits && (stream_.socket().available(ec) == 0 || ec);
+  return phase_ == Phase::idle && (stream_.socket().available(ec) == 0 || ec);
 }
 
 void Session::give_way() {

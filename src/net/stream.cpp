@@ -45,7 +45,9 @@ asio::awaitable<Handshake> Stream::handshake(std::string host) {
     if (step == TlsEngine::Step::done) co_return Handshake::done;
     bool fed = false;
     while (!fed) {
-      if (is_first) {
+      const auto waited = co_await socket_.async_wait(asio::socket_base::wait_read, as_tuple);
+      ec = std::get<0>(waited);
+      if (!ec && is_first) {
         char byte = 0;
         const std::size_t peeked =
             socket_.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, ec);
@@ -55,11 +57,7 @@ asio::awaitable<Handshake> Stream::handshake(std::string host) {
           co_return Handshake::plain_http;
         }
       }
-      ec = feed_from_socket(fed);
-      if (!ec && !fed) {
-        const auto waited = co_await socket_.async_wait(asio::socket_base::wait_read, as_tuple);
-        ec = std::get<0>(waited);
-      }
+      if (!ec) ec = feed_from_socket(fed);
       if (ec) {
         failure_ = ec == asio::error::eof                 ? "closed by the other side"
                    : ec == asio::error::operation_aborted ? "cancelled"
@@ -95,13 +93,13 @@ asio::awaitable<Stream::Outcome> Stream::read_tls(asio::mutable_buffer buffer) {
     if (step == TlsEngine::Step::done) co_return Outcome(std::error_code(), size);
     if (step == TlsEngine::Step::closed) co_return Outcome(asio::error::eof, 0);
     if (step == TlsEngine::Step::failed) co_return Outcome(fail(), 0);
+    // Also where there is something already: otherwise whoever sends without a pause, or much that
+    // is no data of ours, would have the io thread for himself, and no deadline could end it.
+    const auto waited = co_await socket_.async_wait(asio::socket_base::wait_read, as_tuple);
+    std::error_code ec = std::get<0>(waited);
     bool fed = false;
-    std::error_code ec = feed_from_socket(fed);
+    if (!ec) ec = feed_from_socket(fed);
     if (ec == asio::error::eof) ec = asio::error::connection_reset;  // no close_notify: cut off
-    if (!ec && !fed) {
-      const auto waited = co_await socket_.async_wait(asio::socket_base::wait_read, as_tuple);
-      ec = std::get<0>(waited);
-    }
     if (ec) co_return Outcome(ec, 0);
   }
 }

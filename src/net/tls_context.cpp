@@ -38,9 +38,8 @@ TlsContext::TlsContext(bool is_server)
   // Idle connections keep no buffers, and a record may leave before all of a large body fits.
   SSL_CTX_set_mode(native_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  // A ticket of a client that showed a certificate is good for a server of the same kind alone.
-  static constexpr unsigned char session_context[] = "ipam";
-  SSL_CTX_set_session_id_context(native_, session_context, sizeof session_context - 1);
+  // Tickets do; a cache would hold what anybody has made up.
+  SSL_CTX_set_session_cache_mode(native_, SSL_SESS_CACHE_OFF);
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(native_); }
@@ -54,6 +53,9 @@ base::Result<TlsContext::Pointer, std::string> TlsContext::server(const ServerTl
       return base::fail(done.error());
     SSL_CTX_set_verify(context->native_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                        nullptr);
+    // Whoever resumes shows no certificate again: one that is over would go on for ever.
+    SSL_CTX_set_options(context->native_, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context->native_, 0);
   }
   if (!tls.protocol.empty()) {
     context->protocol_.push_back(static_cast<unsigned char>(tls.protocol.size()));

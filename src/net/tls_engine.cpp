@@ -26,6 +26,21 @@ BIO* new_buffer() {
   return bio;
 }
 
+// An alert by which the other side says that it does not accept our certificate, or wants one.
+bool is_certificate_alert(unsigned long error) {
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: return ERR_GET_LIB(error) == ERR_LIB_SSL;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 TlsEngine::TlsEngine(TlsContext::Pointer context, const std::string& host)
@@ -138,6 +153,7 @@ TlsEngine::Step TlsEngine::step_of(int result) {
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Step::need_input;
   if (error == SSL_ERROR_ZERO_RETURN) return Step::closed;
   if (!failure_.empty()) return Step::failed;
+  blames_certificate_ = is_certificate_alert(ERR_peek_error());
   failure_ = take_openssl_error();
   verified_ = SSL_get_verify_result(native_);
   if (verified_ == X509_V_OK) return Step::failed;

@@ -60,6 +60,8 @@ class TlsEngine {
   void close();
 
   const std::string& failure() const { return failure_; }
+  // It failed because the other side said that it does not accept our certificate.
+  bool blames_certificate() const { return blames_certificate_; }
   // Where it failed because the certificate of the other side is not trusted: why not.
   enum class Distrust : unsigned char { none, unknown_issuer, other_host, other };
   Distrust distrust() const;
@@ -81,6 +83,7 @@ class TlsEngine {
   bio_st* output_ = nullptr;
   std::size_t fed_bytes_ = 0;  // since input_ is new
   std::string failure_;
+  bool blames_certificate_ = false;
   long verified_ = 0;  // X509_V_OK, or why the certificate was refused
   std::vector<std::string> refused_names_;
 };

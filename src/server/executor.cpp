@@ -207,9 +207,14 @@ void Executor::perform(api::IssueToken issue, Done done) {
 void Executor::after_barrier(api::Consistency consistency, Done done,
                              std::function<void(Done)> then) {
   if (consistency == api::Consistency::stale) return then(std::move(done));
-  auto read = [this, done = std::move(done), then = std::move(then)](bool ok) {
+  // A node that has failed applies nothing any more, whatever is committed; one that has stopped
+  // hears of nothing.
+  const auto is_over = [this] { return node_.stopping() || !replica_.failure().empty(); };
+  if (is_over()) return done(api::problem_shutting_down());
+  auto read = [is_over, done = std::move(done), then = std::move(then)](bool ok) {
+    if (is_over()) return done(api::problem_shutting_down());
     if (ok) return then(done);
-    done(node_.stopping() ? api::problem_shutting_down() : api::problem_read_timeout());
+    done(api::problem_read_timeout());
   };
   node_.read(std::move(read));
 }

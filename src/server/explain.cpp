@@ -44,10 +44,11 @@ json::object explain(const Setting& setting, const ServerOptions& options) {
     row["from"] = origin->second.source == Origin::Source::file
                       ? fmt::format("{} ({})", origin->second.name, setting.file_key)
                       : origin->second.name;
-  } else if (value != fallback && !value.empty()) {
-    row["source"] = row["from"] = "other settings";
   } else {
-    row["source"] = row["from"] = "default";
+    const std::string_view source =
+        value != fallback && !value.empty() ? "other settings" : "default";
+    row["source"] = source;
+    row["from"] = source;
   }
   if (setting.secret && !value.empty()) value = hidden;
   row["setting"] = setting.option;

@@ -93,9 +93,13 @@ void Replica::apply(const raft::AppliedEntry& entry) {
   if (!failure_.empty()) return;
   std::vector<ipam::Change> changes;
   state::Position position{entry.position.index.value(), entry.position.term.value(), {}};
-  applied_ = entry.position;
+  const raft::LogPosition before = std::exchange(applied_, entry.position);
   if (entry.kind == raft::EntryKind::command) apply_command(entry, changes);
   if (entry.kind == raft::EntryKind::configuration) apply_configuration(entry, changes);
+  if (!failure_.empty()) {  // not applied, and state.db must not say so: a newer program will
+    applied_ = before;
+    return;
+  }
   // The members as of the beginning of the log are written with the first entry.
   if (entry.kind == raft::EntryKind::configuration || !configuration_stored_) {
     position.configuration = raft::encode(configuration_);

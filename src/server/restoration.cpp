@@ -95,8 +95,9 @@ bool is_within(const fs::path& file, const fs::path& folder) {
 
 bool undo_cut_off_restoration(sqlite::FileSystem& files, const fs::path& directory) {
   const auto is_there = [&](const char* name) { return files.exists(directory / name); };
-  // A node's own directory has raft.db, and never this folder.
-  if (!is_there(log_folder_name) || !is_there("state.db") || is_there("raft.db")) return false;
+  // The one moment at which all of this is so: state.db is in its place, and raft.db is not yet.
+  const bool has_log = files.exists(directory / log_folder_name / "raft.db");
+  if (!has_log || !is_there("state.db") || is_there("raft.db")) return false;
   sqlite::remove_database(files, directory / "state.db");
   return true;
 }

@@ -224,7 +224,8 @@ def bad_cluster_json(env):
         with open(node.config, 'w', encoding='utf-8') as file:
             file.write(text)
         refused(env, *serve, '--config', node.config, code=2, names=['cluster.json', key])
-        check_equal(sorted(os.listdir(node.directory)), ['cluster.json'], 'the data directory')
+        check_equal(sorted(os.listdir(node.directory)), ['cluster.json', 'cluster.secret'],
+                    'the data directory')
     refused(env, *serve, '--config', env.path('nowhere.json'), code=2, names=['nowhere.json'])
 
     # Both ways to write the members are read.

@@ -152,7 +152,7 @@ def server_starts_where_the_local_token_cannot_be_written(env):
     server = env.start('server', ['./ipam', 'server', '--db', 'data', '--host', '127.0.0.1',
                                   '--port', str(port), '--auth', 'required'])
     client = Client(port)
-    wait_until('it serves', lambda: client.get('/health'))
+    wait_until('it serves', lambda: client.request('GET', '/health').status == 200)
     client.close()
     check('local.token' in server.log() and ' warning ' in server.log(), server.log())
     refused = env.ipam('network', 'list', '--db', 'data', expect=1)

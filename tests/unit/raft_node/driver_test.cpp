@@ -608,9 +608,23 @@ TEST_CASE("a leader whose disk is nearly full hands over and leads only where no
   CHECK_FALSE(cluster.nodes.at(1).driver->core().is_leader());
   for (const std::uint64_t id : {2, 3}) cluster.nodes.at(id).driver->on_disk_low(true);
   cluster.tick(200);
-  bool led = false;
-  for (const auto& [id, node] : cluster.nodes) led |= node.driver->core().is_leader();
-  CHECK(led);
+  const auto leader = [&] {
+    for (const auto& [id, node] : cluster.nodes)
+      if (node.driver->core().is_leader()) return id;
+    return std::uint64_t{0};
+  };
+  // All are low: one leads all the same, and goes on; leadership does not go round.
+  const std::uint64_t leads = leader();
+  REQUIRE(leads != 0);
+  const Term term = cluster.nodes.at(leads).driver->core().term();
+  cluster.tick(200);
+  CHECK(leader() == leads);
+  CHECK(cluster.nodes.at(leads).driver->core().term() == term);
+  // Once there is room elsewhere, it hands over in the end.
+  for (const auto& [id, node] : cluster.nodes)
+    if (id != leads) node.driver->on_disk_low(false);
+  cluster.tick(60 * 10 + 100);
+  CHECK(leader() != leads);
 }
 
 TEST_CASE("recovery keeps the whole log, and this node alone in a new epoch") {

@@ -153,9 +153,9 @@ TEST_CASE("a proof holds for its own connection, direction and nodes alone") {
 }
 
 TEST_CASE("whoever changes a handshake on its way is found out where both prove") {
-  const Credentials offered{secret, false};
+  const Credentials required{secret, true};
   for (const bool to_acceptor : {true, false}) {
-    Introduction one = dialer(offered), two = acceptor(offered);
+    Introduction one = dialer(required), two = acceptor(required);
     const auto change = [](const std::string& payload) {
       Handshake changed = *decode_handshake(payload);
       changed.address = "attacker:1";  // where the node would be dialled back
