@@ -34,7 +34,7 @@ def use(cluster, variables):
 
 
 def make_network(cluster, cidr='10.0.0.0/16'):
-    return cluster.leader().post('/networks', {'cidr': cidr}).json()['id']
+    return cluster.nodes[0].post('/networks', {'cidr': cidr}).json()['id']  # any may lead, another too
 
 
 def refusals(node, reason):
