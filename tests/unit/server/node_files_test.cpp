@@ -1,4 +1,5 @@
 #include "server/node_files.hpp"
+#include "server/replica.hpp"
 #include "sqlite/posix_file_system.hpp"
 
 #include <doctest/doctest.h>
@@ -171,4 +172,27 @@ TEST_CASE("a log that was lost beside a state is not made anew") {
   for (const auto& file : fs::directory_iterator(directory.path))
     if (file.path().filename().string().starts_with("raft.")) fs::remove(file.path());
   CHECK(mentions(open(spec_in(directory)).error(), "raft.db is missing"));
+}
+
+TEST_CASE("a command that the program does not know is not in state.db: a newer one applies it") {
+  const Directory directory;
+  const server::NodeSpec spec = spec_in(directory);
+  base::Logger logger(base::LogLevel::error, base::LogFormat::text);
+  {
+    auto files = open(spec);
+    REQUIRE(files.ok());
+    std::string stopped;
+    server::ReplicaEvents events;
+    events.on_stop_wanted = [&](const std::string& reason, bool) { stopped = reason; };
+    server::Replica replica(logger, spec, 1, *files, std::move(events));
+    const raft::Entry unknown = entry(1, 1);
+    replica.apply({{unknown.index, unknown.term}, unknown.kind, {2, 1}, 0, unknown.data, "x"});
+    CHECK(stopped.find("install the version") != std::string::npos);
+    CHECK(replica.applied() == raft::Index(0));
+    const raft::Entry next = entry(2, 1);
+    replica.apply({{next.index, next.term}, next.kind, {2, 2}, 0, next.data, "x"});
+  }
+  const auto again = open(spec);
+  REQUIRE(again.ok());
+  CHECK(again->durable.applied.last.index == raft::Index(0));
 }
