@@ -249,6 +249,53 @@ TEST_CASE("a refusal by the successor reaches the node whose proposal it was") {
   CHECK_FALSE(forwarded.passes_on());
 }
 
+TEST_CASE("a proposal that comes back to its own node and cannot leave again has one end") {
+  TestCluster cluster{1, 2, 3};
+  cluster.elect(1);
+  Driver& two = *cluster.nodes.at(2).driver;
+  const ProposalId own = cluster.propose(2, "x");
+  const auto forwards = [](const Output& output) {
+    return std::find_if(output.messages.begin(), output.messages.end(), [](const Message& message) {
+      return std::holds_alternative<ForwardProposals>(message.body);
+    });
+  };
+  const Output first = two.take_output(cluster.clocks(2));
+  REQUIRE(forwards(first) != first.messages.end());  // is with node 1 from now on
+  cluster.elect(2);
+  // Node 1 passes it on to its successor, which hands over to node 3 by then.
+  two.change_members(0, {MemberAction::lead, NodeId(3), ""});
+  const Output asks = two.take_output(cluster.clocks(2));
+  REQUIRE(two.core().transfer_target() == NodeId(3));
+  const Proposal proposal{own, base::share("x")};
+  two.receive({NodeId(1), NodeId(2), Term(), ForwardProposals{{proposal}}});
+  const Output waits = two.take_output(cluster.clocks(2));
+  CHECK(forwards(waits) == waits.messages.end());
+  cluster.nodes.at(2).down = true;
+  for (const Message& message : asks.messages)
+    if (message.to == NodeId(3)) cluster.nodes.at(3).driver->receive(message);
+  cluster.run();
+  REQUIRE(cluster.nodes.at(3).driver->core().is_leader());
+  two.receive({NodeId(3), NodeId(2), cluster.nodes.at(3).driver->core().term(), Heartbeat{}});
+  const Output passes = two.take_output(cluster.clocks(2));
+  const auto passed = forwards(passes);
+  REQUIRE(passed != passes.messages.end());
+  two.on_not_sent(*passed);
+
+  const Output after = two.take_output(cluster.clocks(2));
+  CHECK(forwards(after) == after.messages.end());  // not tried from here as well
+  CHECK(after.failed_proposals.empty());
+  const auto told = std::find_if(
+      after.messages.begin(), after.messages.end(), [](const Message& message) {
+        return std::holds_alternative<ForwardRefused>(message.body) && message.to == NodeId(1);
+      });
+  REQUIRE(told != after.messages.end());
+  two.receive({NodeId(1), NodeId(2), Term(), ForwardRefused{{own}}});  // as node 1 relays it
+  const Output end = two.take_output(cluster.clocks(2));
+  REQUIRE(end.failed_proposals.size() == 1);
+  CHECK(end.failed_proposals[0].failure == ProposalFailure::refused);
+  CHECK(forwards(end) == end.messages.end());
+}
+
 TEST_CASE("time stamps go on as time does while a node leads, whatever its clock is set to") {
   for (const std::int64_t set_by_ms : {-1'000'000, 0, 1'000'000}) {
     CAPTURE(set_by_ms);
