@@ -191,6 +191,7 @@ def sighup_reads_the_certificate_anew(env):
     kept = server.connection()
     server.get('/health', kept)
     watch = env.start('watch', ['./ipam', 'watch', '--server', server.url, '--ca-cert', server.ca])
+    wait_until('the watch has begun', lambda: b'\nipam_watchers 1\n' in server.get('/metrics'))
 
     # A key that is of another certificate: all stays as it is.
     def install(name):
