@@ -112,6 +112,7 @@ class BareServer {
 
 // The longest time without an acknowledgement while 16 clients write and retry at all nodes.
 double gap_of(Cluster& cluster, Workload& workload, int signal_number) {
+  cluster.wait_for_all();
   const std::size_t leader = cluster.leader();
   LoadOptions options;
   options.ports = cluster.ports_from(leader);

@@ -27,7 +27,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds leader_wait_max{20000};
+constexpr milliseconds wait_max{20000};
 constexpr milliseconds poll_interval{20};
 
 std::string read_file(const std::string& file) {
@@ -50,13 +50,13 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
 }
 
 template <class Look>
-std::size_t wait_for_leader(const std::string& name, Look look) {
-  const auto deadline = std::chrono::steady_clock::now() + leader_wait_max;
+std::size_t wait_for(const std::string& name, const std::string& what, Look look) {
+  const auto deadline = std::chrono::steady_clock::now() + wait_max;
   while (std::chrono::steady_clock::now() < deadline) {
     if (const std::optional<std::size_t> found = look()) return *found;
     std::this_thread::sleep_for(poll_interval);
   }
-  throw std::runtime_error(name + " has no leader after 20 s");
+  throw std::runtime_error(name + " has " + what + " after 20 s");
 }
 
 class IpamCluster : public Cluster {
@@ -89,7 +89,7 @@ class IpamCluster : public Cluster {
   std::string name() const override { return "ipam"; }
 
   std::size_t leader() const override {
-    return wait_for_leader("ipam", [this]() -> std::optional<std::size_t> {
+    return wait_for("ipam", "no leader", [this]() -> std::optional<std::size_t> {
       for (std::size_t i = 0; i < nodes_.size(); ++i) {
         if (!nodes_[i]->runs()) continue;
         const auto answer = ask(ports_[i], "GET", "/api/v1/cluster/status");
@@ -99,6 +99,20 @@ class IpamCluster : public Cluster {
       }
       return std::nullopt;
     });
+  }
+
+  void wait_for_all() const override {
+    const auto status = [this](std::size_t node, const char* key) {
+      const auto answer = ask(ports_[node], "GET", "/api/v1/cluster/status");
+      return answer && answer->status == 200
+                 ? boost::json::parse(answer->body).at(key).to_number<std::uint64_t>()
+                 : 0;
+    };
+    const std::uint64_t wanted = status(leader(), "commit_index");
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      wait_for("ipam", "not all of its nodes", [&]() -> std::optional<std::size_t> {
+        return status(i, "applied_index") >= wanted ? std::optional(i) : std::nullopt;
+      });
   }
 };
 
@@ -129,7 +143,7 @@ class EtcdCluster : public Cluster {
   std::string name() const override { return "etcd"; }
 
   std::size_t leader() const override {
-    return wait_for_leader("etcd", [this]() -> std::optional<std::size_t> {
+    return wait_for("etcd", "no leader", [this]() -> std::optional<std::size_t> {
       for (std::size_t i = 0; i < nodes_.size(); ++i) {
         if (!nodes_[i]->runs()) continue;
         const auto answer = ask(ports_[i], "POST", "/v3/maintenance/status", "{}");
@@ -140,6 +154,21 @@ class EtcdCluster : public Cluster {
       }
       return std::nullopt;
     });
+  }
+
+  void wait_for_all() const override {
+    const auto index = [this](std::size_t node) -> std::uint64_t {
+      const auto answer = ask(ports_[node], "POST", "/v3/maintenance/status", "{}");
+      if (!answer || answer->status != 200) return 0;
+      const auto status = boost::json::parse(answer->body).as_object();
+      const auto* const applied = status.if_contains("raftAppliedIndex");
+      return applied ? std::stoull(std::string(applied->as_string())) : 0;
+    };
+    const std::uint64_t wanted = index(leader());
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      wait_for("etcd", "not all of its nodes", [&]() -> std::optional<std::size_t> {
+        return index(i) >= wanted ? std::optional(i) : std::nullopt;
+      });
   }
 };
 

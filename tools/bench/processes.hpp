@@ -53,6 +53,8 @@ class Cluster {
   virtual std::string name() const = 0;
   // The index of the node that says that it leads; waits up to 20 s for one, then throws.
   virtual std::size_t leader() const = 0;
+  // Until every node has what the leader has now, at most 20 s: one that was away catches up first.
+  virtual void wait_for_all() const = 0;
 
   std::size_t size() const { return nodes_.size(); }
   std::uint16_t port(std::size_t node) const { return ports_[node]; }
