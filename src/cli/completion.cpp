@@ -133,7 +133,8 @@ std::string tables(const std::vector<CommandSpec>& commands) {
 }
 
 // Sets `command` to the command's words in `line`, the words before the one that is completed.
-// Options of every command may stand before and between them.
+// Options of every command may stand before and between them. Then `values`: what may stand where
+// `current` is, behind `option`; words, or a mark that begins with a colon.
 constexpr std::string_view find_command = R"(__ipam_command() {
   local word skip=
   command=
@@ -149,6 +150,17 @@ constexpr std::string_view find_command = R"(__ipam_command() {
       *) break ;;
     esac
   done
+}
+__ipam_candidates() {
+  values=
+  case $option in -*) values=$(__ipam_values "$command" "$option") ;; esac
+  if [ -z "$values" ]; then
+    case $current in
+      -*) values=$(__ipam_options "$command") ;;
+      *) values=$(__ipam_next "$command")
+         [ -n "$values" ] || values=$(__ipam_argument "$command") ;;
+    esac
+  fi
 }
 )";
 
@@ -169,15 +181,7 @@ constexpr std::string_view bash_main = R"(_ipam() {
     --*=*) option=${current%%=*}; current=${current#*=} ;;
     -*) option= ;;
   esac
-  values=
-  case $option in -*) values=$(__ipam_values "$command" "$option") ;; esac
-  if [ -z "$values" ]; then
-    case $current in
-      -*) values=$(__ipam_options "$command") ;;
-      *) values=$(__ipam_next "$command")
-         [ -n "$values" ] || values=$(__ipam_argument "$command") ;;
-    esac
-  fi
+  __ipam_candidates
   case $values in
     :file) compopt -o filenames 2>/dev/null
            mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
@@ -199,15 +203,7 @@ constexpr std::string_view zsh_main = R"(_ipam() {
     --*=*) option=${current%%=*}; compset -P '*=' ;;
     -*) option= ;;
   esac
-  values=
-  case $option in -*) values=$(__ipam_values "$command" "$option") ;; esac
-  if [ -z "$values" ]; then
-    case $current in
-      -*) values=$(__ipam_options "$command") ;;
-      *) values=$(__ipam_next "$command")
-         [ -n "$values" ] || values=$(__ipam_argument "$command") ;;
-    esac
-  fi
+  __ipam_candidates
   case $values in
     :file) _files ;;
     :directory) _files -/ ;;

@@ -20,11 +20,6 @@ class Histogram {
     ++count_;
     if (duration > max_) max_ = duration;
   }
-  void add(const Histogram& other) {
-    for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
-    count_ += other.count_;
-    if (other.max_ > max_) max_ = other.max_;
-  }
 
   std::uint64_t count() const { return count_; }
   Duration max() const { return max_; }

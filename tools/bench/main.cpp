@@ -25,6 +25,7 @@ const cli::CommandSpec& spec() {
        {"nodes", 0, "N", "nodes of each cluster (default 3)"},
        {"clients", 0, "N,N", "connections (default 1,16,64,256)"},
        {"seconds", 0, "S", "of each round (default 3)"},
+       {"rate", 0, "N", "open loop: so many requests a second are due (default: closed loop)"},
        {"rounds", 0, "N", "of each measurement, alternating with etcd (default 3)"},
        {"tries", 0, "N", "of fail-over (default 20)"},
        {"server-options", 0, "TEXT", "options for `ipam server`, with blanks between them"},
@@ -65,6 +66,7 @@ bench::Settings settings_of(const cli::Arguments& arguments) {
     }
   }
   out.duration = std::chrono::seconds(number(arguments, "seconds", 3, 1, 3600));
+  out.rate = static_cast<double>(number(arguments, "rate", 0, 1, 10'000'000));
   out.rounds = number(arguments, "rounds", out.rounds, 1, 100);
   out.tries = number(arguments, "tries", out.tries, 1, 1000);
   std::string words = arguments.get("server-options").value_or("");

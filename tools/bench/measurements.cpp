@@ -38,6 +38,7 @@ LoadOptions load_of(const Settings& settings, std::vector<std::uint16_t> ports,
   out.ports = std::move(ports);
   out.clients = clients;
   out.duration = settings.duration;
+  out.rate = settings.rate;
   return out;
 }
 

@@ -16,6 +16,7 @@ struct Settings {
   std::vector<std::size_t> clients{1, 16, 64, 256};
   std::chrono::milliseconds duration{3000};  // of each round
   std::size_t rounds = 3;
+  double rate = 0;  // requests a second of all clients together; 0: each sends when it is answered
   std::size_t tries = 20;  // of fail-over
   std::vector<std::string> server_options;  // for `ipam server`
 };

@@ -9,6 +9,23 @@
 using namespace raft;
 using raft::test::TestCluster;
 
+namespace {
+
+// Node 1 hands over to node 2, which has to catch up with "a" first; node 3 has forwarded "b".
+void begin_hand_over(TestCluster& cluster) {
+  cluster.elect(1);
+  cluster.nodes[2].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(2), ""});
+  cluster.run();
+  REQUIRE(cluster.nodes[1].driver->core().transfer_target() == NodeId(2));
+  cluster.propose(3, "b");
+  cluster.run();
+}
+
+}  // namespace
+
 TEST_CASE("a leader that is not one any more refuses what is forwarded to it") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
@@ -23,16 +40,7 @@ TEST_CASE("a leader that is not one any more refuses what is forwarded to it") {
 
 TEST_CASE("what is forwarded during a hand-over is appended by the successor") {
   TestCluster cluster({1, 2, 3});
-  cluster.elect(1);
-  // Node 2 has to catch up first, so that the hand-over takes a while.
-  cluster.nodes[2].disk_held = true;
-  cluster.propose(1, "a");
-  cluster.run();
-  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(2), ""});
-  cluster.run();
-  REQUIRE(cluster.nodes[1].driver->core().transfer_target() == NodeId(2));
-  cluster.propose(3, "b");
-  cluster.run();
+  begin_hand_over(cluster);
   cluster.release_disk(2);
   cluster.tick();
   REQUIRE(cluster.nodes[2].driver->core().is_leader());
@@ -50,14 +58,7 @@ TEST_CASE("what is forwarded during a hand-over is appended by the successor") {
 
 TEST_CASE("what waits for a successor that does not come is refused") {
   TestCluster cluster({1, 2, 3});
-  cluster.elect(1);
-  cluster.nodes[2].disk_held = true;
-  cluster.propose(1, "a");
-  cluster.run();
-  cluster.nodes[1].driver->change_members(1, {MemberAction::lead, NodeId(2), ""});
-  cluster.run();
-  cluster.propose(3, "b");
-  cluster.run();
+  begin_hand_over(cluster);
   cluster.cut = {{1, 2}, {2, 1}};
   SUBCASE("the hand-over is aborted: the leader takes it itself") {
     cluster.tick(12);

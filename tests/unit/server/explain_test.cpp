@@ -4,9 +4,9 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <map>
 #include <sstream>
 
+#include "parse_options.hpp"
 #include "server/cluster_commands.hpp"
 #include "server/settings.hpp"
 #include "temporary_directory.hpp"
@@ -16,16 +16,8 @@ using server::ServerOptions;
 
 namespace {
 
-using Variables = std::map<std::string, std::string>;
-
-ServerOptions parse(const std::vector<std::string>& args, const Variables& variables = {}) {
-  const cli::Environment environment{
-      [&variables](const std::string& name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        if (found == variables.end()) return std::nullopt;
-        return found->second;
-      }};
-  auto options = server::parse_server_options(args, environment);
+ServerOptions parse_whole(const std::vector<std::string>& args, const Variables& variables = {}) {
+  auto options = parse(args, variables);
   REQUIRE(options);
   return *options;
 }
@@ -45,7 +37,7 @@ std::string row_of(const ServerOptions& options, std::string_view setting) {
 
 TEST_CASE("each setting is explained by where it came from") {
   const auto options =
-      parse({"--explain-config", "-p", "90", "--election-timeout-ms", "300", "-H", "::1"},
+      parse_whole({"--explain-config", "-p", "90", "--election-timeout-ms", "300", "-H", "::1"},
             {{"IPAM_PORT", "80"}, {"IPAM_AUTH", "required"}, {"IPAM_CONFIG_FILE", "other"}});
   REQUIRE(options.explain == cli::OutputFormat::table);
   CHECK(row_of(options, "port") == "90 (--port)");
@@ -56,7 +48,7 @@ TEST_CASE("each setting is explained by where it came from") {
   CHECK(row_of(options, "log-level") == "info (default)");
   CHECK(row_of(options, "config") == " (default)");  // for other commands: no cluster here
   CHECK(row_of(options, "address") == "none");
-  const auto both = parse({"--explain-config", "-a", "h:1"}, {{"IPAM_HOST", "g"}});
+  const auto both = parse_whole({"--explain-config", "-a", "h:1"}, {{"IPAM_HOST", "g"}});
   CHECK(row_of(both, "host") == "h (--address)");
   CHECK(row_of(both, "port") == "1 (--address)");
   const std::string table = server::explain_config(options, cli::OutputFormat::table);
@@ -66,7 +58,7 @@ TEST_CASE("each setting is explained by where it came from") {
 }
 
 TEST_CASE("every setting of the table is in the explanation, with its default and its values") {
-  const auto value = json::parse(server::explain_config(parse({"--explain-config"}),
+  const auto value = json::parse(server::explain_config(parse_whole({"--explain-config"}),
                                                         cli::OutputFormat::json));
   const auto& rows = value.at("settings").as_array();
   CHECK(rows.size() == server::server_settings().size() - 1);  // all but --address
@@ -85,7 +77,7 @@ TEST_CASE("what cluster.json says is explained too, and nothing is made by that"
   REQUIRE(server::cluster_init({"--data-dir", data, "--api-addr", "127.0.0.1:9000"}, io) == 0);
   const std::string file = data + "/cluster.json";
   const auto options =
-      parse({"--cluster", "--explain-config", "--output", "json"},
+      parse_whole({"--cluster", "--explain-config", "--output", "json"},
             {{"IPAM_DB_PATH", data}, {"IPAM_HOST", "h"}});
   REQUIRE(options.explain == cli::OutputFormat::json);
   CHECK(row_of(options, "port") == "9000 (" + file + " (api_addr))");

@@ -3,6 +3,7 @@
 #include <map>
 #include <sstream>
 
+#include "parse_options.hpp"
 #include "server/cluster_commands.hpp"
 #include "server/options.hpp"
 #include "temporary_directory.hpp"
@@ -10,19 +11,6 @@
 using server::ServerOptions;
 
 namespace {
-
-using Variables = std::map<std::string, std::string>;
-
-base::Result<ServerOptions, cli::CommandError> parse(const std::vector<std::string>& args,
-                                                     const Variables& variables = {}) {
-  const cli::Environment environment{
-      [&variables](const std::string& name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        if (found == variables.end()) return std::nullopt;
-        return found->second;
-      }};
-  return server::parse_server_options(args, environment);
-}
 
 std::string listen_of(const std::vector<std::string>& args, const Variables& variables = {}) {
   const auto options = parse(args, variables);

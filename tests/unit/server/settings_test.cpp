@@ -1,4 +1,5 @@
 // The table of settings, walked row by row: what holds for each of them, whoever adds the next.
+#include "parse_options.hpp"
 #include "server/settings.hpp"
 
 #include <doctest/doctest.h>
@@ -16,19 +17,6 @@ using server::ServerOptions;
 using server::Setting;
 
 namespace {
-
-using Variables = std::map<std::string, std::string>;
-
-base::Result<ServerOptions, cli::CommandError> parse(const std::vector<std::string>& args,
-                                                     const Variables& variables = {}) {
-  const cli::Environment environment{
-      [&variables](const std::string& name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        if (found == variables.end()) return std::nullopt;
-        return found->second;
-      }};
-  return server::parse_server_options(args, environment);
-}
 
 // Rows that do not hang on others: a valid and another valid text, and one that is refused.
 struct Values {
