@@ -76,7 +76,7 @@ void write_tls(TextWriter& page, const NodeMetrics& metrics, const NodeReadings&
   const auto& peers = metrics.peer_certificate_end;
   if (!http && !peers) return;
   page.family("ipam_tls_handshakes_failed_total", Type::counter,
-              "Connections that did not get through the TLS handshake");
+              "TLS handshakes that were refused or too slow");
   if (http) page.sample(readings.http.handshakes_failed, {{"port", "http"}});
   if (peers && readings.refusals != nullptr) {
     const auto reason = static_cast<std::size_t>(raft::RefusalReason::no_certificate);
