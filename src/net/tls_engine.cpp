@@ -108,6 +108,9 @@ bool TlsEngine::has_output() const { return BIO_ctrl_pending(output_) > 0; }
 
 TlsEngine::Step TlsEngine::handshake() {
   ERR_clear_error();
+  if (!failure_.empty()) return Step::failed;
+  // OpenSSL itself would take up what comes after the end.
+  if ((SSL_get_shutdown(native_) & SSL_RECEIVED_SHUTDOWN) != 0) return Step::closed;
   return step_of(SSL_do_handshake(native_));
 }
 

@@ -34,7 +34,7 @@ class TlsEngine {
   enum class Step : unsigned char {
     done,
     need_input,  // feed() what the network gives, then again
-    closed,      // the other side has said that nothing follows
+    closed,      // the other side has said that nothing follows; and so from then on
     failed,      // failure() says why; of no more use, but output() may hold an alert to send
   };
 

@@ -300,6 +300,21 @@ TEST_CASE("a client that asks to renegotiate is refused and goes on") {
   SSL_free(client);
 }
 
+TEST_CASE("what comes after the other side has closed is not looked at, before the handshake too") {
+  const Pki pki;
+  for (const bool in_two_pieces : {false, true}) {
+    const std::string closing("\x15\x03\x03\x00\x02\x01\x00", 7);
+    const std::string garbage(8, '\0');
+    TlsEngine engine(pki.client_context());
+    CHECK(engine.handshake() == Step::need_input);
+    engine.feed(in_two_pieces ? closing : closing + garbage);
+    CHECK(engine.handshake() == Step::closed);
+    if (in_two_pieces) engine.feed(garbage);
+    CHECK(engine.handshake() == Step::closed);
+    CHECK(engine.failure().empty());
+  }
+}
+
 TEST_CASE("garbage fails the handshake and does no more") {
   const Pki pki;
   const auto context = pki.server_context();
