@@ -97,6 +97,8 @@ void HostLoop::turn() {
 void HostLoop::perform(Output output) {
   for (const Message& message : output.messages)
     if (!shell_.send(message)) driver_.on_not_sent(message);
+  // Before the write is begun: the other nodes' disks work beside this one's.
+  if (!output.messages.empty()) shell_.flush_messages();
   if (output.persist) {
     shell_.persist(std::move(*output.persist), [this] {
       if (!NODE_MUTANT(answers_before_write)) driver_.on_persisted();

@@ -81,6 +81,10 @@ void Node::change_members(const MemberChange& change,
 
 bool Node::send(const Message& message) { return transport_ && transport_->send(message); }
 
+void Node::flush_messages() {
+  if (transport_) transport_->flush();
+}
+
 void Node::persist(PersistBatch batch, std::function<void()> done) {
   const std::size_t entries = batch.entries.size();
   storage_.persist(std::move(batch),

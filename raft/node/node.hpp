@@ -87,6 +87,7 @@ class Node : public Proposer, private HostLoop::Shell {
  private:
   // ---- HostLoop::Shell ----
   bool send(const Message& message) override;
+  void flush_messages() override;
   void persist(PersistBatch batch, std::function<void()> done) override;
   void schedule_turn() override;
   ClockReading clocks() override;

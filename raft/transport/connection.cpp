@@ -94,6 +94,7 @@ asio::awaitable<std::string> Connection::dial(std::string address) {
 void Connection::set_options() {
   asio::error_code ignored;  // the socket may be broken already: the next wait on it will tell
   asio::ip::tcp::socket& socket = stream_.socket();
+  socket.non_blocking(true, ignored);  // for try_write()
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   const int fd = socket.native_handle();
@@ -130,6 +131,12 @@ asio::awaitable<void> Connection::hear_out() {
   while (!error)
     co_await socket.async_read_some(asio::buffer(dropped),
                                     asio::redirect_error(asio::use_awaitable, error));
+}
+
+std::size_t Connection::try_write(base::BytesView bytes) {
+  if (closed_ || stream_.has_tls()) return 0;  // TLS may keep something back: that takes a wait
+  std::error_code error;
+  return stream_.try_write_some({asio::buffer(bytes.data(), bytes.size()), {}}, error);
 }
 
 asio::awaitable<bool> Connection::write(base::BytesView bytes) {

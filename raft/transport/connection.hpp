@@ -57,6 +57,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // one that was dialled, whom the certificate has to name.
   asio::awaitable<std::optional<PeerRefusal>> secure(std::string host);
 
+  // How many of them the socket took at once; 0 with TLS, and where it failed: then whoever waits
+  // for the connection is told. REQUIRES: no write waits.
+  std::size_t try_write(base::BytesView bytes);
   // False where it could not be written; the connection is closed then. `bytes` outlives the wait.
   asio::awaitable<bool> write(base::BytesView bytes);
   // Bytes read, at least one; 0 where the connection ended: `error` says how. `buffer` and `error`

@@ -18,6 +18,13 @@ constexpr std::size_t write_slice_bytes = 1u << 20;
 // Beyond it, an emptied buffer is given back.
 constexpr std::size_t idle_capacity_bytes_max = 4u << 20;
 
+void release(base::Bytes& buffer) {
+  if (buffer.capacity() > idle_capacity_bytes_max)
+    buffer = base::Bytes();
+  else
+    buffer.clear();
+}
+
 }  // namespace
 
 void Peer::Link::close() {
@@ -63,11 +70,20 @@ bool Peer::send(const Message& message) {
   }
   end_frame(link.queued, offset);
   ++link.queued_messages;
-  if (link.writer_waits) {
-    link.writer_waits = false;
-    link.wake.cancel();
-  }
   return true;
+}
+
+void Peer::flush() {
+  if (!link_ || link_->queued.empty() || !link_->writer_waits) return;  // or the writer has it
+  Link& link = *link_;
+  const std::size_t written = link.connection->try_write(link.queued);
+  link.queued.erase(0, written);
+  if (link.queued.empty()) {
+    link.queued_messages = 0;
+    return release(link.queued);
+  }
+  link.writer_waits = false;
+  link.wake.cancel();
 }
 
 asio::awaitable<void> Peer::run(std::shared_ptr<Peer> self) {
@@ -152,13 +168,13 @@ asio::awaitable<void> Peer::write(std::shared_ptr<Peer> self, std::shared_ptr<Li
       }
       if (link->queued.empty()) append_frame(link->queued, {});  // a sign of life
     }
-    const bool flushed = co_await self->flush(*link);
-    if (!flushed) break;
+    const bool written = co_await self->write_queued(*link);
+    if (!written) break;
   }
   link->close();
 }
 
-asio::awaitable<bool> Peer::flush(Link& link) {
+asio::awaitable<bool> Peer::write_queued(Link& link) {
   std::swap(link.queued, link.in_flight);
   link.in_flight_messages = std::exchange(link.queued_messages, 0);
   base::BytesView rest = link.in_flight;
@@ -171,10 +187,7 @@ asio::awaitable<bool> Peer::flush(Link& link) {
   }
   link.connection->expire_never();
   link.in_flight_messages = 0;
-  if (link.in_flight.capacity() > idle_capacity_bytes_max)
-    link.in_flight = base::Bytes();
-  else
-    link.in_flight.clear();
+  release(link.in_flight);
   co_return true;
 }
 

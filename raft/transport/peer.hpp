@@ -35,12 +35,16 @@ class Peer : public std::enable_shared_from_this<Peer> {
   // A peer that may retire closes itself when nothing was sent for learned_idle_timeout.
   void may_retire(bool yes) { may_retire_ = yes; }
 
-  // Queues. False where it was certainly not sent: not connected, queue full, or too large.
+  // Queues until flush(). False where it was certainly not sent: not connected, queue full, or too
+  // large.
   bool send(const Message& message);
+  // What is queued leaves: at once as far as the socket takes it, the rest by the writer.
+  void flush();
 
  private:
-  // One established connection. Messages are encoded into `queued`; the writer swaps it with
-  // `in_flight`, so that everything that queued up leaves in one write.
+  // One established connection. Messages are encoded into `queued`, and all that queued up leaves
+  // in one write: in flush(), or where an earlier write still waits, by the writer, which swaps it
+  // with `in_flight`.
   struct Link {
     Link(asio::io_context& io, std::shared_ptr<Connection> used)
         : connection(std::move(used)), wake(io) {}
@@ -61,7 +65,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   // Ends when the connection does.
   asio::awaitable<std::string> watch(Connection& connection);
   // False where the connection broke.
-  asio::awaitable<bool> flush(Link& link);
+  asio::awaitable<bool> write_queued(Link& link);
   asio::awaitable<void> pause();
   void log_failure(const std::string& failure);
   bool retired() const;

@@ -27,6 +27,7 @@ struct Transport::Implementation : std::enable_shared_from_this<Implementation> 
   void dial(NodeId id, const std::string& address, bool configured);
   void set_peers(const std::map<NodeId, std::string>& address_of);
   bool send(const Message& message);
+  void flush();
   void close();
 
   asio::io_context& io;
@@ -123,6 +124,10 @@ bool Transport::Implementation::send(const Message& message) {
   return false;
 }
 
+void Transport::Implementation::flush() {
+  for (const auto& [id, entry] : known) entry.peer->flush();
+}
+
 void Transport::Implementation::close() {
   if (closed) return;
   closed = true;
@@ -161,7 +166,9 @@ void Transport::use_tls(TransportTls tls) {
   *implementation_->tls = std::move(tls);
 }
 
-bool Transport::send(Message message) { return implementation_->send(message); }
+bool Transport::send(const Message& message) { return implementation_->send(message); }
+
+void Transport::flush() { implementation_->flush(); }
 
 const RefusalCounts& Transport::refusals() const {
   return implementation_->listener->refusals();

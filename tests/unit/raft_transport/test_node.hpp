@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -63,10 +64,14 @@ inline std::uint16_t free_port(asio::io_context& io) {
 }
 
 struct TestNode {
+ private:
+  asio::io_context& io_;
+
+ public:
   TestNode(asio::io_context& io, base::Logger& logger, std::uint64_t node, std::uint16_t port = 0,
            TransportLimits limits = fast_limits(), std::uint64_t cluster = 1,
            const Credentials& credentials = {})
-      : id(node), address("127.0.0.1:" + std::to_string(port == 0 ? free_port(io) : port)) {
+      : io_(io), id(node), address("127.0.0.1:" + std::to_string(port == 0 ? free_port(io) : port)) {
     Handshake self = handshake_of(node, cluster);
     self.address = address;
     TransportEvents events;
@@ -85,7 +90,15 @@ struct TestNode {
   }
 
   bool send(std::uint64_t to, std::uint64_t context) {
-    return transport->send({id, NodeId{to}, Term{1}, ReadIndexRequest{context}});
+    return send({id, NodeId{to}, Term{1}, ReadIndexRequest{context}});
+  }
+  // What is sent in one go leaves together.
+  bool send(const Message& message) {
+    const bool taken = transport->send(message);
+    asio::post(io_, [this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.lock() && transport) transport->flush();
+    });
+    return taken;
   }
   std::uint64_t context(std::size_t at) const {
     return std::get<ReadIndexRequest>(received[at].body).context;
@@ -98,6 +111,9 @@ struct TestNode {
   std::function<void(const Message&)> on_message;
   std::function<void(NodeId)> on_disconnect;
   std::unique_ptr<Transport> transport;
+
+ private:
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 inline void introduce(std::vector<TestNode*> nodes) {

@@ -51,7 +51,7 @@ TEST_CASE_FIXTURE(Fixture, "nodes with certificates of one CA exchange messages,
   for (std::size_t i = 0; i < bytes.size(); i += 1000) bytes[i] = static_cast<char>(random.next());
   AppendEntries body;
   body.entries.push_back({Index{1}, Term{1}, EntryKind::command, base::share(bytes)});
-  REQUIRE(one.transport->send({one.id, two.id, Term{1}, std::move(body)}));
+  REQUIRE(one.send({one.id, two.id, Term{1}, std::move(body)}));
   std::uint64_t from_one = 0, from_two = 0;
   constexpr std::uint64_t count = 2000;
   REQUIRE(run_until(io, [&] {

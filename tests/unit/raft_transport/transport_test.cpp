@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "entries of a kilobyte move in bulk") {
   };
   const Stopwatch stopwatch;
   REQUIRE(run_until(io, [&] {
-    while (sent < count && one.transport->send(append(one.id, two.id, sent + 1, data))) ++sent;
+    while (sent < count && one.send(append(one.id, two.id, sent + 1, data))) ++sent;
     return received == count;
   }));
   const std::string rate = stopwatch.rate(count, count * 1024.0);
@@ -118,12 +118,12 @@ TEST_CASE_FIXTURE(Fixture, "the largest messages arrive whole") {
   REQUIRE(connect(io, one, two));
   const base::SharedBytes data = base::share(base::Bytes(data_bytes_max, 'y'));
   for (std::uint64_t i = 1; i <= 3; ++i)
-    REQUIRE(one.transport->send(append(one.id, two.id, i, data)));
+    REQUIRE(one.send(append(one.id, two.id, i, data)));
   REQUIRE(run_until(io, [&] { return two.received.size() == 3; }));
   for (const Message& message : two.received)
     CHECK(*std::get<AppendEntries>(message.body).entries[0].data == *data);
   const base::SharedBytes too_large = base::share(base::Bytes(data_bytes_max + 1, 'y'));
-  CHECK_FALSE(one.transport->send(append(one.id, two.id, 4, too_large)));
+  CHECK_FALSE(one.send(append(one.id, two.id, 4, too_large)));
   REQUIRE(connect(io, one, two));  // and the connection is as good as before
 }
 
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "a full queue drops, and says so") {
   const base::SharedBytes data = base::share(base::Bytes(30000, 'z'));
   accepted = 0;
   REQUIRE(run_until(io, [&] { return one.send(2, 0); }));
-  while (one.transport->send(append(one.id, two.id, accepted + 1, data))) ++accepted;
+  while (one.send(append(one.id, two.id, accepted + 1, data))) ++accepted;
   CHECK(accepted == 3);
   REQUIRE(run_until(io, [&] { return two.received.size() == accepted + 1; }));
 }
@@ -235,7 +235,7 @@ TEST_CASE_FIXTURE(Fixture, "a removed peer that is still connected can be told")
   REQUIRE(connect(io, one, two));
   REQUIRE(connect(io, two, one));
   one.transport->set_peers({});
-  CHECK(one.transport->send({one.id, two.id, Term{1}, NotMember{{Index{5}, Term{1}}}}));
+  CHECK(one.send({one.id, two.id, Term{1}, NotMember{{Index{5}, Term{1}}}}));
   REQUIRE(run_until(io, [&] { return !two.received.empty(); }));
   CHECK(std::holds_alternative<NotMember>(two.received[0].body));
   two.transport->set_peers({});
@@ -314,7 +314,7 @@ TEST_CASE_FIXTURE(Fixture, "close leaves no work behind, whatever was going on")
     REQUIRE(connect(io, sending, idle));
     const base::SharedBytes data = base::share(base::Bytes(1u << 20, 'x'));
     std::uint64_t sent = 0;
-    while (sending.transport->send(append(sending.id, idle.id, sent + 1, data))) ++sent;
+    while (sending.send(append(sending.id, idle.id, sent + 1, data))) ++sent;
     CHECK(sent > 10);
     for (int i = 0; i < 20; ++i) io.poll_one();
     for (TestNode* node : {&idle, &dialling, &sending}) node->transport->close();
