@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4), for what must be found out even where somebody changed it on purpose. Pure.
+// SHA-256 (FIPS 180-4) by OpenSSL, which uses the processor's instructions for it: for what must be
+// found out even where somebody changed it on purpose. Pure.
 #pragma once
 
 #include <array>
