@@ -3,24 +3,16 @@
 namespace base {
 
 void ByteWriter::varint(std::uint64_t v) {
-  while (v >= 0x80) {
-    u8(static_cast<std::uint8_t>(v | 0x80));
-    v >>= 7;
-  }
-  u8(static_cast<std::uint8_t>(v));
+  char groups[10];
+  std::size_t size = 0;
+  for (; v >= 0x80; v >>= 7) groups[size++] = static_cast<char>(v | 0x80);
+  groups[size++] = static_cast<char>(v);
+  out_.append(groups, size);
 }
 
 void ByteWriter::string(BytesView v) {
   varint(v.size());
   raw(v);
-}
-
-std::uint64_t ByteReader::fixed(std::size_t bytes) {
-  const BytesView view = raw(bytes);
-  std::uint64_t v = 0;
-  for (std::size_t i = 0; i < view.size(); ++i)
-    v |= static_cast<std::uint64_t>(static_cast<unsigned char>(view[i])) << (8 * i);
-  return v;
 }
 
 bool ByteReader::boolean() {

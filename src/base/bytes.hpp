@@ -3,6 +3,7 @@
 // that comes from outside is checked in one place.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,8 +35,10 @@ class ByteWriter {
   void raw(BytesView v) { out_.append(v); }
 
  private:
-  void fixed(std::uint64_t v, int bytes) {
-    for (int i = 0; i < bytes; ++i) out_.push_back(static_cast<char>(v >> (8 * i)));
+  void fixed(std::uint64_t v, std::size_t bytes) {
+    char little[8];
+    for (std::size_t i = 0; i < bytes; ++i) little[i] = static_cast<char>(v >> (8 * i));
+    out_.append(little, bytes);
   }
   Bytes& out_;
 };
@@ -47,11 +50,11 @@ class ByteReader {
  public:
   explicit ByteReader(BytesView in) : in_(in) {}
 
-  std::uint8_t u8() { return static_cast<std::uint8_t>(fixed(1)); }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(fixed(2)); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(fixed(4)); }
-  std::uint64_t u64() { return fixed(8); }
-  std::int64_t i64() { return static_cast<std::int64_t>(fixed(8)); }
+  std::uint8_t u8() { return static_cast<std::uint8_t>(fixed<1>()); }
+  std::uint16_t u16() { return static_cast<std::uint16_t>(fixed<2>()); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(fixed<4>()); }
+  std::uint64_t u64() { return fixed<8>(); }
+  std::int64_t i64() { return static_cast<std::int64_t>(fixed<8>()); }
   bool boolean();
   std::uint64_t varint();
   BytesView string();
@@ -69,7 +72,19 @@ class ByteReader {
   }
 
  private:
-  std::uint64_t fixed(std::size_t bytes);
+  // The compilers make one load of it.
+  template <std::size_t bytes>
+  std::uint64_t fixed() {
+    if (in_.size() < bytes) {
+      fail();
+      return 0;
+    }
+    std::uint64_t v = 0;
+    for (std::size_t i = 0; i < bytes; ++i)
+      v |= static_cast<std::uint64_t>(static_cast<unsigned char>(in_[i])) << (8 * i);
+    in_.remove_prefix(bytes);
+    return v;
+  }
   BytesView in_;
   bool ok_ = true;
 };

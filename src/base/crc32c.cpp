@@ -28,9 +28,11 @@ constexpr Table table = make_table();
 
 }  // namespace
 
-// Slicing by 8 (Kounavis and Berry): eight bytes a step, on any processor.
-std::uint32_t crc32c(BytesView bytes, std::uint32_t seed) {
-  std::uint32_t crc = ~seed;
+namespace {
+
+// Slicing by 8 (Kounavis and Berry): eight bytes a step, on any processor. Neither this nor the next
+// one inverts the ends.
+std::uint32_t update_by_table(std::uint32_t crc, BytesView bytes) {
   const char* p = bytes.data();
   std::size_t left = bytes.size();
   while (left >= 8) {
@@ -45,7 +47,42 @@ std::uint32_t crc32c(BytesView bytes, std::uint32_t seed) {
   }
   for (; left > 0; --left, ++p)
     crc = (crc >> 8) ^ table[0][(crc ^ static_cast<unsigned char>(*p)) & 0xff];
-  return ~crc;
+  return crc;
+}
+
+#if defined(__x86_64__)
+// The processor's own instruction, which all x86-64 ones since 2008 have.
+__attribute__((target("sse4.2"))) std::uint32_t update_by_instruction(std::uint32_t crc,
+                                                                      BytesView bytes) {
+  const char* p = bytes.data();
+  std::size_t left = bytes.size();
+  std::uint64_t state = crc;
+  for (; left >= 8; left -= 8, p += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, 8);
+    state = __builtin_ia32_crc32di(state, word);
+  }
+  auto narrow = static_cast<std::uint32_t>(state);
+  for (; left > 0; --left, ++p)
+    narrow = __builtin_ia32_crc32qi(narrow, static_cast<unsigned char>(*p));
+  return narrow;
+}
+
+const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
+
+std::uint32_t update(std::uint32_t crc, BytesView bytes) {
+  return has_instruction ? update_by_instruction(crc, bytes) : update_by_table(crc, bytes);
+}
+#else
+std::uint32_t update(std::uint32_t crc, BytesView bytes) { return update_by_table(crc, bytes); }
+#endif
+
+}  // namespace
+
+std::uint32_t crc32c(BytesView bytes, std::uint32_t seed) { return ~update(~seed, bytes); }
+
+std::uint32_t crc32c_by_table(BytesView bytes, std::uint32_t seed) {
+  return ~update_by_table(~seed, bytes);
 }
 
 }  // namespace base

@@ -13,6 +13,13 @@ TEST_CASE("crc32c gives the check value of RFC 3720 and can be built in parts") 
   const std::string text = "a text that is longer than eight bytes, twice and more";
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
     CHECK(base::crc32c(text.substr(cut), base::crc32c(text.substr(0, cut))) == base::crc32c(text));
+  base::Random random(7);
+  for (std::size_t size = 0; size < 100; ++size) {
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i)
+      bytes.push_back(static_cast<char>(random.below(256)));
+    CHECK(base::crc32c(bytes, 5) == base::crc32c_by_table(bytes, 5));
+  }
 }
 
 TEST_CASE("hmac_sha256 gives the values of RFC 4231") {
