@@ -32,7 +32,8 @@ fi
 boost=1.81
 [ "$system" != "ubuntu 24.04" ] || boost=1.83
 packages=(g++ meson ninja-build pkg-config ccache mold libasio-dev "libboost$boost-dev"
-  "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev libssl-dev zlib1g-dev
+  "libboost-json$boost-dev" "libboost-program-options$boost-dev" libsqlite3-dev libssl-dev
+  libgoogle-perftools-dev zlib1g-dev
   libfmt-dev doctest-dev curl python3)
 if [ "$profile" = test ]; then
   packages+=(clang-19 libclang-rt-19-dev llvm-19 nginx haproxy wrk sqlite3 iproute2 faketime
