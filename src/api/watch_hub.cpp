@@ -4,118 +4,19 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "api/problems.hpp"
-#include "api/render.hpp"
+#include "api/watch_event.hpp"
 #include "base/assert.hpp"
 
 namespace api {
 namespace {
 
-// What an event takes beside its text.
+// What an event takes beside its text or its changes.
 constexpr std::size_t event_overhead_bytes = 64;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-
-// False: nothing that is shown.
-bool write_change(JsonWriter& json, const ipam::Change& change) {
-  const auto begin = [&json](std::string_view type) {
-    json.begin_object();
-    json.text("type", type);
-  };
-  const auto write = Overloaded{
-      [&](const ipam::NetworkPut& put) {
-        begin("network_put");
-        json.key("network");
-        write_network_record(json, put.network);
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::NetworkDeleted& deleted) {
-        begin("network_deleted");
-        json.text("id", ipam::to_string(deleted.id));
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::VrfPut& put) {
-        begin("vrf_put");
-        json.key("vrf");
-        json.begin_object();
-        json.text("id", ipam::to_string(put.vrf.id));
-        json.text("name", put.vrf.name);
-        json.text("description", put.vrf.description);
-        json.end_object();
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::VrfDeleted& deleted) {
-        begin("vrf_deleted");
-        json.text("id", ipam::to_string(deleted.id));
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::AllocationPut& put) {
-        begin("allocation_put");
-        json.key("allocation");
-        write_allocation(json, put.allocation);
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::ReservationPut& put) {
-        begin("reservation_put");
-        json.key("reservation");
-        write_reservation(json, put.reservation);
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::ReservationDeleted& deleted) {
-        begin("reservation_deleted");
-        json.text("id", ipam::to_string(deleted.id));
-        json.text("network_id", ipam::to_string(deleted.network_id));
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::ThresholdCrossed& crossed) {
-        begin("threshold");
-        json.text("network_id", ipam::to_string(crossed.network_id));
-        json.count("threshold_percent", crossed.threshold_percent);
-        json.boolean("reached", crossed.is_reached);
-        json.end_object();
-        return true;
-      },
-      [&](const ipam::AuditAppended& appended) {
-        begin("audit");
-        json.key("entry");
-        write_audit_entry(json, appended.entry);
-        json.end_object();
-        return true;
-      },
-      // Bookkeeping of the state, such as how requests are kept apart: its audit entry, if it has
-      // one, is shown.
-      [](const auto&) { return false; },
-  };
-  return std::visit(write, change);
-}
-
-// "id: 17\ndata: {…}\n\n"; empty where nothing is shown. JSON has no line feeds, so one data line.
-std::string event_of(ipam::Revision revision, const std::vector<ipam::Change>& changes) {
-  std::string text = fmt::format("id: {}\ndata: ", revision.value());
-  JsonWriter json(text);
-  json.begin_object();
-  json.count("revision", revision.value());
-  json.key("changes");
-  json.begin_array();
-  bool shown = false;
-  for (const ipam::Change& change : changes) shown = write_change(json, change) || shown;
-  json.end_array();
-  json.end_object();
-  return shown ? text + "\n\n" : std::string();
-}
 
 http::Response compacted(ipam::Revision since, ipam::Revision oldest) {
   return problem(Problem::revision_compacted,
@@ -132,9 +33,12 @@ std::string last_event(const http::Response& problem) {
 }  // namespace
 
 struct WatchHub::Ring {
+  // One that nobody waited for stays as it came; whoever reads it then renders it for itself.
   struct Event {
     ipam::Revision revision;
     std::string text;
+    std::vector<ipam::Change> changes;  // where there is no text
+    std::size_t bytes = 0;
   };
 
   // The first event after `revision`.
@@ -182,7 +86,7 @@ class WatchHub::Watcher : public http::BodySource {
     std::string text;
     for (auto event = ring_->after(seen_);
          event != ring_->events.end() && text.size() < watch_piece_bytes; ++event) {
-      text += event->text;
+      text += event->text.empty() ? event_text(event->revision, event->changes) : event->text;
       seen_ = event->revision;
     }
     if (!text.empty()) give({std::move(text), After::more});
@@ -215,14 +119,23 @@ WatchHub::~WatchHub() { close(); }
 void WatchHub::publish(ipam::Revision revision, const std::vector<ipam::Change>& changes) {
   Ring& ring = *ring_;
   ASSERT(ring.events.empty() || ring.events.back().revision < revision);
-  std::string text = event_of(revision, changes);
-  if (text.empty()) return;
-  ring.bytes += text.size() + event_overhead_bytes;
-  ring.events.push_back({revision, std::move(text)});
+  const auto shown = std::count_if(changes.begin(), changes.end(), is_shown);
+  if (shown == 0) return;
+  Ring::Event& event = ring.events.emplace_back(Ring::Event{revision, {}, {}, 0});
+  event.bytes = event_overhead_bytes;
+  if (!ring.watchers.empty()) {
+    event.text = event_text(revision, changes);
+    event.bytes += event.text.size();
+  } else {
+    event.changes.reserve(static_cast<std::size_t>(shown));
+    std::copy_if(changes.begin(), changes.end(), std::back_inserter(event.changes), is_shown);
+    for (const ipam::Change& change : event.changes) event.bytes += bytes_of(change);
+  }
+  ring.bytes += event.bytes;
   // The newest stays, however large it is.
   while (ring.bytes > ring.bytes_max && ring.events.size() > 1) {
     ring.compacted = ring.events.front().revision;
-    ring.bytes -= ring.events.front().text.size() + event_overhead_bytes;
+    ring.bytes -= ring.events.front().bytes;
     ring.events.pop_front();
   }
 }

@@ -15,8 +15,8 @@
 
 namespace api {
 
-// Of all events that are kept; what an event costs beside its text is counted too. Some 50,000
-// revisions of one allocation each.
+// Of all events that are kept, with what they cost in memory. Some 45,000 revisions of one
+// allocation each.
 inline constexpr std::size_t watch_bytes_max = 32 << 20;
 // Each wakes up at each batch of revisions.
 inline constexpr std::size_t watchers_max = 256;

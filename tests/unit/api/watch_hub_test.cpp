@@ -166,6 +166,60 @@ TEST_CASE("a state that comes as a snapshot leaves a gap, which watchers are tol
   CHECK(ids_in(ahead.take()) == std::vector<std::uint64_t>{61});
 }
 
+TEST_CASE("an event is the same whether or not somebody watched when it came") {
+  World watched;
+  World alone;
+  Reader reader(watched.perform(get("watch")));
+  for (World* const world : {&watched, &alone}) {
+    world->perform(post("vrfs", R"({"name":"lab","description":"a\tb"})"));
+    world->perform(post("networks", R"({"cidr":"10.0.0.0/24","tags":["a"],"gateway":"10.0.0.1",)"
+                                    R"("threshold_percent":1,"metadata":{"k":"v"}})"));
+    world->perform(post("networks/net-1/reservations",
+                        R"({"start":"10.0.0.9","end":"10.0.0.9","reason":"r"})"));
+    for (int i = 0; i < 3; ++i)
+      world->perform(post("allocations", R"({"network_id":"net-1","hostname":"h","tags":["t"],)"
+                                         R"("owner":"o","metadata":{"k":"v"}})"));
+    world->perform(post("allocations/alloc-1/release"));
+    world->perform(api_test::del("networks/net-1/reservations/res-1"));
+    world->perform(post("networks", R"({"cidr":"10.1.0.0/24","vrf":"lab"})"));
+    world->perform(api_test::del("networks/net-2"));
+    world->perform(api_test::del("vrfs/lab"));
+  }
+  const std::string greeting = "retry: 1000\nid: 0\n\n";
+  const std::string stream = reader.take();
+  CHECK(stream == greeting + Reader(alone.perform(get("watch?since=0"))).take().substr(
+                                 greeting.size()));
+  for (const char* type : {"vrf_put", "vrf_deleted", "network_put", "network_deleted",
+                           "allocation_put", "reservation_put", "reservation_deleted",
+                           "threshold", "audit"})
+    CHECK_MESSAGE(stream.find(fmt::format(R"({{"type":"{}",)", type)) != std::string::npos, type);
+  // Who resumes where others watch reads both kinds.
+  CHECK(Reader(watched.perform(get("watch?since=0"))).take() == stream);
+}
+
+TEST_CASE("the memory of what nobody reads is bounded too, with all that a change points to") {
+  const auto large = [](std::size_t bytes) {
+    ipam::AllocationPut put;
+    put.allocation.description = std::string(bytes, 'd');
+    put.allocation.tags = {std::string(bytes, 't')};
+    put.allocation.extras = ipam::AllocationExtras{"o", {{"k", std::string(bytes, 'v')}}};
+    return std::vector<ipam::Change>{put, ipam::OutcomeForgotten{"k"}};
+  };
+  WatchHub hub(Revision(0), 100'000);
+  for (std::uint64_t revision = 1; revision <= 100; ++revision)
+    hub.publish(Revision(revision), large(1000));
+  const auto kept = [&] {
+    std::size_t count = 0;
+    while (count < 100 && hub.watch(Revision(99 - count), Revision(100)).status == 200) ++count;
+    return count;
+  };
+  CHECK(kept() >= 25);
+  CHECK(kept() <= 33);
+  hub.publish(Revision(101), large(1'000'000));  // the newest stays, however large it is
+  CHECK(hub.watch(Revision(100), Revision(101)).status == 200);
+  CHECK(hub.watch(Revision(99), Revision(101)).status == 410);
+}
+
 TEST_CASE("watches are limited, and forgotten when their reader goes") {
   WatchHub hub(Revision(0));
   std::vector<http::Response> open;
