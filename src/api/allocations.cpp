@@ -51,7 +51,7 @@ Body get_allocation(const Call& call) {
   if (*moment)
     return ReadList{call.consistency,
                     std::make_shared<AllocationAt>(*id, call.caller, **moment)};
-  // Always from state.db: it holds every status, so one question answers for active and ended.
+  // One question answers for active and ended; the shell knows where each of them is.
   // Who is limited sees the active ones alone: memory knows whose they are.
   const auto is_hidden = std::make_shared<bool>(false);
   const auto look = [is_hidden, id = *id, caller = call.caller](const ipam::StateMachine& state) {

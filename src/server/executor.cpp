@@ -236,13 +236,13 @@ void Executor::perform(api::Read read, Done done) {
 void Executor::perform(api::ReadHistory read, Done done) {
   auto ask = [this, query = read.query, render = std::move(read.render),
               look = std::move(read.look)](Done answered) {
-    // state.db answers as of what was applied when it was asked (state/README.md).
+    // The answer is as of what is applied now, also where state.db gives it (state/README.md).
     if (look) look(replica_.state_machine());
     auto finished = [render, answered](base::Result<ipam::HistoryAnswer, std::string> answer) {
       if (answer.ok()) return answered(render(*answer));
       answered(api::problem_for_status(500, answer.error()));
     };
-    replica_.store().query(query, std::move(finished));
+    replica_.ask(query, std::move(finished));
   };
   after_barrier(read.consistency, std::move(done), std::move(ask));
 }

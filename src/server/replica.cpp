@@ -69,6 +69,46 @@ void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
   waiting_for_index_.emplace(index, std::move(done));
 }
 
+void Replica::ask(ipam::HistoryQuery query, Answered done) {
+  if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
+  const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
+  if (asked == nullptr) return store_->query(std::move(query), std::move(done));
+  auto learn = [this, asked = *asked, ticket = no_history_.ask(asked->address),
+                done = std::move(done)](base::Result<ipam::HistoryAnswer, std::string> answer) {
+    const auto has_ended = [](const ipam::Allocation& allocation) {
+      return allocation.status != ipam::AllocationStatus::allocated;
+    };
+    if (answer.ok() && asked.at == ipam::revision_max && !asked.before) {
+      const auto& holders = std::get<std::vector<ipam::Allocation>>(*answer);
+      if (holders.size() < asked.limit && std::none_of(holders.begin(), holders.end(), has_ended))
+        no_history_.learn(asked.address, ticket);
+    }
+    done(std::move(answer));
+  };
+  store_->query(std::move(query), std::move(learn));
+}
+
+// What is active is in memory, just as state.db has it; what has ended is in state.db alone.
+std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
+    const ipam::HistoryQuery& query) const {
+  std::vector<ipam::Allocation> found;
+  if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
+    const ipam::Allocation* const active = state_machine_.allocation(one->id);
+    if (active != nullptr) found.push_back(*active);
+    else if (state_machine_.allocation_existed(one->id)) return std::nullopt;
+    return found;
+  }
+  const auto* const address = std::get_if<ipam::AddressQuery>(&query);
+  if (address == nullptr || address->at != ipam::revision_max || address->before ||
+      !no_history_.contains(address->address))
+    return std::nullopt;
+  for (const ipam::Allocation* held : state_machine_.allocations_holding(address->address))
+    found.push_back(*held);
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
+  found.resize(std::min<std::size_t>(found.size(), address->limit));
+  return found;
+}
+
 void Replica::fail_waiting() {
   for (auto& [index, done] : std::exchange(waiting_for_index_, {})) done(false);
   for (auto& [sequence, done] : std::exchange(writes_, {})) done(WriteFailure::unknown);
@@ -107,6 +147,7 @@ void Replica::apply(const raft::AppliedEntry& entry) {
   }
   if (std::any_of(changes.begin(), changes.end(), ipam::changes_plan))
     plan_changed_ = applied_.index;
+  no_history_.apply(changes);
   if (events_.on_changed) events_.on_changed(ipam::Revision(applied_.index.value()), changes);
   store_->append(state_machine_.counters(), std::move(position), std::move(changes));
 }
@@ -247,6 +288,7 @@ void Replica::install_snapshot(const raft::SnapshotMeta& meta, Done done) {
     state_machine_ = std::move(loaded->state_machine);
     applied_ = meta.last;
     plan_changed_ = meta.last.index;
+    no_history_.clear();
     configuration_ = meta.configuration;
     configuration_stored_ = true;
     if (events_.on_replaced) events_.on_replaced(ipam::Revision(applied_.index.value()));

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/node/host.hpp"
+#include "server/no_history.hpp"
 #include "server/node_files.hpp"
 #include "state/state_store.hpp"
 
@@ -57,6 +58,10 @@ class Replica : public raft::Host {
     return state_machine_.preview(ipam::Revision(applied_.index.value() + 1), node_->time_ms(),
                                   command);
   }
+  // Answers within the call where memory knows all that state.db does, otherwise by state.db, as of
+  // what is applied now.
+  using Answered = std::function<void(base::Result<ipam::HistoryAnswer, std::string>)>;
+  void ask(ipam::HistoryQuery query, Answered done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
   void when_applied(raft::Index index, std::function<void(bool)> done);
   // Called now and then: a leader proposes the end of leases that are due.
@@ -92,6 +97,7 @@ class Replica : public raft::Host {
   void install_snapshot(const raft::SnapshotMeta& meta, Done done) override;
 
  private:
+  std::optional<ipam::HistoryAnswer> answer_from_memory(const ipam::HistoryQuery& query) const;
   void apply_command(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes);
   void apply_configuration(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes);
   void record_event(ipam::RecordEvent event, ipam::Revision revision,
@@ -105,6 +111,7 @@ class Replica : public raft::Host {
   raft::Proposer* node_ = nullptr;
   ipam::StateMachine state_machine_;
   std::unique_ptr<state::StateStore> store_;
+  NoHistory no_history_;
   raft::LogPosition applied_;
   raft::Index plan_changed_;  // where it is not known: what was applied when it began to be
   raft::Configuration configuration_;  // as of applied_
