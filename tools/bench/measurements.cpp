@@ -1,6 +1,7 @@
 #include "bench/measurements.hpp"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include <asio/io_context.hpp>
@@ -46,6 +47,12 @@ std::size_t other_than(std::size_t leader, const Cluster& cluster) {
   return (leader + 1) % cluster.size();
 }
 
+// One round, with what it took of the processors.
+void run_round(Rounds& rounds, const LoadOptions& load, Workload& workload, CpuMeter meter) {
+  const LoadResult result = run_load(load, workload, {{milliseconds(0), [&] { meter.begin(); }}});
+  rounds.add(result, meter.use());
+}
+
 std::string connections(std::size_t clients) {
   return fmt::format("{} connection{}", clients, clients == 1 ? "" : "s");
 }
@@ -60,11 +67,12 @@ void measure_writes_at(const Settings& settings, bool at_follower, Cluster& ipam
     for (std::size_t round = 0; round < settings.rounds; ++round) {
       const std::size_t leader = ipam.leader();
       const std::size_t node = at_follower ? other_than(leader, ipam) : leader;
-      ours.add(run_load(load_of(settings, {ipam.port(node)}, clients), allocate));
+      run_round(ours, load_of(settings, {ipam.port(node)}, clients), allocate, {ipam, leader});
       if (!etcd) continue;
       const std::size_t their_leader = etcd->leader();
       const std::size_t their_node = at_follower ? other_than(their_leader, *etcd) : their_leader;
-      theirs.add(run_load(load_of(settings, {etcd->port(their_node)}, clients), put));
+      run_round(theirs, load_of(settings, {etcd->port(their_node)}, clients), put,
+                {*etcd, their_leader});
     }
     print_line("allocate, " + connections(clients), "ipam", ours);
     if (!etcd) continue;
@@ -76,10 +84,15 @@ void measure_writes_at(const Settings& settings, bool at_follower, Cluster& ipam
 // The HTTP layer alone, which answers every request with the same body, on a thread of its own.
 class BareServer {
  public:
+  static constexpr const char* thread_name = "bare";
+
   explicit BareServer(std::string body) : body_(std::move(body)) {
     const auto listening = server_.listen("127.0.0.1", 0);
     if (!listening) throw std::runtime_error(listening.error());
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), thread_name);
+      io_.run();
+    });
   }
   ~BareServer() {
     asio::post(io_, [this] { server_.stop(milliseconds(100), [] {}); });
@@ -183,9 +196,10 @@ void measure_reads(const Settings& settings) {
         ReadAddresses read(clients, addresses_read, is_stale);
         for (std::size_t round = 0; round < settings.rounds; ++round) {
           const std::size_t node = at_follower ? other_than(leader, *ipam) : leader;
-          ours.add(run_load(load_of(settings, {ipam->port(node)}, clients), read));
+          run_round(ours, load_of(settings, {ipam->port(node)}, clients), read, {*ipam, leader});
           if (is_stale && !at_follower)
-            bares.add(run_load(load_of(settings, {bare.port()}, clients), bare_request));
+            run_round(bares, load_of(settings, {bare.port()}, clients), bare_request,
+                      CpuMeter(BareServer::thread_name));
         }
         print_line(fmt::format("{} at {}, {}", is_stale ? "stale" : "linearizable",
                                at_follower ? "follower" : "leader", clients),
@@ -209,7 +223,7 @@ void measure_batches(const Settings& settings) {
   for (const std::size_t clients : {std::size_t{1}, std::size_t{4}, std::size_t{16}}) {
     Rounds rounds;
     for (std::size_t round = 0; round < settings.rounds; ++round)
-      rounds.add(run_load(load_of(settings, {ipam->port(leader)}, clients), many));
+      run_round(rounds, load_of(settings, {ipam->port(leader)}, clients), many, {*ipam, leader});
     print_line("transaction, " + connections(clients), "ipam", rounds, batch);
   }
 }

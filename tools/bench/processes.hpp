@@ -25,6 +25,7 @@ class Process {
   void signal(int number);
   int wait();  // the status that waitpid() gives
   bool runs() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }  // 0: does not run
   std::uint64_t resident_bytes() const;      // of /proc/PID/status
   std::chrono::milliseconds cpu_time() const;  // user and system, of /proc/PID/stat
 
@@ -60,6 +61,7 @@ class Cluster {
   std::uint16_t port(std::size_t node) const { return ports_[node]; }
   std::vector<std::uint16_t> ports_from(std::size_t node) const;  // of all, this one first
   Process& node(std::size_t index) { return *nodes_[index]; }
+  const Process& node(std::size_t index) const { return *nodes_[index]; }
 
  protected:
   std::vector<std::unique_ptr<Process>> nodes_;

@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "bench/cpu_times.hpp"
 #include "bench/http_load.hpp"
 
 namespace bench {
@@ -19,15 +21,21 @@ Spread spread_of(std::vector<double> values);
 // The rounds of one system at one kind of work.
 class Rounds {
  public:
-  void add(const LoadResult& result);
+  void add(const LoadResult& result, const CpuUse& use);
   Spread rate() const { return spread_of(rates_); }  // a second
   Spread p50() const { return spread_of(p50_ms_); }
   Spread p99() const { return spread_of(p99_ms_); }
   std::uint64_t failed() const { return failed_; }
   const std::string& first_failure() const { return first_failure_; }
+  // Microseconds of processor for each request, of the keys "all", "generator", "leader",
+  // "leader/THREAD", "follower" and "follower/THREAD" (one follower); all is all nodes' together.
+  std::map<std::string, double> cpu_us() const;  // medians
 
  private:
+  void add_cpu(const CpuUse& use, double requests);
+
   std::vector<double> rates_, p50_ms_, p99_ms_;
+  std::map<std::string, std::vector<double>> cpu_us_;
   std::uint64_t failed_ = 0;
   std::string first_failure_;
 };
