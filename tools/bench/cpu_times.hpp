@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "bench/processes.hpp"
+#include "bench/clusters.hpp"
 
 namespace bench {
 

@@ -21,6 +21,12 @@ class Histogram {
     if (duration > max_) max_ = duration;
   }
 
+  void add(const Histogram& other) {
+    for (std::size_t i = 0; i < size; ++i) buckets_[i] += other.buckets_[i];
+    count_ += other.count_;
+    if (other.max_ > max_) max_ = other.max_;
+  }
+
   std::uint64_t count() const { return count_; }
   Duration max() const { return max_; }
   // An upper bound of what `part` (0 to 1) of them took; zero where there are none.

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <algorithm>
 #include <asio/write.hpp>
 #include <deque>
 #include <memory>
@@ -36,6 +37,7 @@ class Run {
   std::optional<Clock::time_point> next_due() {
     const auto now = Clock::now();
     if (now >= end_) return std::nullopt;
+    if (options_.requests_max > 0 && taken_++ >= options_.requests_max) return std::nullopt;
     if (period_.count() == 0) return now;
     const auto due = next_due_;
     if (due >= end_) return std::nullopt;
@@ -47,6 +49,11 @@ class Run {
     if (now < begin_ || now >= end_) return;
     ++result.done;
     result.latency.record(now - due);
+    if (options_.slice.count() > 0) {
+      const auto slice = static_cast<std::size_t>((now - begin_) / options_.slice);
+      if (slice >= result.slices.size()) result.slices.resize(slice + 1);
+      result.slices[slice].record(now - due);
+    }
     note_gap(now);
   }
   void note_failure(std::string_view why) {
@@ -55,12 +62,14 @@ class Run {
     if (result.first_failure.empty()) result.first_failure = why;
   }
   void finish() {
-    note_gap(end_);
-    result.seconds = std::chrono::duration<double>(options_.duration).count();
+    const auto now = std::min(Clock::now(), end_);
+    note_gap(now);
+    result.seconds = std::chrono::duration<double>(now - begin_).count();
   }
   bool is_over() const { return Clock::now() >= end_; }
   Clock::time_point begin() const { return begin_; }
   Clock::time_point end() const { return end_; }
+  std::chrono::milliseconds deadline() const { return options_.deadline; }
   std::uint16_t port(std::size_t at) const { return options_.ports[at % options_.ports.size()]; }
 
   Workload& workload;
@@ -80,13 +89,14 @@ class Run {
   const Clock::time_point end_;
   std::chrono::nanoseconds period_{0};
   Clock::time_point next_due_;
+  std::uint64_t taken_ = 0;
   Clock::time_point last_done_;
 };
 
 class Client {
  public:
   Client(asio::io_context& io, Run& run, std::size_t index)
-      : io_(io), run_(run), index_(index), at_(index), socket_(io), timer_(io) {}
+      : io_(io), run_(run), index_(index), at_(index), socket_(io), timer_(io), deadline_(io) {}
 
   void start() { connect(); }
 
@@ -118,7 +128,17 @@ class Client {
     });
   }
 
+  // Closing the socket ends what waits for it, which then asks elsewhere.
+  void set_deadline() {
+    deadline_.expires_after(run_.deadline());
+    deadline_.async_wait([this](const std::error_code& ec) {
+      std::error_code ignored;
+      if (!ec) socket_.close(ignored);
+    });
+  }
+
   void send() {
+    if (run_.deadline().count() > 0) set_deadline();
     parser_->expect(request_.starts_with("GET") ? http::Method::get : http::Method::post);
     std::error_code ec;
     const std::size_t sent = socket_.write_some(asio::buffer(request_), ec);
@@ -153,6 +173,7 @@ class Client {
       return try_elsewhere(fmt::format("{} {}", refusal.status, refusal.body));
     }
     is_pending_ = false;
+    deadline_.cancel();
     run_.note_done(due_);
     if (run_.is_over()) return;
     if (!parser_->keep_alive()) return connect();
@@ -164,6 +185,7 @@ class Client {
     if (run_.is_over()) return;
     run_.note_failure(why);
     ++at_;
+    deadline_.cancel();
     std::error_code ignored;
     socket_.close(ignored);
     timer_.expires_after(pause_after_failure);
@@ -184,6 +206,7 @@ class Client {
   std::size_t at_;  // which server
   tcp::socket socket_;
   asio::steady_timer timer_;
+  asio::steady_timer deadline_;
   std::unique_ptr<http::ResponseParser> parser_;
   std::string_view request_;
   Clock::time_point due_;

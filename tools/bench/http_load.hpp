@@ -32,6 +32,10 @@ struct LoadOptions {
   std::chrono::milliseconds warm_up{500};  // not counted
   std::chrono::milliseconds duration{3000};
   double rate = 0;  // requests a second of all clients; 0: closed loop
+  std::uint64_t requests_max = 0;  // then the run is over, however long it took; 0: by time alone
+  // A client that has no answer after so long asks the next server; 0: it waits.
+  std::chrono::milliseconds deadline{0};
+  std::chrono::milliseconds slice{0};  // latencies of each such part of the time, too; 0: not
 };
 
 struct LoadResult {
@@ -39,6 +43,7 @@ struct LoadResult {
   std::uint64_t failed = 0;  // tries: a refusal, a broken connection
   double seconds = 0;
   Histogram latency;
+  std::vector<Histogram> slices;  // by when a request was answered
   // The longest time without an accepted answer, anywhere in `duration`, and when it began.
   std::chrono::nanoseconds longest_gap{0};
   std::chrono::nanoseconds longest_gap_at{0};

@@ -1,6 +1,8 @@
-// Rounds of one measurement as a line of a table: median, and how far the rounds lay apart. Pure.
+// Rounds of one measurement as a line of a table, with their median and how far they lay apart; and
+// all that was measured as one JSON file.
 #pragma once
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -25,6 +27,8 @@ class Rounds {
   Spread rate() const { return spread_of(rates_); }  // a second
   Spread p50() const { return spread_of(p50_ms_); }
   Spread p99() const { return spread_of(p99_ms_); }
+  const std::vector<double>& rates() const { return rates_; }
+  boost::json::object json(double parts) const;
   std::uint64_t failed() const { return failed_; }
   const std::string& first_failure() const { return first_failure_; }
   // Microseconds of processor for each request, of the keys "all", "generator", "leader",
@@ -36,16 +40,44 @@ class Rounds {
 
   std::vector<double> rates_, p50_ms_, p99_ms_;
   std::map<std::string, std::vector<double>> cpu_us_;
+  Histogram latency_;  // of all rounds
   std::uint64_t failed_ = 0;
   std::string first_failure_;
 };
 
-void print_head(const std::string& title);
-// "allocate at the leader, 64 connections   ipam   31,000 (30,100 to 31,900)   p50 …   p99 …"
-void print_line(const std::string& work, const std::string& system, const Rounds& rounds,
-                double per_request = 1);
-// How much faster `a` is than `b`, by the medians.
-void print_ratio(const std::string& work, const Rounds& a, const Rounds& b);
+// Prints what is measured, and keeps it for --json.
+class Report {
+ public:
+  // `file`: where everything is written after each line; empty: nowhere. `about`: what the file
+  // begins with.
+  Report(std::string file, boost::json::object about);
+
+  // The lines that follow are of this measurement. `title` says what the numbers are.
+  void begin(std::string measurement, const std::string& title);
+  // As begin(), for rounds of a load: with the heads of the columns.
+  void begin_rounds(std::string measurement, const std::string& title);
+  // "allocate, 64 connections   ipam   31,000 (30,100 to 31,900)   p50 …   p99 …", and below it
+  // what each took of the processors. A request does `parts` things; those are what counts.
+  void add(const std::string& work, const std::string& system, const Rounds& rounds,
+           double parts = 1);
+  // How much more `a` is than `b`, by the medians.
+  void add_ratio(const Rounds& a, const Rounds& b);
+  // One number, measured as often as there are values.
+  void add(const std::string& work, const std::string& system, const std::string& unit,
+           std::vector<double> values);
+  // A row of a table whose first column is time or size; the columns name their units.
+  void add_row(const std::string& series, const std::vector<std::string>& columns,
+               const std::vector<double>& row);
+
+ private:
+  void save(boost::json::object result);
+
+  const std::string file_;
+  boost::json::object content_;
+  std::string measurement_;
+  std::string title_;
+  std::string series_;  // whose rows come, and whose heads are printed
+};
 
 double milliseconds_of(std::chrono::nanoseconds time);
 

@@ -22,19 +22,37 @@ std::string base64(std::string_view text) {
   return out;
 }
 
-// The address of the answer's "ip"; a parser of JSON would take more time than the server does.
+// The first text under `key`; a parser of JSON would take more time than the server does.
+std::string text_of(std::string_view body, std::string_view key) {
+  const std::string quoted = fmt::format("\"{}\":\"", key);
+  const std::size_t at = body.find(quoted);
+  if (at == std::string_view::npos)
+    throw std::runtime_error(fmt::format("an answer without {}: {}", key, body));
+  const std::string_view rest = body.substr(at + quoted.size());
+  return std::string(rest.substr(0, rest.find('"')));
+}
+
 std::uint32_t address_of(std::string_view body) {
-  static constexpr std::string_view key = "\"ip\":\"";
-  const std::size_t at = body.find(key);
-  if (at == std::string_view::npos) throw std::runtime_error("an answer without an address");
-  const std::string_view rest = body.substr(at + key.size());
   in_addr address{};
-  if (::inet_pton(AF_INET, std::string(rest.substr(0, rest.find('"'))).c_str(), &address) != 1)
+  if (::inet_pton(AF_INET, text_of(body, "ip").c_str(), &address) != 1)
     throw std::runtime_error(fmt::format("an answer with a strange address: {}", body));
   return ntohl(address.s_addr);
 }
 
 }  // namespace
+
+void HeldAddresses::take(std::uint32_t address) {
+  if (address >> 24 != 10) throw std::runtime_error(fmt::format("{:#x} is elsewhere", address));
+  auto bit = is_held_[address & 0xff'ffff];
+  if (bit) throw std::runtime_error(fmt::format("{:#x} was handed out twice", address));
+  bit = true;
+  ++count_;
+}
+
+void HeldAddresses::give_back(std::uint32_t address) {
+  is_held_[address & 0xff'ffff] = false;
+  --count_;
+}
 
 Allocate::Allocate(const std::string& network_id)
     : bytes_(request_bytes("POST", "/api/v1/allocations",
@@ -43,9 +61,36 @@ Allocate::Allocate(const std::string& network_id)
 
 bool Allocate::accept(std::size_t, const http::Response& response) {
   if (response.status != 201) return false;
-  const std::uint32_t address = address_of(response.body);
-  if (!seen_.insert(address).second)
-    throw std::runtime_error(fmt::format("{:#x} was handed out twice", address));
+  held_.take(address_of(response.body));
+  return true;
+}
+
+AllocateAndRelease::AllocateAndRelease(const std::string& network_id, std::size_t clients)
+    : allocate_(request_bytes("POST", "/api/v1/allocations",
+                              fmt::format(R"({{"network_id":"{}","hostname":"bench"}})",
+                                          network_id))),
+      clients_(clients) {}
+
+std::string_view AllocateAndRelease::request(std::size_t client) {
+  Client& state = clients_[client];
+  state.is_releasing = !state.release.empty();
+  if (!state.is_releasing) return allocate_;
+  // It may be handed out again before this client sees that it is free.
+  held_.give_back(state.address);
+  return state.release;
+}
+
+bool AllocateAndRelease::accept(std::size_t client, const http::Response& response) {
+  Client& state = clients_[client];
+  if (response.status != (state.is_releasing ? 204 : 201)) return false;
+  if (state.is_releasing) {
+    state.release.clear();
+    return true;
+  }
+  state.address = address_of(response.body);
+  held_.take(state.address);
+  state.release = request_bytes(
+      "POST", fmt::format("/api/v1/allocations/{}/release", text_of(response.body, "id")));
   return true;
 }
 
@@ -69,14 +114,26 @@ std::string_view EtcdPut::request(std::size_t client) {
   return requests_[client];
 }
 
-ReadAddresses::ReadAddresses(std::size_t clients, std::uint32_t count, bool is_stale)
-    : count_(count), is_stale_(is_stale), requests_(clients) {}
+ReadObjects::ReadObjects(Read what, std::string network_id, std::size_t clients,
+                         std::uint32_t count, bool is_stale)
+    : what_(what), network_id_(std::move(network_id)), count_(count), is_stale_(is_stale),
+      requests_(clients) {}
 
-std::string_view ReadAddresses::request(std::size_t client) {
-  const std::uint32_t host = 1 + next_++ % count_;
-  requests_[client] = request_bytes(
-      "GET", fmt::format("/api/v1/addresses/10.{}.{}.{}{}", host >> 16 & 255, host >> 8 & 255,
-                         host & 255, is_stale_ ? "?consistency=stale" : ""));
+std::string ReadObjects::target(std::uint32_t number) const {
+  switch (what_) {
+    case Read::address:
+      return fmt::format("addresses/10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255,
+                         number & 255);
+    case Read::allocation: return fmt::format("allocations/alloc-{}", number);
+    case Read::network: break;
+  }
+  return "networks/" + network_id_;
+}
+
+std::string_view ReadObjects::request(std::size_t client) {
+  requests_[client] =
+      request_bytes("GET", fmt::format("/api/v1/{}{}", target(1 + next_++ % count_),
+                                       is_stale_ ? "?consistency=stale" : ""));
   return requests_[client];
 }
 
