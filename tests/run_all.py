@@ -242,6 +242,20 @@ def proof(run):
         run.record(name, ok, seconds, output, shell(command))
 
 
+def speed(run):
+    """What a request costs as a multiple of the bare server's answer in the same run. With a burden
+    the guard has to fail, or it proves nothing."""
+    command = ['build/tools/bench', 'guard', '--ipam', 'build/src/server/ipam']
+    if run.wants('speed guard'):
+        ok, seconds, output = execute('speed guard', command)
+        run.record('speed guard', ok, seconds, output, shell(command))
+    if run.wants('speed canary'):
+        ok, seconds, output = execute('speed canary', [*command, '--burden', '20'])
+        is_above = not ok and output.count('ABOVE ITS BOUND') == 2
+        run.record('speed canary', is_above, seconds, 'it passed under a burden\n' + output,
+                   shell([*command, '--burden', '20']))
+
+
 def trace_hashes(run, build):
     """A seed is the same run, to the message, in the g++ build and in a clang build."""
     for level, minutes in (('core', 5), ('node', 1)):
@@ -333,6 +347,7 @@ def main():
     script(run, 'kubernetes types', 'tests/kubernetes/validate.py')
     if ok:
         proof(run)
+        speed(run)
         end_to_end(run)
     if not arguments.quick:
         kinds = arguments.only is None

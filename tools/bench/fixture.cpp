@@ -1,9 +1,7 @@
 #include "bench/fixture.hpp"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
-#include <asio/post.hpp>
 #include <boost/json.hpp>
 #include <stdexcept>
 
@@ -72,27 +70,6 @@ double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 <
 
 double seconds_since(std::chrono::steady_clock::time_point moment) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count();
-}
-
-BareServer::BareServer(std::string body) : body_(std::move(body)) {
-  const auto listening = server_.listen("127.0.0.1", 0);
-  if (!listening) throw std::runtime_error(listening.error());
-  thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), thread_name);
-    io_.run();
-  });
-}
-
-BareServer::~BareServer() {
-  asio::post(io_, [this] { server_.stop(std::chrono::milliseconds(100), [] {}); });
-  thread_.join();
-}
-
-asio::awaitable<http::Response> BareServer::answer() const {
-  http::Response response;
-  response.content_type = "application/json";
-  response.body = body_;
-  co_return response;
 }
 
 }  // namespace bench

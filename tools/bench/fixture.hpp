@@ -1,10 +1,9 @@
-// What the measurements share: a cluster with a network in it, a round of a load, a server to
-// compare with.
+// What the measurements share: a cluster with a network in it, a round of a load.
 #pragma once
 
-#include <asio/io_context.hpp>
+#include <chrono>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "bench/clusters.hpp"
 #include "bench/cpu_times.hpp"
@@ -12,7 +11,6 @@
 #include "bench/measurements.hpp"
 #include "bench/report.hpp"
 #include "bench/workloads.hpp"
-#include "http/server.hpp"
 
 namespace bench {
 
@@ -43,33 +41,5 @@ std::string connections(std::size_t clients);  // "1 connection"
 
 double mebibytes(std::uint64_t bytes);
 double seconds_since(std::chrono::steady_clock::time_point moment);
-
-// The HTTP layer alone, which answers every request with the same body, on a thread of its own.
-class BareServer {
- public:
-  static constexpr const char* thread_name = "bare";
-
-  explicit BareServer(std::string body);
-  ~BareServer();
-  BareServer(const BareServer&) = delete;
-  BareServer& operator=(const BareServer&) = delete;
-  std::uint16_t port() const { return server_.port(); }
-
- private:
-  asio::awaitable<http::Response> answer() const;
-
-  const std::string body_;
-  asio::io_context io_{1};
-  base::Logger logger_{base::LogLevel::error, base::LogFormat::text};
-  http::Server server_{io_, logger_, http::Limits{},
-                       [this](const http::Request&) { return answer(); },
-                       [](int status, std::string_view detail) {
-                         http::Response response;
-                         response.status = status;
-                         response.body = detail;
-                         return response;
-                       }};
-  std::thread thread_;
-};
 
 }  // namespace bench

@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "bench/bare_server.hpp"
 #include "bench/fixture.hpp"
 
 namespace bench {

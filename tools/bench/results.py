@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The tables of docs/performance.md from files that `bench --json` has written.
 
-    tools/bench/results.py FILE...            prints them
-    tools/bench/results.py --write FILE...    puts them into docs/performance.md, between its marks
+    tools/bench/results.py FILE...                       prints them
+    tools/bench/results.py FILE... --write DOCUMENT      puts them there, between the marks
 
 Where a measurement is in several files, the last one holds.
 """
@@ -12,7 +12,6 @@ import statistics
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DOCUMENT = os.path.join(ROOT, 'docs', 'performance.md')
 BEGIN, END = '<!-- {}: begin -->\n', '<!-- {}: end -->\n'
 
 
@@ -231,9 +230,12 @@ def nodes_of(results):
 
 
 def main():
-    arguments = sys.argv[1:]
-    is_writing = '--write' in arguments
-    paths = [argument for argument in arguments if argument != '--write']
+    paths = sys.argv[1:]
+    document = None
+    if '--write' in paths[:-1]:
+        at = paths.index('--write')
+        document = paths[at + 1]
+        del paths[at:at + 2]
     if not paths or any(path.startswith('-') for path in paths):
         print(__doc__.strip(), file=sys.stderr)
         return 2
@@ -241,17 +243,17 @@ def main():
     parts = {'goals': table(('goal', 'measured: median (least to most)', 'met', 'command'),
                             goals_of(results)),
              'nodes': nodes_of(results), 'costs': costs_of(results), 'runs': machine_of(results)}
-    if not is_writing:
+    if document is None:
         print('\n'.join(parts.values()))
         return 0
-    with open(DOCUMENT, encoding='utf-8') as file:
+    with open(document, encoding='utf-8') as file:
         text = file.read()
     for name, part in parts.items():
         begin, end = BEGIN.format(name), END.format(name)
         if part and begin in text and end in text:
             before, _, rest = text.partition(begin)
             text = before + begin + part + end + rest.partition(end)[2]
-    with open(DOCUMENT, 'w', encoding='utf-8') as file:
+    with open(document, 'w', encoding='utf-8') as file:
         file.write(text)
     return 0
 

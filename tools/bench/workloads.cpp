@@ -73,20 +73,23 @@ AllocateAndRelease::AllocateAndRelease(const std::string& network_id, std::size_
 
 std::string_view AllocateAndRelease::request(std::size_t client) {
   Client& state = clients_[client];
-  state.is_releasing = !state.release.empty();
-  if (!state.is_releasing) return allocate_;
-  // It may be handed out again before this client sees that it is free.
-  held_.give_back(state.address);
+  if (state.release.empty()) return allocate_;
+  // It may be handed out again before this client sees that it is free. Where it was releasing it
+  // already, the answer was lost with the end of a run.
+  if (!state.is_releasing) held_.give_back(state.address);
+  state.is_releasing = true;
   return state.release;
 }
 
 bool AllocateAndRelease::accept(std::size_t client, const http::Response& response) {
   Client& state = clients_[client];
-  if (response.status != (state.is_releasing ? 204 : 201)) return false;
   if (state.is_releasing) {
+    if (response.status != 204 && response.status != 409) return false;  // 409: done before
     state.release.clear();
+    state.is_releasing = false;
     return true;
   }
+  if (response.status != 201) return false;
   state.address = address_of(response.body);
   held_.take(state.address);
   state.release = request_bytes(
