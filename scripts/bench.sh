@@ -4,13 +4,29 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 case ${1:-} in
   -h | --help)
-    echo "Usage: scripts/bench.sh [WHAT] [OPTION...]    as tools/bench/main.cpp says: build/tools/bench --help"
-    echo "(default: writes --clients 64; sets up and builds first)"
+    cat <<'TEXT'
+Usage: scripts/bench.sh [WHAT] [OPTION...]    as build/tools/bench --help says
+       scripts/bench.sh --all [OPTION...]     everything, each three times: hours
+       scripts/bench.sh --document FILE...    tables and plots of docs/performance.md, from files
+                                              that --json FILE has written
+
+Sets up and builds first. Default: writes --clients 64.
+TEXT
     exit 0
+    ;;
+  --document)
+    shift
+    tools/bench/results.py "$@" --write docs/performance.md
+    exec tools/bench/plots.py "$@"
+    ;;
+  --all)
+    shift
+    set -- all "$@"
     ;;
 esac
 [ $# -gt 0 ] || set -- writes --clients 64
 scripts/setup.sh build
 scripts/build.sh build src/server/ipam tools/bench
 command -v etcd >/dev/null || set -- "$@" --etcd none
-exec build/tools/bench "$@" --ipam ./ipam
+commit=$(git rev-parse --short HEAD 2>/dev/null || true)
+build/tools/bench "$@" --ipam ./ipam ${commit:+--commit "$commit"}

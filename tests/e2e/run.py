@@ -21,7 +21,7 @@ MODULES = ('guide', 'guide_hosts', 'cluster', 'membership', 'standalone', 'bad_i
            'cluster_script', 'balancers', 'openapi', 'watch', 'contest', 'leases', 'restarts',
            'drills', 'rolling', 'disks', 'shells', 'packaging', 'reference', 'documents',
            'importing', 'monitoring', 'security', 'tls', 'peers', 'garbage', 'scale', 'throughput',
-           'torture.run')
+           'performance', 'torture.run')
 
 
 def enter_private_network():
