@@ -103,6 +103,22 @@ std::string_view Statement::blob(int column) const {
 
 // ---- Connection ----
 
+namespace {
+
+// Of the whole process, before its first connection. Nobody asks SQLite how much memory it has, and
+// counting it takes a lock per allocation; no connection is used by two threads at once. Where
+// something else has begun to use SQLite (the simulator's VFS), it stays as it is.
+void configure_once() {
+  static const bool is_done = [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    return true;
+  }();
+  (void)is_done;
+}
+
+}  // namespace
+
 struct Connection::Handle {
   sqlite3* connection = nullptr;
   int wal_pages = 0;
@@ -115,6 +131,7 @@ struct Connection::Handle {
 
 Connection::Connection(const std::filesystem::path& path, OpenMode mode, const char* vfs)
     : handle_(std::make_unique<Handle>()) {
+  configure_once();
   // NOMUTEX: one thread at a time, which the owner sees to.
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (mode == OpenMode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
@@ -159,6 +176,8 @@ std::string Connection::text(std::string_view sql) {
   }
   return value;
 }
+
+std::int64_t Connection::changes() const { return sqlite3_changes64(handle()); }
 
 bool Connection::read_only() const { return sqlite3_db_readonly(handle(), "main") == 1; }
 

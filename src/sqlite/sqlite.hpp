@@ -106,6 +106,7 @@ class Connection {
   std::int64_t integer(std::string_view sql);        // the first column of the first row
   std::string text(std::string_view sql);
 
+  std::int64_t changes() const;  // rows of the last INSERT, UPDATE or DELETE
   bool read_only() const;
   // Pages in the write-ahead log, as of the last commit.
   int wal_pages() const;

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/crc32c.hpp"
 #include "base/mutant.hpp"
 #include "sqlite/database.hpp"
 #include "state/audit_query.hpp"
 #include "state/rows.hpp"
-#include "state/tags.hpp"
 #include "state/verification.hpp"
 
 namespace state {
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 5,
+    .version = 6,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -133,8 +134,9 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_quarantine_ =
       connection_.prepare("DELETE FROM quarantines WHERE network_id=? AND ip=?");
   delete_quarantines_of_ = connection_.prepare("DELETE FROM quarantines WHERE network_id=?");
-  put_allocation_ = connection_.prepare(put_allocation_sql);
-  put_audit_ = connection_.prepare(put_audit_sql);
+  insert_allocation_ = connection_.prepare(insert_allocation_sql);
+  update_allocation_ = connection_.prepare(update_allocation_sql);
+  insert_audit_ = connection_.prepare(insert_audit_sql);
   put_outcome_ = connection_.prepare(put_outcome_sql);
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   put_token_ = connection_.prepare(put_token_sql);
@@ -162,6 +164,7 @@ void Database::read_meta() {
   oldest_known_ = ipam::Revision(row.number(12));
   if (row.number(13) != crc_of(position_, counters_, oldest_known_))
     throw Damage("the checksum of its meta row");
+  last_allocation_ = counters_.next_allocation - 1;
 }
 
 // ---- reading ----
@@ -253,14 +256,15 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
 }
 
 std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& query) {
-  std::vector<std::string> covers;
+  std::string wanted = "[";  // the statement keeps a view of it
   for (int length = 0; length <= ipam::bits_of(query.address.family); ++length) {
     ipam::Prefix prefix{query.address, length};
     prefix.base.value &= prefix.mask();
-    covers.push_back(ipam::to_string(prefix));
+    wanted += fmt::format("{}{}", length > 0 ? "," : "",
+                          static_cast<std::int64_t>(cover_key(prefix)));
   }
+  wanted += ']';
   std::vector<ipam::Allocation> holders;
-  const std::string wanted = to_json(covers);  // the statement keeps a view of it
   select_covers_.start(wanted, query.before ? query.before->value() : ipam::number_max);
   while (holders.size() < query.limit && select_covers_.step()) {
     ipam::Allocation allocation = read_allocation(select_covers_);
@@ -327,12 +331,12 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::AllocationPut& put_) {
                    keep(allocation_versions_, put_.allocation.id, counters_.next_allocation,
                         put_.allocation.network_id);
-                   put(put_allocation_, put_.allocation);
+                   write_allocation(put_.allocation);
                  },
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
                      return;
-                   put(put_audit_, appended.entry);
+                   put(insert_audit_, appended.entry);
                  },
                  [&](const ipam::QuarantinePut& put_) { put(put_quarantine_, put_.quarantine); },
                  [&](const ipam::QuarantineEnded& ended) {
@@ -353,6 +357,16 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [](const ipam::ThresholdCrossed&) {},  // its audit entry is kept
              },
              change);
+}
+
+void Database::write_allocation(const ipam::Allocation& allocation) {
+  const std::uint64_t id = allocation.id.value();
+  if (id <= last_allocation_) {
+    put(update_allocation_, allocation);
+    if (connection_.changes() == 1) return;
+  }
+  put(insert_allocation_, allocation);
+  last_allocation_ = std::max(last_allocation_, id);
 }
 
 void Database::commit() {

@@ -65,6 +65,7 @@ class Database {
   void begin();
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);
+  void write_allocation(const ipam::Allocation& allocation);
 
   sqlite::FileSystem& files_;
   std::filesystem::path path_;
@@ -76,11 +77,12 @@ class Database {
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_last_held_,
       delete_last_held_, delete_last_held_of_, put_reservation_, delete_reservation_,
-      put_allocation_, put_audit_, put_outcome_, delete_outcome_, put_token_, delete_token_,
+      insert_allocation_, update_allocation_, insert_audit_, put_outcome_, delete_outcome_, put_token_, delete_token_,
       update_meta_, select_allocation_,
       select_covers_;
   Position position_;
   ipam::Counters counters_;
+  std::uint64_t last_allocation_ = 0;  // those with higher ids are new
   ipam::Revision oldest_known_;  // what was there is known from this revision on
   bool in_transaction_ = false;
 };

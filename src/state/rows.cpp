@@ -63,13 +63,31 @@ ipam::NetworkExtras read_network_extras(const sqlite::Statement& row) {
 }
 
 // The longest prefix that contains all of it.
-std::string cover_of(const ipam::Allocation& allocation) {
+ipam::Prefix cover_of(const ipam::Allocation& allocation) {
   ipam::Prefix cover{allocation.first, ipam::bits_of(allocation.first.family)};
   while ((allocation.last.value & cover.mask()) != (allocation.first.value & cover.mask()))
     --cover.length;
   cover.base.value &= cover.mask();
-  return ipam::to_string(cover);
+  return cover;
 }
+
+// What is written of a range's end: nothing where it is a single address.
+class EndText {
+ public:
+  EndText(const ipam::Address& first, const ipam::Address& last) {
+    if (last == first) return;
+    text_ = ipam::to_string(last);
+    view_ = text_;
+  }
+  EndText(const EndText&) = delete;
+  EndText& operator=(const EndText&) = delete;
+
+  const std::optional<std::string_view>& view() const { return view_; }
+
+ private:
+  std::string text_;
+  std::optional<std::string_view> view_;
+};
 
 }  // namespace
 
@@ -84,6 +102,16 @@ std::string schema() {
         "CREATE INDEX old_{0}_by_until ON old_{0}(until);",
         table.name, table.columns);
   return text + other_tables;
+}
+
+// Of IPv4 it says which prefix it is; of IPv6, neighbours have neighbouring numbers, so that the
+// index grows in few places.
+std::uint64_t cover_key(const ipam::Prefix& prefix) {
+  const auto length = static_cast<std::uint64_t>(prefix.length);
+  if (prefix.base.family == ipam::Family::ipv4)
+    return static_cast<std::uint64_t>(prefix.base.value) << 6 | length;
+  const auto high = static_cast<std::uint64_t>(prefix.base.value >> 64);
+  return (high + (length << 56)) ^ static_cast<std::uint64_t>(prefix.base.value);
 }
 
 void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
@@ -106,26 +134,26 @@ void put(sqlite::Statement& statement, const ipam::Network& network) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
-  std::optional<std::string> end;
-  if (allocation.last != allocation.first) end = ipam::to_string(allocation.last);
-  std::optional<std::string> owner, metadata;
+  const EndText end(allocation.first, allocation.last);
+  std::optional<std::string_view> owner, metadata;
+  std::string metadata_json;
   if (allocation.extras) {
     if (!allocation.extras->owner.empty()) owner = allocation.extras->owner;
-    if (!allocation.extras->metadata.empty()) metadata = map_to_json(allocation.extras->metadata);
+    if (!allocation.extras->metadata.empty())
+      metadata = metadata_json = map_to_json(allocation.extras->metadata);
   }
   put_row(statement, "allocations", allocation.id.value(), allocation.network_id.value(),
-          ipam::to_string(allocation.first), end, allocation.hostname,
+          ipam::to_string(allocation.first), end.view(), allocation.hostname,
           allocation.description, to_json(allocation.tags),
           static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
           allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
-          metadata, cover_of(allocation));
+          metadata, cover_key(cover_of(allocation)));
 }
 
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
-  std::optional<std::string> end;
-  if (quarantine.last != quarantine.first) end = ipam::to_string(quarantine.last);
+  const EndText end(quarantine.first, quarantine.last);
   put_row(statement, "quarantines", quarantine.network_id.value(),
-          ipam::to_string(quarantine.first), end, quarantine.ends_at,
+          ipam::to_string(quarantine.first), end.view(), quarantine.ends_at,
           quarantine.allocation_id.value());
 }
 
@@ -135,12 +163,12 @@ void put(sqlite::Statement& statement, const ipam::LastHeld& held) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Reservation& reservation) {
-  std::optional<std::string> end, metadata;
-  if (reservation.last != reservation.first) end = ipam::to_string(reservation.last);
+  const EndText end(reservation.first, reservation.last);
+  std::optional<std::string> metadata;
   if (!reservation.metadata.empty()) metadata = map_to_json(reservation.metadata);
   put_row(statement, "reservations", reservation.id.value(), reservation.network_id.value(),
-          ipam::to_string(reservation.first), end, reservation.reason, to_json(reservation.tags),
-          metadata, reservation.created_at, reservation.revision.value());
+          ipam::to_string(reservation.first), end.view(), reservation.reason,
+          to_json(reservation.tags), metadata, reservation.created_at, reservation.revision.value());
 }
 
 void put(sqlite::Statement& statement, const ipam::Token& token) {

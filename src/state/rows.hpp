@@ -11,13 +11,13 @@
 
 namespace state {
 
-// Format version 5. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// Format version 6. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
-// the longest prefix that contains all of it: who holds an address has one of the 33 or 129
-// prefixes that contain the address as its cover, so an index finds them, blocks too. `tokens` has
-// the hash of each secret, nowhere the secret; `role` is 1 viewer, 2 editor or 3 admin, `vrfs` an
-// array of the numbers of VRFs.
+// the number (cover_key()) of the longest prefix that contains all of it: who holds an address has
+// one of the 33 or 129 prefixes that contain the address as its cover, so an index finds them,
+// blocks too. `tokens` has the hash of each secret, nowhere the secret; `role` is 1 viewer,
+// 2 editor or 3 admin, `vrfs` an array of the numbers of VRFs.
 //
 // `moved_allocations` says in which network an allocation was until a revision put it into another.
 //
@@ -40,7 +40,7 @@ inline constexpr VersionedTable versioned_tables[] = {
      "network_id INTEGER NOT NULL, ip TEXT NOT NULL, end_ip TEXT, hostname TEXT NOT NULL, "
      "description TEXT NOT NULL, tags TEXT NOT NULL, status INTEGER NOT NULL, "
      "allocated_at INTEGER NOT NULL, expires_at INTEGER, released_at INTEGER, "
-     "revision INTEGER NOT NULL, owner TEXT, metadata TEXT, cover TEXT NOT NULL"},
+     "revision INTEGER NOT NULL, owner TEXT, metadata TEXT, cover INTEGER NOT NULL"},
 };
 
 inline constexpr const char* other_tables = R"(
@@ -89,16 +89,22 @@ inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "
                                                 "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
                                                     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-inline constexpr std::string_view put_allocation_sql = "INSERT OR REPLACE INTO allocations "
-                                                       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+// Of one that is new, and of one that is there, whose addresses stay. Rejected: INSERT OR REPLACE
+// for both, for which SQLite keeps a journal of each statement.
+inline constexpr std::string_view insert_allocation_sql =
+    "INSERT INTO allocations VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view update_allocation_sql =
+    "UPDATE allocations SET network_id=?2, hostname=?5, description=?6, tags=?7, status=?8, "
+    "allocated_at=?9, expires_at=?10, released_at=?11, revision=?12, owner=?13, metadata=?14, "
+    "crc=?16 WHERE id=?1";
 inline constexpr std::string_view put_quarantine_sql = "INSERT OR REPLACE INTO quarantines "
                                                        "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_last_held_sql = "INSERT OR REPLACE INTO last_held "
                                                       "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_reservation_sql = "INSERT OR REPLACE INTO reservations "
                                                         "VALUES(?,?,?,?,?,?,?,?,?,?)";
-inline constexpr std::string_view put_audit_sql = "INSERT OR REPLACE INTO audit "
-                                                  "VALUES(?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view insert_audit_sql = "INSERT INTO audit "
+                                                     "VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_token_sql = "INSERT OR REPLACE INTO tokens "
                                                   "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
@@ -116,6 +122,9 @@ void put(sqlite::Statement& statement, const ipam::Reservation& reservation);
 void put(sqlite::Statement& statement, const ipam::Token& token);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
+
+// Of `allocations.cover`. Several prefixes of IPv6 may have the same.
+std::uint64_t cover_key(const ipam::Prefix& prefix);
 
 base::Sha256 read_hash(const sqlite::Statement& row, int column);
 // They throw Damage, also where the checksum is wrong. read_audit() takes a row of

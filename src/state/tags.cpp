@@ -65,6 +65,7 @@ bool take_string(std::string_view& in, std::string& out) {
 }  // namespace
 
 std::string to_json(const std::vector<std::string>& tags) {
+  if (tags.empty()) return "[]";
   std::string out = "[";
   for (const std::string& tag : tags) {
     if (out.size() > 1) out += ',';

@@ -108,6 +108,34 @@ TEST_CASE("queries see what was appended before them, committed or not") {
   CHECK(ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{~0ull}).size() == 6);
 }
 
+TEST_CASE("an allocation that one entry makes and changes is one row, as it was at last") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(3, store->take_loaded());
+  for (int i = 0; i < 100; ++i) node.apply_random(*store);
+  ipam::Counters counters = node.machine().counters();
+  ipam::Allocation one;
+  one.id = ipam::AllocationId(counters.next_allocation);
+  one.network_id = ipam::NetworkId(1);
+  one.first = one.last = *ipam::parse_address("192.0.2.1");
+  ipam::Allocation two = one;
+  two.id = ipam::AllocationId(counters.next_allocation + 1);
+  two.first = two.last = *ipam::parse_address("2001:db8::1");
+  const ipam::Allocation two_before = two;
+  two.hostname = "changed";
+  two.network_id = ipam::NetworkId(2);
+  counters.next_allocation += 2;
+  const std::uint64_t index = node.position().index + 1;
+  store->append(counters, {index, 1, {}},  // out of order, too
+                {ipam::AllocationPut{two_before}, ipam::AllocationPut{one},
+                 ipam::AllocationPut{two}});
+  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{one.id}) == std::vector{one});
+  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{two.id}) == std::vector{two});
+  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AddressQuery{two.first, 10}) ==
+        std::vector{two});
+}
+
 TEST_CASE("commits are reported with rising indexes, by themselves and after a flush") {
   TemporaryDirectory directory;
   Loop loop;
