@@ -70,7 +70,7 @@ std::string set_up(Connection& connection, const fs::path& path, const Format& f
   // Before any access: the index of the log then lives in memory, and no second process gets in.
   connection.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; "
                      "PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; "
-                     // Debian builds it so that pages that fall free are written once more, with zeros.
+                     // Debian's default writes pages that fall free once more, with zeros.
                      "PRAGMA secure_delete=FAST");
   std::string text = look_at_kind(connection, path, format,
                                   "Move it away, and check the data directory.");

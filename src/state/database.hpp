@@ -77,7 +77,8 @@ class Database {
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_last_held_,
       delete_last_held_, delete_last_held_of_, put_reservation_, delete_reservation_,
-      insert_allocation_, update_allocation_, insert_audit_, put_outcome_, delete_outcome_, put_token_, delete_token_,
+      insert_allocation_, update_allocation_, insert_audit_,
+      put_outcome_, delete_outcome_, put_token_, delete_token_,
       update_meta_, select_allocation_,
       select_covers_;
   Position position_;

@@ -168,7 +168,8 @@ void put(sqlite::Statement& statement, const ipam::Reservation& reservation) {
   if (!reservation.metadata.empty()) metadata = map_to_json(reservation.metadata);
   put_row(statement, "reservations", reservation.id.value(), reservation.network_id.value(),
           ipam::to_string(reservation.first), end.view(), reservation.reason,
-          to_json(reservation.tags), metadata, reservation.created_at, reservation.revision.value());
+          to_json(reservation.tags), metadata, reservation.created_at,
+          reservation.revision.value());
 }
 
 void put(sqlite::Statement& statement, const ipam::Token& token) {

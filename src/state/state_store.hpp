@@ -74,7 +74,7 @@ class StateStore {
   // those that carry a Result or a bool get the failure, the others are not called any more.
 
   // Queues what one entry changed, in the order of the log, each once. on_durable() says when it is
-  // on disk: up to commit_delay (100 ms) later, unless flush() hurries it.
+  // on disk: up to commit_delay (250 ms) later, unless flush() hurries it.
   // `position` is as of this entry (its configuration is empty where it did not change).
   void append(const ipam::Counters& counters, Position position, std::vector<ipam::Change> changes);
   // Entries and their changes that the thread has not yet taken up; the node refuses proposals

@@ -30,12 +30,22 @@ ThreadQueue::~ThreadQueue() {
 }
 
 void ThreadQueue::push(Worker::Task task) {
-  queued_changes_ += weight(task);
+  const std::size_t changes = weight(task);
+  queued_changes_ += changes;
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
+    waiting_changes_ += changes;
+    wakes = !is_woken_ && wants_wake(task);
+    is_woken_ = is_woken_ || wakes;
     queue_.push_back(std::move(task));
   }
-  wake_.notify_one();
+  if (wakes) wake_.notify_one();
+}
+
+bool ThreadQueue::wants_wake(const Worker::Task& task) const {
+  return !wakes_by_itself_ || waiting_changes_ >= changes_per_wake ||
+         std::holds_alternative<Worker::Job>(task);
 }
 
 void ThreadQueue::run() {
@@ -57,13 +67,18 @@ void ThreadQueue::run() {
 bool ThreadQueue::take_tasks(std::deque<Worker::Task>& tasks) {
   const auto due = worker_->next_due();
   std::unique_lock lock(mutex_);
-  const auto ready = [&] { return stopping_ || !queue_.empty(); };
+  wakes_by_itself_ = worker_->has_open_transaction();
+  const auto ready = [&] {
+    return stopping_ || is_woken_ || (!wakes_by_itself_ && !queue_.empty());
+  };
   if (due)
     wake_.wait_until(lock, *due, ready);
   else
     wake_.wait(lock, ready);
+  is_woken_ = false;
   if (stopping_ && queue_.empty()) return false;
   tasks.swap(queue_);
+  waiting_changes_ = 0;
   return true;
 }
 

@@ -23,6 +23,10 @@ class TaskQueue {
   virtual std::optional<Moment> perform_due(Moment now) = 0;
 };
 
+// Entries and changes that wait while the thread sleeps until a commit is due: waking it for each
+// entry costs more than writing it. Few enough to be written in a millisecond or two.
+inline constexpr std::size_t changes_per_wake = 512;
+
 class ThreadQueue : public TaskQueue {
  public:
   explicit ThreadQueue(std::unique_ptr<Worker> worker);
@@ -35,11 +39,15 @@ class ThreadQueue : public TaskQueue {
  private:
   void run();
   bool take_tasks(std::deque<Worker::Task>& tasks);
+  bool wants_wake(const Worker::Task& task) const;
 
   const std::unique_ptr<Worker> worker_;  // the thread's own
-  std::mutex mutex_;                      // queue_, stopping_
+  std::mutex mutex_;                      // what follows up to stopping_
   std::condition_variable wake_;
   std::deque<Worker::Task> queue_;
+  std::size_t waiting_changes_ = 0;  // in queue_
+  bool wakes_by_itself_ = false;     // within commit_delay, as a transaction is open
+  bool is_woken_ = false;
   bool stopping_ = false;
   std::atomic<std::size_t> queued_changes_ = 0;
   std::thread thread_;

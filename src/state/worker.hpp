@@ -17,8 +17,9 @@
 namespace state {
 
 // How long a commit may wait for more to write with it: fsyncs here compete with those of raft.db,
-// which clients wait for. What is lost in a crash is applied again from the log.
-inline constexpr std::chrono::milliseconds commit_delay{100};
+// which clients wait for, and a page that many entries change is written once. What is lost in a
+// crash is applied again from the log.
+inline constexpr std::chrono::milliseconds commit_delay{250};
 // Bounds a transaction, and so the write-ahead log and the length of a commit.
 inline constexpr std::size_t changes_per_commit_max = 20'000;
 
@@ -56,6 +57,8 @@ class Worker {
   void advance(Moment now);
   // nullopt: nothing to be done before the next task.
   std::optional<Moment> next_due() const;
+  // A commit is due: until then, appends may wait for each other.
+  bool has_open_transaction() const { return database_ && database_->in_transaction(); }
   // The end: commits, gives up the copies that are being made, and deletes the backups.
   void finish();
 
