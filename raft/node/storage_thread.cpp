@@ -56,15 +56,14 @@ void StorageThread::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    std::function<void()> done;
     try {
-      done = job(*store_);
+      asio::post(io_, job(*store_));
+      store_->checkpoint_if_due();  // nobody waits for it but what comes meanwhile
     } catch (const std::exception& failure) {
       // Never a second try: what an fsync that failed left on the disk is unknown.
       asio::post(io_, [this, text = std::string(failure.what())] { on_failure_(text); });
       break;
     }
-    asio::post(io_, std::move(done));
   }
   store_.reset();
 }

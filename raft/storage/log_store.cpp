@@ -7,6 +7,7 @@
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
 #include "base/mutant.hpp"
+#include "raft/storage/log_rows.hpp"
 #include "raft/storage/side_file.hpp"
 #include "sqlite/database.hpp"
 #include "sqlite/files.hpp"
@@ -20,26 +21,29 @@ using sqlite::Blob;
 constexpr sqlite::Format format{
     .kind = "Raft log",
     .application_id = 0x69707264,  // "iprd"
-    .version = 3,
+    .version = 4,
     .remedy = "The log of this node is lost: move the data directory away, and let the node join "
               "the cluster again under a new node id, or restore a backup. Never copy the file "
               "from another node."};
 
 // Rows that one transaction drops behind a compaction: the rest follows with later ones, so that no
 // commit waits for a long deletion. Rows up to the compacted index do not count, deleted or not.
-constexpr std::uint64_t deleted_rows_max = 4096;
+constexpr std::uint64_t deleted_rows_max = 64;
+
+// A checkpoint is due at this part of Tuning::wal_pages_max, that is at 4 MiB: the next commit waits
+// for it, and of the log's last page there are many copies, of which one is copied back.
+constexpr int checkpoint_part = 4;
+
+// What is kept of the memory of a row between two transactions.
+constexpr std::size_t row_memory_max = 2 * row_bytes_max;
+
+// Found while the store runs: as an I/O error, the end of it.
+class DamagedRow : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 fs::path path_in(const fs::path& directory) { return directory / "raft.db"; }
-
-std::uint32_t entry_crc(std::uint64_t cluster_id, const Entry& entry) {
-  base::Bytes header;
-  base::ByteWriter writer(header);
-  writer.u64(cluster_id);
-  writer.u64(entry.index.value());
-  writer.u64(entry.term.value());
-  writer.u8(static_cast<std::uint8_t>(entry.kind));
-  return base::crc32c(*entry.data, base::crc32c(header));
-}
 
 // The one row of `meta`.
 struct Meta {
@@ -63,8 +67,8 @@ struct Meta {
 };
 
 constexpr const char* schema = R"(
-  CREATE TABLE log(idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL,
-                   crc INTEGER NOT NULL, data BLOB NOT NULL);
+  CREATE TABLE log(last INTEGER PRIMARY KEY, first INTEGER NOT NULL,
+                   commit_index INTEGER NOT NULL, crc INTEGER NOT NULL, entries BLOB NOT NULL);
   CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), cluster_id INTEGER NOT NULL,
                     node_id INTEGER NOT NULL, incarnation INTEGER NOT NULL,
                     term INTEGER NOT NULL, vote INTEGER NOT NULL,
@@ -88,8 +92,12 @@ struct LogStore::Implementation {
     begin = connection.prepare("BEGIN IMMEDIATE");
     commit = connection.prepare("COMMIT");
     insert = connection.prepare("INSERT INTO log VALUES(?,?,?,?,?)");
-    delete_from = connection.prepare("DELETE FROM log WHERE idx >= ?");
-    delete_to = connection.prepare("DELETE FROM log WHERE idx <= ?");
+    select_from = connection.prepare(
+        "SELECT last, first, commit_index, crc, entries FROM log WHERE last >= ? ORDER BY last");
+    delete_from = connection.prepare("DELETE FROM log WHERE last >= ?");
+    delete_to = connection.prepare(
+        "DELETE FROM log WHERE last IN "
+        "(SELECT last FROM log WHERE last <= ? ORDER BY last LIMIT ?)");
     update_meta = connection.prepare(
         "UPDATE meta SET term=?, vote=?, commit_index=?, compacted_index=?, compacted_term=?, "
         "clock_offset_ms=?, crc=? WHERE id=1");
@@ -97,11 +105,12 @@ struct LogStore::Implementation {
 
   std::string read_meta();
   std::string read_entries(std::vector<Entry>& entries);
-  std::string check_entry(const Entry& entry, std::uint64_t kind, std::uint64_t crc,
-                          const LogPosition& before) const;
+  std::string append_row(const LogRow& row, std::uint64_t crc, std::vector<Entry>& entries);
   void compare_with_side_file(LoadedLog& loaded);
   void write(const PersistBatch& batch);
   void write_entries(const std::vector<Entry>& entries);
+  void cut_from(Index index);
+  void insert_row(Index row_first, Index row_last, base::BytesView row_entries);
   void write_meta();
   void delete_compacted();
   void note_durable();
@@ -114,7 +123,8 @@ struct LogStore::Implementation {
   sqlite::FileSystem& files;
   fs::path path;
   sqlite::Connection connection;
-  sqlite::Statement begin, commit, insert, delete_from, delete_to, update_meta;
+  sqlite::Statement begin, commit, insert, select_from, delete_from, delete_to, update_meta;
+  base::Bytes row_bytes;  // of the row that is being written; kept for its memory
   std::optional<SideFile> side_file;  // from load() on
   // Set while acknowledged entries are missing: the side file keeps saying so until the log has
   // reached this position again, across restarts.
@@ -122,7 +132,7 @@ struct LogStore::Implementation {
 
   Meta meta;
   LogPosition last;    // compacted where the log is empty
-  Index first_row;     // lowest row that may exist; below the log while rows wait for deletion
+  bool has_old_rows = true;  // there may be some that a compaction has left
   std::string poison;  // why nothing works any more
 };
 
@@ -233,31 +243,40 @@ base::Result<LoadedLog, std::string> LogStore::load() {
 
 std::string LogStore::Implementation::read_entries(std::vector<Entry>& entries) {
   last = meta.compacted;
-  sqlite::Statement row = connection.prepare(
-      "SELECT idx, term, kind, crc, data FROM log WHERE idx > ? ORDER BY idx");
-  row.start(meta.compacted.index.value());
-  while (row.step()) {
-    Entry entry{Index(row.number(0)), Term(row.number(1)), static_cast<EntryKind>(row.number(2)),
-                base::share(base::Bytes(row.blob(4)))};
-    if (std::string what = check_entry(entry, row.number(2), row.number(3), last); !what.empty())
-      return damaged(fmt::format("is damaged (log entry {}: {})", entry.index.value(), what));
+  select_from.start((meta.compacted.index + 1).value());
+  std::string problem;
+  while (problem.empty() && select_from.step()) {
+    const LogRow row{Index(select_from.number(1)), Index(select_from.number(0)),
+                     Index(select_from.number(2)), select_from.blob(4)};
+    problem = append_row(row, select_from.number(3), entries);
+    if (!problem.empty())
+      problem = damaged(fmt::format("is damaged (log entries {} to {}: {})", row.first.value(),
+                                    row.last.value(), problem));
+  }
+  select_from.reset();
+  return problem;
+}
+
+// Adds what the row has of the log, which ends at `last`.
+std::string LogStore::Implementation::append_row(const LogRow& row, std::uint64_t crc,
+                                                 std::vector<Entry>& entries) {
+  if (row.crc(meta.identity.cluster_id) != crc && !NODE_MUTANT(entry_checksum_unchecked))
+    return "wrong checksum";
+  auto decoded = decode(row);
+  if (!decoded) return "not readable";
+  // A compaction may have ended within the first row; otherwise none has what another one has.
+  const bool begins_log = entries.empty() && row.first <= last.index;
+  if (!begins_log && row.first != last.index + 1)
+    return fmt::format("the one before them is {}", last.index.value());
+  for (Entry& entry : *decoded) {
+    if (entry.index <= meta.compacted.index) continue;
+    if (entry.term < last.term)
+      return fmt::format("the term of {} is older than that of the one before it",
+                         entry.index.value());
     last = {entry.index, entry.term};
     entries.push_back(std::move(entry));
   }
-  first_row = Index(static_cast<std::uint64_t>(connection.integer("SELECT min(idx) FROM log")));
-  if (!first_row || first_row > meta.compacted.index) first_row = meta.compacted.index + 1;
-  return {};
-}
-
-std::string LogStore::Implementation::check_entry(const Entry& entry, std::uint64_t kind,
-                                                  std::uint64_t crc,
-                                                  const LogPosition& before) const {
-  if (entry.index != before.index + 1)
-    return fmt::format("the one before it is {}", before.index.value());
-  if (entry_crc(meta.identity.cluster_id, entry) != crc && !NODE_MUTANT(entry_checksum_unchecked))
-    return "wrong checksum";
-  if (kind > static_cast<std::uint64_t>(EntryKind::configuration)) return "unknown kind";
-  if (entry.term < before.term) return "its term is older than that of the entry before it";
+  meta.hard_state.commit = std::max(meta.hard_state.commit, row.commit);
   return {};
 }
 
@@ -300,6 +319,8 @@ void LogStore::Implementation::or_poison(Work work) {
     poison = sqlite::describe(path, format, error);
   } catch (const std::system_error& error) {
     poison = error.what();
+  } catch (const DamagedRow& error) {
+    poison = damaged(error.what());
   }
   if (!poison.empty()) throw StorageFailure(poison);
 }
@@ -318,6 +339,12 @@ std::optional<sqlite::Space> LogStore::space() const {
   }
 }
 
+void LogStore::checkpoint_if_due() {
+  Implementation& self = *implementation_;
+  if (self.connection.wal_pages() >= self.files.tuning().wal_pages_max / checkpoint_part)
+    checkpoint();
+}
+
 void LogStore::checkpoint() {
   implementation_->or_poison([&] { implementation_->connection.checkpoint(); });
 }
@@ -334,43 +361,76 @@ void LogStore::Implementation::write(const PersistBatch& batch) {
   if (batch.snapshot) {
     delete_from.run(std::uint64_t{0});
     meta.compacted = last = batch.snapshot->last;
-    first_row = last.index + 1;
+    has_old_rows = false;
   }
-  if (!batch.entries.empty()) write_entries(batch.entries);
+  const HardState before = meta.hard_state;
   if (batch.hard_state) {
-    ASSERT(batch.hard_state->term >= meta.hard_state.term);
-    ASSERT(batch.hard_state->commit <= last.index);
+    ASSERT(batch.hard_state->term >= before.term);
     meta.hard_state = *batch.hard_state;
   }
+  if (!batch.entries.empty()) write_entries(batch.entries);
+  ASSERT(!batch.hard_state || batch.hard_state->commit <= last.index);
   // One that a snapshot in the same batch has overtaken is no news.
   if (batch.compacted && batch.compacted->index > meta.compacted.index) {
     ASSERT(batch.compacted->index <= last.index);
     meta.compacted = *batch.compacted;
+    has_old_rows = true;
   }
   if (batch.clock_offset_ms) meta.clock_offset_ms = batch.clock_offset_ms;
-  if (batch.snapshot || batch.hard_state || batch.compacted || batch.clock_offset_ms) write_meta();
+  // What a row of the log says of the commit index needs no page of its own.
+  const bool is_commit_in_row = !batch.entries.empty() && meta.hard_state.term == before.term &&
+                                meta.hard_state.vote == before.vote;
+  if (batch.snapshot || batch.compacted || batch.clock_offset_ms ||
+      (batch.hard_state && !is_commit_in_row))
+    write_meta();
   delete_compacted();
   if (NODE_MUTANT(side_file_before_commit)) note_durable();
   commit.run();
   note_durable();
-  if (connection.wal_pages() >= files.tuning().wal_pages_max) connection.checkpoint();
 }
 
 void LogStore::Implementation::write_entries(const std::vector<Entry>& entries) {
   const Index first = entries.front().index;
   ASSERT(first > meta.compacted.index && first <= last.index + 1);
-  if (first <= last.index) delete_from.run(first.value());
+  if (first <= last.index) cut_from(first);
   if (NODE_MUTANT(truncation_in_own_transaction) && first <= last.index) {
     commit.run();
     begin.run();
   }
+  Index row_first = first;
+  row_bytes.clear();
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const Entry& entry = entries[i];
-    ASSERT(entry.index == first + i);
-    insert.run(entry.index.value(), entry.term.value(), static_cast<std::uint64_t>(entry.kind),
-               std::uint64_t{entry_crc(meta.identity.cluster_id, entry)}, Blob{*entry.data});
+    ASSERT(entries[i].index == first + i);
+    append_entry(row_bytes, entries[i]);
+    if (row_bytes.size() < row_bytes_max && i + 1 < entries.size()) continue;
+    insert_row(row_first, first + i, row_bytes);
+    row_bytes.clear();
+    row_first = first + i + 1;
   }
+  if (row_bytes.capacity() > row_memory_max) row_bytes = {};
   last = {entries.back().index, entries.back().term};
+}
+
+// What of the log is before `index` stays: also of the row that has it.
+void LogStore::Implementation::cut_from(Index index) {
+  select_from.start(index.value());
+  ASSERT(select_from.step());
+  const LogRow row{Index(select_from.number(1)), Index(select_from.number(0)),
+                   Index(select_from.number(2)), select_from.blob(4)};
+  const bool is_intact = row.crc(meta.identity.cluster_id) == select_from.number(3);
+  const bool keeps_part = row.first < index;
+  if (is_intact && keeps_part) row_bytes = row.entries.substr(0, bytes_before(row, index));
+  select_from.reset();
+  if (!is_intact) throw DamagedRow("is damaged (a row of the log: wrong checksum)");
+  delete_from.run(index.value());
+  if (keeps_part) insert_row(row.first, index - 1, row_bytes);
+}
+
+void LogStore::Implementation::insert_row(Index row_first, Index row_last,
+                                          base::BytesView row_entries) {
+  const LogRow row{row_first, row_last, meta.hard_state.commit, row_entries};
+  insert.run(row.last.value(), row.first.value(), row.commit.value(),
+             std::uint64_t{row.crc(meta.identity.cluster_id)}, Blob{row.entries});
 }
 
 void LogStore::Implementation::write_meta() {
@@ -380,10 +440,9 @@ void LogStore::Implementation::write_meta() {
 }
 
 void LogStore::Implementation::delete_compacted() {
-  if (first_row > meta.compacted.index) return;
-  const Index end = std::min(meta.compacted.index, first_row + (deleted_rows_max - 1));
-  delete_to.run(end.value());
-  first_row = end + 1;
+  if (!has_old_rows) return;
+  delete_to.run(meta.compacted.index.value(), deleted_rows_max);
+  has_old_rows = connection.changes() == static_cast<std::int64_t>(deleted_rows_max);
 }
 
 void LogStore::Implementation::note_durable() {

@@ -89,8 +89,10 @@ class LogStore {
   // Of the disk under the directory; nullopt where it cannot be told.
   std::optional<sqlite::Space> space() const;
 
-  // Folds the WAL into the database file. For idle moments; persist() does it at a size by itself.
-  void checkpoint();
+  // Folds the WAL into the database file, where it has grown to a size: to be called after each
+  // persist(), once who waits for that one has been told. Throws StorageFailure.
+  void checkpoint_if_due();
+  void checkpoint();  // the same at any size
 
  private:
   struct Implementation;

@@ -117,6 +117,17 @@ void SimulatedNode::on_write_done() {
         {id_, id_, batch.hard_state->term, raft::RequestVoteResponse{false, true},
          driver_options().core.process});
   std::exchange(process_->written, nullptr)();
+  checkpoint_log();
+}
+
+// As StorageThread does: who waits has been told.
+void SimulatedNode::checkpoint_log() {
+  if (!process_ || !process_->log) return;
+  try {
+    process_->log->checkpoint_if_due();
+  } catch (const std::exception& failure) {
+    process_->loop->fail(failure.what());
+  }
 }
 
 // persist() has returned: a power cut at this moment must leave all of it.

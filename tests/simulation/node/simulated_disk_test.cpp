@@ -126,11 +126,15 @@ TEST_CASE("a log survives a power cut after any call of a write: with the batch 
       SimulatedDisk disk(seed);
       SimulatedFiles files(disk, "sim", {.wal_pages_max = 4, .backup_pages_per_step = 4});
       std::unique_ptr<raft::LogStore> store = make_log(files);
-      for (std::uint64_t index = 1; index <= 5; ++index) store->persist(batch(index, 1));
+      for (std::uint64_t index = 1; index <= 5; ++index) {
+        store->persist(batch(index, 1));
+        store->checkpoint_if_due();
+      }
       disk.lose_power_at(call);
       bool failed = false;
       try {
         store->persist(batch(6, 2));
+        store->checkpoint_if_due();
       } catch (const raft::StorageFailure&) {
         failed = true;
       }

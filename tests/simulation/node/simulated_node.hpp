@@ -158,6 +158,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
   void check_leads_with_quorum();
   void check_batch(const raft::PersistBatch& batch);
   void check_platter();
+  void checkpoint_log();
   void accept(server::NodeFiles& files);
   void on_open_failed(const std::string& text, std::uint64_t errors_before);
   void interrupt_writes();

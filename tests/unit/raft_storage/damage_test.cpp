@@ -6,11 +6,12 @@ using namespace raft_storage_test;
 
 namespace {
 
-// A closed log of entries 1 to 2000 of term 1 with everything in raft.db itself.
+// A closed log of entries 1 to 2000 of term 1, in rows of 10, with everything in raft.db itself.
 void fill(const fs::path& directory) {
   make(directory);
   Opened opened = open(directory);
-  opened.store->persist(batch_of(entries(1, 2000, 1)));
+  for (std::uint64_t first = 1; first <= 2000; first += 10)
+    opened.store->persist(batch_of(entries(first, first + 9, 1)));
   opened.store->persist(hard_state(1, 2, 1500));
 }
 
@@ -46,14 +47,14 @@ TEST_CASE("another version is refused with both versions named") {
   TemporaryDirectory directory;
   make(directory.path());
   sql(directory.path(), "PRAGMA user_version=9");
-  check_refusal(directory.path(), "has format version 9, this program knows version 3", "newer");
+  check_refusal(directory.path(), "has format version 9, this program knows version 4", "newer");
 }
 
 TEST_CASE("a truncated or overwritten raft.db is refused, wherever the damage is") {
   TemporaryDirectory original;
   fill(original.path());
   const std::string whole = read_file(original.path() / "raft.db");
-  REQUIRE(whole.size() > 20 * 4096);
+  REQUIRE(whole.size() > 12 * 4096);
   const auto check_damaged = [&](const std::string& bytes) {
     TemporaryDirectory directory;
     write_file(directory.path() / "raft.db", bytes);
@@ -62,7 +63,7 @@ TEST_CASE("a truncated or overwritten raft.db is refused, wherever the damage is
   for (const std::size_t size : {std::size_t{100}, std::size_t{4096}, std::size_t{8192},
                                  whole.size() / 2, whole.size() - 4096})
     check_damaged(whole.substr(0, size));
-  for (std::size_t page = 0; page < whole.size() / 4096; page += 3) {
+  for (std::size_t page = 0; page < whole.size() / 4096; ++page) {
     CAPTURE(page);
     std::string bytes = whole;
     bytes.replace(page * 4096, 4096, std::string(4096, '\x5a'));
@@ -70,7 +71,7 @@ TEST_CASE("a truncated or overwritten raft.db is refused, wherever the damage is
   }
 }
 
-TEST_CASE("a flipped bit in an entry is found by its checksum and named by its index") {
+TEST_CASE("a flipped bit in an entry is found by its row's checksum, which names the row") {
   TemporaryDirectory directory;
   fill(directory.path());
   std::string bytes = read_file(directory.path() / "raft.db");
@@ -78,7 +79,7 @@ TEST_CASE("a flipped bit in an entry is found by its checksum and named by its i
   REQUIRE(at != std::string::npos);
   bytes[at] ^= 1;
   write_file(directory.path() / "raft.db", bytes);
-  check_refusal(directory.path(), "log entry 1234: wrong checksum", "new node id");
+  check_refusal(directory.path(), "log entries 1231 to 1240: wrong checksum", "new node id");
 }
 
 TEST_CASE("content that no node can have written is refused") {
@@ -88,12 +89,15 @@ TEST_CASE("content that no node can have written is refused") {
     sql(directory.path(), text);
     check_refusal(directory.path(), what, "move the data directory away");
   };
-  refused("DELETE FROM log WHERE idx=700", "log entry 701: the one before it is 699");
-  refused("UPDATE log SET kind=2 WHERE idx=7", "log entry 7: wrong checksum");
-  refused("UPDATE log SET data=x'00' WHERE idx=8", "log entry 8: wrong checksum");
+  refused("DELETE FROM log WHERE last=700",
+          "log entries 701 to 710: the one before them is 690");
+  refused("UPDATE log SET first=62 WHERE last=70", "log entries 62 to 70: wrong checksum");
+  refused("UPDATE log SET last=71 WHERE last=70", "log entries 61 to 71: wrong checksum");
+  refused("UPDATE log SET commit_index=9 WHERE last=70", "log entries 61 to 70: wrong checksum");
+  refused("UPDATE log SET entries=x'00' WHERE last=80", "log entries 71 to 80: wrong checksum");
   refused("UPDATE meta SET vote=1", "checksum of its meta row");
   refused("DELETE FROM meta", "meta row is missing");
-  refused("DELETE FROM log WHERE idx > 1000", "the log ends at 1000, but 1500 is committed");
+  refused("DELETE FROM log WHERE last > 1000", "the log ends at 1000, but 1500 is committed");
   refused("DROP TABLE log", "no such table");
 }
 
@@ -106,7 +110,7 @@ TEST_CASE("the log of another cluster does not pass for ours") {
   sql(other.path(), fmt::format("ATTACH '{}' AS source; "
                                 "INSERT INTO log SELECT * FROM source.log",
                                 (directory.path() / "raft.db").string()));
-  check_refusal(other.path(), "log entry 1: wrong checksum", "move the data directory away");
+  check_refusal(other.path(), "log entries 1 to 10: wrong checksum", "move the data directory away");
 }
 
 TEST_CASE("a raft.db in use is refused, by this process and by another") {

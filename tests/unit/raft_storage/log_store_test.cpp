@@ -110,6 +110,49 @@ TEST_CASE("a compacted log begins after its compacted position") {
   CHECK(open(directory.path()).loaded.entries == entries(10'003, 10'003, 3));
 }
 
+TEST_CASE("a cut in the middle of a row keeps what is before it, beside what a compaction took") {
+  TemporaryDirectory directory;
+  make(directory.path());
+  Opened opened = open(directory.path());
+  opened.store->persist(batch_of(entries(1, 100, 1)));
+  opened.store->persist(hard_state(1, 0, 30));
+  opened.store->persist(compact_to(20, 1));
+  PersistBatch batch = hard_state(2, 0, 35);
+  batch.entries = entries(41, 60, 2);
+  opened.store->persist(batch);
+  batch = hard_state(2, 0, 50);
+  batch.entries = entries(61, 62, 2);
+  opened.store->persist(batch);
+  opened.store->persist(batch_of(entries(52, 53, 3)));
+  opened.store.reset();
+  opened = open(directory.path());
+  std::vector<Entry> expected = entries(21, 40, 1);
+  for (const Entry& one : entries(41, 51, 2)) expected.push_back(one);
+  for (const Entry& one : entries(52, 53, 3)) expected.push_back(one);
+  CHECK(opened.loaded.entries == expected);
+  // The commit index that came with entries, of a row that is cut too.
+  CHECK(opened.loaded.hard_state == HardState{Term(2), NodeId(), Index(50)});
+  CHECK_FALSE(opened.loaded.regressed);
+}
+
+TEST_CASE("what is long ends up in several rows, and is checkpointed when it has grown") {
+  TemporaryDirectory directory;
+  make(directory.path());
+  std::vector<Entry> long_ones;
+  for (std::uint64_t i = 1; i <= 50; ++i)
+    long_ones.push_back(entry(i, 1, std::string(30'000 * (i % 7), static_cast<char>('a' + i % 9))));
+  {
+    Opened opened = open(directory.path());
+    for (int i = 0; i < 8; ++i) opened.store->persist(batch_of(long_ones));
+    const auto before = fs::file_size(directory.path() / "raft.db");
+    opened.store->checkpoint_if_due();
+    CHECK(fs::file_size(directory.path() / "raft.db") > before);
+  }
+  CHECK(sqlite::Connection(directory.path() / "raft.db", sqlite::OpenMode::existing)
+            .integer("SELECT count(*) FROM log") > 15);
+  CHECK(open(directory.path()).loaded.entries == long_ones);
+}
+
 TEST_CASE("a snapshot empties the log, whether it is ahead of it or behind its end") {
   for (const std::uint64_t at : {5u, 50u}) {
     TemporaryDirectory directory;
@@ -158,7 +201,7 @@ TEST_CASE("random batches against a log in memory, killed and closed at random")
       const std::uint64_t first =
           random.chance(30) ? random.between(std::max(commit, compacted.index.value()), last) + 1
                             : last + 1;
-      batch.entries = entries(first, first + random.below(5), term);
+      batch.entries = entries(first, first + random.below(12), term);
       log.resize(first - compacted.index.value() - 1);
       log.insert(log.end(), batch.entries.begin(), batch.entries.end());
       if (random.chance(50)) {
