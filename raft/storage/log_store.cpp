@@ -26,8 +26,8 @@ constexpr sqlite::Format format{
               "the cluster again under a new node id, or restore a backup. Never copy the file "
               "from another node."};
 
-// Rows that one transaction drops behind a compaction: the rest follows with later ones, so that no
-// commit waits for a long deletion. Rows up to the compacted index do not count, deleted or not.
+// Rows that one transaction drops behind a compaction: the rest follows with later ones, so that
+// no commit waits for a long deletion. Rows up to the compacted index do not count, deleted or not.
 constexpr std::uint64_t deleted_rows_max = 64;
 
 // A checkpoint is due at this part of Tuning::wal_pages_max, that is at 4 MiB: the next commit waits

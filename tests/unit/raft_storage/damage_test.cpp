@@ -110,7 +110,8 @@ TEST_CASE("the log of another cluster does not pass for ours") {
   sql(other.path(), fmt::format("ATTACH '{}' AS source; "
                                 "INSERT INTO log SELECT * FROM source.log",
                                 (directory.path() / "raft.db").string()));
-  check_refusal(other.path(), "log entries 1 to 10: wrong checksum", "move the data directory away");
+  check_refusal(other.path(), "log entries 1 to 10: wrong checksum",
+                "move the data directory away");
 }
 
 TEST_CASE("a raft.db in use is refused, by this process and by another") {
