@@ -52,6 +52,9 @@ base::Result<Prefix, std::string> parse_prefix(std::string_view text);
 std::string to_string(const Address& address);  // IPv6 as RFC 5952 §4 and §5 say
 std::string to_string(const Prefix& prefix);
 std::string to_string(U128 value);  // decimal
+// The same at the end of a text that is being put together.
+void append(std::string& text, const Address& address);
+void append(std::string& text, const Prefix& prefix);
 
 // What may be handed out: IPv4 without network and broadcast (RFC 3021: except /31, /32), IPv6
 // without the subnet-router anycast address (RFC 4291 §2.6.1; except /127, RFC 6164, and /128).

@@ -25,12 +25,8 @@ class Digest {
 
   void add(std::string_view text) {
     add(text.size());
-    for (std::size_t i = 0; i < text.size(); i += 8) {
-      std::uint64_t word = 0;
-      for (std::size_t k = i; k < text.size() && k < i + 8; ++k)
-        word = word << 8 | static_cast<unsigned char>(text[k]);
-      add(word);
-    }
+    for (; text.size() >= 8; text.remove_prefix(8)) add(word_of(text, 8));
+    if (!text.empty()) add(word_of(text, text.size()));
   }
 
   void add(const std::vector<std::string>& texts) {
@@ -208,6 +204,14 @@ class Digest {
   std::uint64_t value() const { return value_; }
 
  private:
+  // Its first bytes as a number, the highest one first.
+  static std::uint64_t word_of(std::string_view text, std::size_t bytes) {
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < bytes; ++i)
+      word = word << 8 | static_cast<unsigned char>(text[i]);
+    return word;
+  }
+
   std::uint64_t value_;
 };
 

@@ -57,6 +57,10 @@ TEST_CASE("IPv6 is printed as RFC 5952 says") {
   CHECK(reprinted("::fffe:c000:201") == "::fffe:c000:201");
   CHECK(reprinted("::1.2.3.4") == "::102:304");
   CHECK(reprinted("64:ff9b::192.0.2.33") == "64:ff9b::c000:221");
+  CHECK(reprinted("1000:200:30:4:f000:e00:d0:c") == "1000:200:30:4:f000:e00:d0:c");
+  CHECK(reprinted("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff") ==
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+  CHECK(reprinted("0:0:0:0:0:ffff:ffff:ffff") == "::ffff:255.255.255.255");
 }
 
 TEST_CASE("texts that are no address are refused") {

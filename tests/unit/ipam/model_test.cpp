@@ -33,6 +33,8 @@ TEST_CASE("times are printed as RFC 3339 in UTC") {
   CHECK(ipam::to_rfc3339(4107542400000) == "2100-03-01T00:00:00Z");  // 2100 has no leap day
   CHECK(ipam::to_rfc3339(4107542399000) == "2100-02-28T23:59:59Z");
   CHECK(ipam::to_rfc3339(ipam::time_ms_max) == "9999-12-31T23:59:59.999Z");
+  CHECK(ipam::to_rfc3339(ipam::time_ms_max + 1) == "10000-01-01T00:00:00Z");
+  CHECK(ipam::to_rfc3339(ipam::time_ms_max + 366 * 86'400'000ll) == "10000-12-31T23:59:59.999Z");
 }
 
 TEST_CASE("times of RFC 3339 are read, and nothing else") {
