@@ -8,6 +8,7 @@
 #include "base/mutant.hpp"
 #include "sqlite/database.hpp"
 #include "state/audit_query.hpp"
+#include "state/ordered_worker.hpp"
 #include "state/rows.hpp"
 #include "state/verification.hpp"
 
@@ -188,10 +189,7 @@ base::Result<Loaded, std::string> Database::load() {
       check_below(networks.number(0), counters_.next_network, "networks");
       loaded.state_machine.load_network(read_network(networks));
     }
-    sqlite::Statement allocations =
-        connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
-    while (allocations.step())
-      loaded.state_machine.load_allocation(read_allocation(allocations));
+    load_allocations(loaded.state_machine);
     sqlite::Statement quarantines = connection_.prepare("SELECT * FROM quarantines");
     while (quarantines.step())
       loaded.state_machine.load_quarantine(read_quarantine(quarantines));
@@ -222,6 +220,24 @@ base::Result<Loaded, std::string> Database::load() {
   } catch (const std::runtime_error& error) {  // Damage, or of the state machine
     return base::fail(explain(Damage(error.what())));
   }
+}
+
+void Database::load_allocations(ipam::StateMachine& machine) {
+  constexpr std::size_t rows_alone_max = 10'000;  // for fewer a thread is not worth it
+  sqlite::Statement rows =
+      connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
+  std::optional<OrderedWorker<ipam::Allocation>> worker;
+  for (std::size_t count = 0; rows.step(); ++count) {
+    if (count == rows_alone_max)
+      worker.emplace([&machine](ipam::Allocation allocation) {
+        machine.load_allocation(std::move(allocation));
+      });
+    if (worker)
+      worker->give(read_allocation(rows));
+    else
+      machine.load_allocation(read_allocation(rows));
+  }
+  if (worker) worker->finish();
 }
 
 ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {

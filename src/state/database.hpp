@@ -62,6 +62,7 @@ class Database {
            bool is_copy = false);
   std::string explain(const std::exception& error) const;
   void read_meta();
+  void load_allocations(ipam::StateMachine& machine);
   void begin();
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);

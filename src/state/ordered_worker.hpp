@@ -1,0 +1,93 @@
+// Takes values on a thread of its own, in the order in which they were given: so that what is read
+// from state.db at the start is put in its place while more is read. Both take about as long.
+//
+// The one who gives them must not touch what the thread does until finish().
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace state {
+
+template <class Value>
+class OrderedWorker {
+ public:
+  // `take` is called on the thread. What it throws, give() or finish() throws.
+  explicit OrderedWorker(std::function<void(Value)> take)
+      : take_(std::move(take)), thread_([this] { run(); }) {}
+  ~OrderedWorker() { stop(); }
+  OrderedWorker(const OrderedWorker&) = delete;
+  OrderedWorker& operator=(const OrderedWorker&) = delete;
+
+  // Waits where the thread is far behind.
+  void give(Value value) {
+    batch_.push_back(std::move(value));
+    if (batch_.size() == batch_values_max) hand_over();
+  }
+
+  // Returns once all values are taken.
+  void finish() {
+    if (!batch_.empty()) hand_over();
+    stop();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  using Batch = std::vector<Value>;
+  static constexpr std::size_t batch_values_max = 256;  // one wake-up for so many
+  static constexpr std::size_t batches_max = 16;        // that wait: bounds the memory
+
+  void hand_over() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return batches_.size() < batches_max || failure_; });
+    if (failure_) std::rethrow_exception(failure_);
+    batches_.push_back(std::exchange(batch_, {}));
+    changed_.notify_all();
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  void run() {
+    try {
+      while (true) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return !batches_.empty() || is_stopping_; });
+        if (batches_.empty()) return;
+        Batch batch = std::move(batches_.front());
+        batches_.pop_front();
+        changed_.notify_all();
+        lock.unlock();
+        for (Value& value : batch) take_(std::move(value));
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      changed_.notify_all();
+    }
+  }
+
+  const std::function<void(Value)> take_;
+  Batch batch_;       // of the giver
+  std::mutex mutex_;  // what follows up to is_stopping_
+  std::condition_variable changed_;
+  std::deque<Batch> batches_;
+  std::exception_ptr failure_;
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace state
