@@ -30,8 +30,8 @@ constexpr sqlite::Format format{
 // no commit waits for a long deletion. Rows up to the compacted index do not count, deleted or not.
 constexpr std::uint64_t deleted_rows_max = 64;
 
-// A checkpoint is due at this part of Tuning::wal_pages_max, that is at 4 MiB: the next commit waits
-// for it, and of the log's last page there are many copies, of which one is copied back.
+// A checkpoint is due at this part of Tuning::wal_pages_max, that is at 4 MiB: the next commit may
+// wait for it, and of the log's last page there are many copies, of which one is copied back.
 constexpr int checkpoint_part = 4;
 
 // What is kept of the memory of a row between two transactions.
