@@ -69,8 +69,8 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   if (const ipam::Reservation* reservation = state.reservation_of(address, vrf))
     known.reservation = *reservation;
   if (known.status != "free") return known;
-  const auto is_held = [&](const ipam::Allocation* held) {
-    return held->network_id == network->id;
+  const auto is_held = [&](const ipam::Allocation& held) {
+    return held.network_id == network->id;
   };
   if (const auto held = state.allocations_holding(address);
            std::any_of(held.begin(), held.end(), is_held))

@@ -159,8 +159,8 @@ void AllocationList::ask_for_history() {
 void AllocationList::ask_for_holders(const View& view) {
   window_end_.reset();
   if (from_memory_ && view.applied == revision()) {
-    for (const ipam::Allocation* allocation : view.state.allocations_holding(*filter_.ip))
-      find(*allocation);
+    for (const ipam::Allocation& allocation : view.state.allocations_holding(*filter_.ip))
+      find(allocation);
     return;
   }
   question_ = ipam::AddressQuery{*filter_.ip, list_visits_max, revision()};

@@ -55,7 +55,7 @@ Body get_allocation(const Call& call) {
   // Who is limited sees the active ones alone: memory knows whose they are.
   const auto is_hidden = std::make_shared<bool>(false);
   const auto look = [is_hidden, id = *id, caller = call.caller](const ipam::StateMachine& state) {
-    const ipam::Allocation* const held = caller.is_limited() ? state.allocation(id) : nullptr;
+    const auto held = caller.is_limited() ? state.allocation(id) : std::nullopt;
     *is_hidden = caller.is_limited() && !(held && caller.network(state, held->network_id));
   };
   return ReadHistory{call.consistency, ipam::AllocationQuery{*id},

@@ -104,8 +104,8 @@ void search_address(Search& search, const ipam::StateMachine& state, ipam::Addre
     for (auto it = around.rbegin(); it != around.rend(); ++it) search.found(**it);
     if (const auto* reserved = state.reservation_of(address, vrf.id)) search.found(*reserved);
   });
-  for (const ipam::Allocation* allocation : state.allocations_holding(address))
-    search.found(*allocation);
+  for (const ipam::Allocation& allocation : state.allocations_holding(address))
+    search.found(allocation);
 }
 
 // Everything that `matches` in the order of ids, networks first, then reservations.
@@ -143,7 +143,7 @@ http::Response render_search(const ipam::StateMachine& state, const Wanted& want
   } else if (const auto reservation_id = ipam::parse_reservation_id(wanted.text)) {
     if (const auto* reservation = state.reservation(*reservation_id)) search.found(*reservation);
   } else if (const auto allocation_id = ipam::parse_allocation_id(wanted.text)) {
-    if (const ipam::Allocation* held = state.allocation(*allocation_id)) search.found(*held);
+    if (const auto held = state.allocation(*allocation_id)) search.found(*held);
   } else {
     const TextMatch match(wanted.text);
     search_all(search, state, wanted, [&](const auto& object) { return match.in(object); });

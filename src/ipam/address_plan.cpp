@@ -38,13 +38,14 @@ NetworkState::NetworkState(Network n)
       usable(usable_range(network.prefix)),
       free(usable.first.value, usable.last.value) {}
 
-const Allocation* NetworkState::first_allocation_in(U128 first, U128 last) const {
+PackedAllocation NetworkState::first_allocation_in(U128 first, U128 last) const {
   auto it = allocations.upper_bound(first);
   if (it != allocations.begin()) {
-    const Allocation* before = *std::prev(it);
-    if (before->last.value >= first) return before;
+    auto before = it;
+    --before;
+    if ((*before).last().value >= first) return *before;
   }
-  return it != allocations.end() && (*it)->first.value <= last ? *it : nullptr;
+  return it != allocations.end() && (*it).first_value() <= last ? *it : PackedAllocation();
 }
 
 const Reservation* NetworkState::first_reservation_in(U128 first, U128 last) const {
@@ -112,9 +113,8 @@ NetworkContext AddressPlan::context(const Network& network) const {
   return context;
 }
 
-const Allocation* AddressPlan::allocation(AllocationId id) const {
-  const auto it = allocations_.find(id);
-  return it == allocations_.end() ? nullptr : &it->second;
+PackedAllocation AddressPlan::allocation(AllocationId id) const {
+  return allocations_.by_id().find(id);
 }
 
 NetworkStats AddressPlan::stats(const NetworkState& state) const {
@@ -132,7 +132,7 @@ NetworkStats AddressPlan::stats(const NetworkState& state) const {
   if (first && hands_out_addresses(state.network.status()))
     stats.first_available = Address{family, *first};
   // Allocations do not overlap, so the one that begins last also ends last.
-  if (!state.allocations.empty()) stats.last_allocated = (*state.allocations.rbegin())->last;
+  if (!state.allocations.empty()) stats.last_allocated = (*--state.allocations.end()).last();
   return stats;
 }
 
@@ -262,82 +262,78 @@ void AddressPlan::remove_network(NetworkId id) {
       prefix, [&](const NetworkState& child) { delegate(*parent, child.network.prefix); });
 }
 
-const Allocation* AddressPlan::hostname_holder(NetworkId id, std::string_view hostname,
-                                               AllocationId except) {
+PackedAllocation AddressPlan::hostname_holder(NetworkId id, std::string_view hostname,
+                                              AllocationId except) {
   NetworkState& state = networks_.at(id);
   if (!state.hostnames) {
     state.hostnames = std::make_unique<HostnameIndex>();
-    for (const Allocation* allocation : state.allocations)
-      if (!allocation->hostname.empty())
-        state.hostnames->emplace(hash_of(allocation->hostname), allocation->id);
+    for (const PackedAllocation allocation : state.allocations)
+      if (!allocation.hostname().empty())
+        state.hostnames->emplace(hash_of(allocation.hostname()), allocation.id());
   }
   const std::uint64_t hash = hash_of(hostname);
   for (auto it = state.hostnames->lower_bound({hash, AllocationId()});
        it != state.hostnames->end() && it->first == hash; ++it) {
-    const Allocation& holder = allocations_.at(it->second);
-    if (holder.id != except && base::equal_ignoring_case(holder.hostname, hostname)) return &holder;
+    const PackedAllocation holder = allocation(it->second);
+    if (it->second != except && base::equal_ignoring_case(holder.hostname(), hostname))
+      return holder;
   }
-  return nullptr;
+  return {};
 }
 
-const Allocation& AddressPlan::add_allocation(Allocation allocation) {
+void AddressPlan::add_allocation(const Allocation& allocation) {
   const AllocationId id = allocation.id;
   const auto network = networks_.find(allocation.network_id);
   ASSERT(network != networks_.end());
-  // Ids are counters, so the new one nearly always goes to the end.
-  const std::size_t size_before = allocations_.size();
-  const auto it = allocations_.try_emplace(allocations_.end(), id, std::move(allocation));
-  ASSERT(allocations_.size() == size_before + 1);
-  const Allocation& added = it->second;
   NetworkState& state = network->second;
-  take(state, added.first.value, added.last.value);
-  state.allocations.insert(&added);
-  state.allocated += added.last.value - added.first.value + 1;
-  if (state.hostnames && !added.hostname.empty())
-    state.hostnames->emplace(hash_of(added.hostname), id);
-  if (added.expires_at) leases_.insert({*added.expires_at, id});
+  take(state, allocation.first.value, allocation.last.value);
+  const bool is_new = state.allocations.insert(allocations_.add(allocation));
+  ASSERT(is_new);
+  state.allocated += allocation.last.value - allocation.first.value + 1;
+  if (state.hostnames && !allocation.hostname.empty())
+    state.hostnames->emplace(hash_of(allocation.hostname), id);
+  if (allocation.expires_at) leases_.insert({*allocation.expires_at, id});
   journal_.note([id](AddressPlan& plan) { plan.remove_allocation(id); });
-  return added;
 }
 
-const Allocation& AddressPlan::replace_allocation(Allocation allocation) {
+void AddressPlan::replace_allocation(const Allocation& allocation) {
   const AllocationId id = allocation.id;
-  const auto it = allocations_.find(id);
-  ASSERT(it != allocations_.end());
-  Allocation& held = it->second;
-  ASSERT(held.network_id == allocation.network_id && held.first == allocation.first &&
-         held.last == allocation.last);
-  NetworkState& state = networks_.at(held.network_id);
-  if (state.hostnames && held.hostname != allocation.hostname) {
-    if (!held.hostname.empty()) state.hostnames->erase({hash_of(held.hostname), id});
+  const PackedAllocation held = this->allocation(id);
+  ASSERT(held);
+  Allocation before = held.unpacked();
+  ASSERT(before.network_id == allocation.network_id && before.first == allocation.first &&
+         before.last == allocation.last);
+  NetworkState& state = networks_.at(before.network_id);
+  if (state.hostnames && before.hostname != allocation.hostname) {
+    if (!before.hostname.empty()) state.hostnames->erase({hash_of(before.hostname), id});
     if (!allocation.hostname.empty())
       state.hostnames->emplace(hash_of(allocation.hostname), id);
   }
-  if (held.expires_at != allocation.expires_at) {
-    if (held.expires_at) leases_.erase({*held.expires_at, id});
+  if (before.expires_at != allocation.expires_at) {
+    if (before.expires_at) leases_.erase({*before.expires_at, id});
     if (allocation.expires_at) leases_.insert({*allocation.expires_at, id});
   }
-  std::swap(held, allocation);
+  const PackedAllocation after = allocations_.make(allocation);
+  state.allocations.replace(after);  // while the one before can still be read
+  allocations_.replace(after);
   if (journal_.is_open())
-    journal_.note([before = std::move(allocation)](AddressPlan& plan) {
+    journal_.note([before = std::move(before)](AddressPlan& plan) {
       plan.replace_allocation(before);
     });
-  return held;
 }
 
 Allocation AddressPlan::remove_allocation(AllocationId id) {
-  const auto it = allocations_.find(id);
-  ASSERT(it != allocations_.end());
-  const Allocation& allocation = it->second;
-  NetworkState& state = networks_.at(allocation.network_id);
-  state.allocations.erase(&allocation);
-  state.allocated -= allocation.last.value - allocation.first.value + 1;
-  give_back(state, allocation.first.value, allocation.last.value);
-  if (state.hostnames && !allocation.hostname.empty())
-    state.hostnames->erase({hash_of(allocation.hostname), id});
-  if (allocation.expires_at) leases_.erase({*allocation.expires_at, id});
-  Allocation removed = std::move(it->second);
-  allocations_.erase(it);
+  const PackedAllocation held = allocation(id);
+  ASSERT(held);
+  Allocation removed = held.unpacked();
+  NetworkState& state = networks_.at(removed.network_id);
+  state.allocations.erase(removed.first.value);
+  allocations_.remove(id);
+  state.allocated -= removed.last.value - removed.first.value + 1;
+  give_back(state, removed.first.value, removed.last.value);
+  if (state.hostnames && !removed.hostname.empty())
+    state.hostnames->erase({hash_of(removed.hostname), id});
+  if (removed.expires_at) leases_.erase({*removed.expires_at, id});
   if (journal_.is_open())
     journal_.note([removed](AddressPlan& plan) { plan.add_allocation(removed); });
   return removed;

@@ -16,21 +16,13 @@
 #include "ipam/address_set.hpp"
 #include "ipam/command.hpp"
 #include "ipam/model.hpp"
+#include "ipam/packed_allocation.hpp"
 #include "ipam/prefix_tree.hpp"
 #include "ipam/token_table.hpp"
 #include "ipam/undo_journal.hpp"
 #include "ipam/withheld.hpp"
 
 namespace ipam {
-
-struct ByAddress {
-  using is_transparent = void;
-  bool operator()(const Allocation* a, const Allocation* b) const {
-    return a->first.value < b->first.value;
-  }
-  bool operator()(const Allocation* a, U128 b) const { return a->first.value < b; }
-  bool operator()(U128 a, const Allocation* b) const { return a < b->first.value; }
-};
 
 // Allocations by the hash of their hostname in lower case.
 using HostnameIndex = std::set<std::pair<std::uint64_t, AllocationId>>;
@@ -42,15 +34,15 @@ struct NetworkState {
   UsableRange usable;
   AddressSet free;
   std::unique_ptr<Withheld> withheld;  // only where there is a gateway or a reservation
-  std::set<const Allocation*, ByAddress> allocations;
+  AllocationsByAddress allocations;
   U128 allocated = 0;  // addresses in `allocations`
   U128 quarantined = 0;
   std::uint64_t children_count = 0;  // the direct ones
   // Only from the first request for a unique hostname on: most networks never need it.
   std::unique_ptr<HostnameIndex> hostnames;
 
-  // The lowest allocation that holds an address of [first, last].
-  const Allocation* first_allocation_in(U128 first, U128 last) const;
+  // The lowest allocation that holds an address of [first, last]; none: no such.
+  PackedAllocation first_allocation_in(U128 first, U128 last) const;
   // The lowest reservation that has an address of [first, last].
   const Reservation* first_reservation_in(U128 first, U128 last) const;
   std::size_t reservation_count() const { return withheld ? withheld->reservations.size() : 0; }
@@ -97,7 +89,7 @@ class AddressPlan {
   const NetworkState* parent_of(VrfId vrf, const Prefix& prefix) const;
   // REQUIRES: the network is one of this plan.
   NetworkContext context(const Network& network) const;
-  const Allocation* allocation(AllocationId id) const;
+  PackedAllocation allocation(AllocationId id) const;  // none: it is not active
   NetworkStats stats(const NetworkState& state) const;
 
   // Adds it, or replaces the one of the same id. REQUIRES: no other VRF has its name.
@@ -123,14 +115,14 @@ class AddressPlan {
   // The allocation of the network, other than `except`, that has this hostname, in whatever case;
   // the oldest of several. The first call for a network makes its index, in O(n log n) of its
   // allocations.
-  const Allocation* hostname_holder(NetworkId id, std::string_view hostname,
-                                    AllocationId except = AllocationId());
+  PackedAllocation hostname_holder(NetworkId id, std::string_view hostname,
+                                   AllocationId except = AllocationId());
 
   // REQUIRES: the id is new, the network exists and all the addresses are available in it.
-  const Allocation& add_allocation(Allocation allocation);
+  void add_allocation(const Allocation& allocation);
   // Puts it in the place of the one with its id. REQUIRES: that exists, in the same network and
   // with the same addresses.
-  const Allocation& replace_allocation(Allocation allocation);
+  void replace_allocation(const Allocation& allocation);
   // REQUIRES: it exists.
   Allocation remove_allocation(AllocationId id);
 
@@ -180,7 +172,7 @@ class AddressPlan {
 
   const std::map<VrfId, VrfState>& vrfs() const { return vrfs_; }
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
-  const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
+  const AllocationTable::ById& allocations() const { return allocations_.by_id(); }
   const std::map<ReservationId, Reservation>& reservations() const { return reservations_; }
   const std::set<Lease>& leases() const { return leases_; }  // by when they end
   // By network and first address.
@@ -204,7 +196,7 @@ class AddressPlan {
   std::map<VrfId, VrfState> vrfs_;
   std::map<std::string, VrfId, std::less<>> vrf_names_;
   std::map<NetworkId, NetworkState> networks_;
-  std::map<AllocationId, Allocation> allocations_;
+  AllocationTable allocations_;
   std::map<ReservationId, Reservation> reservations_;
   std::set<Lease> leases_;
   Quarantines quarantines_;

@@ -12,8 +12,8 @@ namespace ipam {
 namespace {
 
 // The addresses are free: makes the record of the command's fields.
-const Allocation& hand_out(Decision& decision, const NetworkState& state, const Allocate& command,
-                           U128 first, std::uint64_t count) {
+Allocation hand_out(Decision& decision, const NetworkState& state, const Allocate& command,
+                    U128 first, std::uint64_t count) {
   const Family family = state.network.prefix.base.family;
   Allocation allocation;
   allocation.id = AllocationId(decision.counters.next_allocation++);
@@ -31,12 +31,12 @@ const Allocation& hand_out(Decision& decision, const NetworkState& state, const 
   if (command.options)
     allocation.extras.set({command.options->owner, command.options->metadata});
   const bool was_reached = state.is_threshold_reached();
-  const Allocation& added = decision.plan.add_allocation(std::move(allocation));
-  decision.changes.push_back(AllocationPut{added});
-  decision.audit("ip_allocated", to_string(added.id),
-                 "Allocated " + described(added, decision.plan));
+  decision.plan.add_allocation(allocation);
+  decision.changes.push_back(AllocationPut{allocation});
+  decision.audit("ip_allocated", to_string(allocation.id),
+                 sentence("Allocated", allocation, state.network));
   decision.note_threshold(state, was_reached);
-  return added;
+  return allocation;
 }
 
 Error network_full(const NetworkState& state, std::uint64_t count) {
@@ -67,7 +67,7 @@ std::optional<Error> check_families(const NetworkState& state, const AllocateOpt
 // kept back in a way that does not matter.
 std::optional<Error> check_free(const Decision& decision, const NetworkState& state,
                                 const Address& first, std::uint64_t count, bool force) {
-  const std::string network = to_string(state.network.prefix);
+  const Prefix& network = state.network.prefix;
   const UsableRange& usable = state.usable;
   const bool is_usable = usable.first <= first && first <= usable.last &&
                          usable.last.value - first.value >= count - 1;
@@ -75,14 +75,15 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
     return Error{ErrorCode::address_not_usable,
                  fmt::format("{}{} is not within the usable addresses of {}: {} to {}",
                              to_string(first),
-                             count > 1 ? fmt::format(" and {} in all", count) : "", network,
-                             to_string(usable.first), to_string(usable.last))};
+                             count > 1 ? fmt::format(" and {} in all", count) : "",
+                             to_string(network), to_string(usable.first),
+                             to_string(usable.last))};
   const Address last{first.family, first.value + (count - 1)};
   if (state.free.is_free(first.value, last.value)) return std::nullopt;
-  if (const Allocation* held = state.first_allocation_in(first.value, last.value))
+  if (const PackedAllocation held = state.first_allocation_in(first.value, last.value))
     return Error{ErrorCode::address_in_use,
-                 fmt::format("{} of {} is in use: {} holds it", held_range(*held), network,
-                             to_string(held->id))};
+                 fmt::format("{} of {} is in use: {} holds it", held_range(held),
+                             to_string(network), to_string(held.id()))};
   const NetworkId id = state.network.id;
   const U128 quarantined = decision.plan.quarantined_in(id, first.value, last.value);
   const U128 withheld = state.withheld_in(first.value, last.value);
@@ -104,8 +105,8 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
                                to_string(child->network.prefix))};
   }
   return Error{ErrorCode::address_not_usable,
-               fmt::format("a child network of {} lies between {} and {}", network,
-                           to_string(first), to_string(last))};
+               fmt::format("a child network of {} lies between {} and {}",
+                           to_string(network), to_string(first), to_string(last))};
 }
 
 Error no_room(const NetworkState& state, std::uint64_t count, bool scattered) {
@@ -153,11 +154,13 @@ std::optional<U128> sticky_address(const Decision& decision, const NetworkState&
 
 Outcome allocate_with_options(Decision& decision, const NetworkState& state,
                               const Allocate& command) {
-  const AllocateOptions options = command.options.value_or_default();
+  const AllocateOptions none;
+  const AllocateOptions& options = command.options ? *command.options : none;
   if (auto error = check_families(state, options)) return *std::move(error);
   if (options.unique_hostname) {
-    const Allocation* holder = decision.plan.hostname_holder(state.network.id, command.hostname);
-    if (holder != nullptr) return hostname_in_use(state, command.hostname, *holder);
+    const PackedAllocation holder =
+        decision.plan.hostname_holder(state.network.id, command.hostname);
+    if (holder) return hostname_in_use(state, command.hostname, holder);
   }
   if (options.ip) {
     if (auto error = check_free(decision, state, *options.ip, command.count, options.force))
@@ -183,19 +186,32 @@ Outcome allocate_with_options(Decision& decision, const NetworkState& state,
 
 }  // namespace
 
-std::string described(const Allocation& allocation, const AddressPlan& plan) {
-  const NetworkState* state = plan.network(allocation.network_id);
-  ASSERT(state != nullptr);
-  std::string text = held_range(allocation) + " in " + to_string(state->network.prefix);
-  if (!allocation.hostname.empty()) text += " for " + allocation.hostname;
+std::string sentence(std::string_view verb, const Allocation& allocation,
+                     const Network& network) {
+  constexpr std::size_t rest_bytes = 64;  // two IPv4 addresses, a prefix, the words between
+  std::string text;
+  text.reserve(verb.size() + allocation.hostname.size() + rest_bytes);
+  text += verb;
+  text += ' ';
+  append(text, allocation.first);
+  if (allocation.last != allocation.first) {
+    text += '-';
+    append(text, allocation.last);
+  }
+  text += " in ";
+  append(text, network.prefix);
+  if (!allocation.hostname.empty()) {
+    text += " for ";
+    text += allocation.hostname;
+  }
   return text;
 }
 
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,
-                      const Allocation& holder) {
+                      PackedAllocation holder) {
   return {ErrorCode::hostname_in_use,
           fmt::format("the hostname {} is in use in {}: {} has it with {}", hostname,
-                      to_string(state.network.prefix), to_string(holder.id),
+                      to_string(state.network.prefix), to_string(holder.id()),
                       held_range(holder))};
 }
 

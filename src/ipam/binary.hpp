@@ -75,7 +75,7 @@ inline std::vector<std::string> read_strings(base::ByteReader& reader) {
 }
 
 inline void write_hash(base::ByteWriter& writer, const base::Sha256& hash) {
-  for (const std::uint8_t byte : hash) writer.u8(byte);
+  writer.raw({reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
 inline base::Sha256 read_hash(base::ByteReader& reader) {

@@ -561,16 +561,16 @@ std::vector<Operation> read_operations(base::ByteReader& reader) {
   std::vector<Operation> operations;
   const std::size_t count = reader.count(3);
   if (count > operations_max) reader.fail();
+  if (reader.ok()) operations.reserve(count);
   for (std::size_t left = count; left > 0 && reader.ok(); --left) {
     const auto kind = static_cast<Kind>(reader.u8());
-    Operation operation;
+    Operation& operation = operations.emplace_back();
     // Before it is read: transactions in transactions would nest as deep as the bytes go.
     if (kind == Kind::transaction || kind == Kind::import_rows) reader.fail();
     if (reader.ok()) operation.body = read_body(kind, reader);
     if (!may_be_operation(operation.body)) reader.fail();
     for (std::size_t more = reader.count(3); more > 0 && reader.ok(); --more)
       operation.references.push_back(read_reference(reader));
-    operations.push_back(std::move(operation));
   }
   return operations;
 }
@@ -634,8 +634,11 @@ bool may_be_operation(const CommandBody& body) {
          !std::holds_alternative<RevokeToken>(body) && !std::holds_alternative<TouchTokens>(body);
 }
 
-base::Bytes encode(const Command& command) {
+namespace {
+
+base::Bytes encode(const Command& command, std::size_t bytes_expected) {
   base::Bytes bytes;
+  bytes.reserve(bytes_expected);
   base::ByteWriter writer(bytes);
   writer.u8(command_version_latest);
   writer.u8(static_cast<std::uint8_t>(1 + command.body.index()) |
@@ -651,6 +654,13 @@ base::Bytes encode(const Command& command) {
   if (command.token) writer.varint(command.token.value());
   std::visit(BodyWriter{writer}, command.body);
   return bytes;
+}
+
+}  // namespace
+
+base::Bytes encode(const Command& command) {
+  constexpr std::size_t bytes_mostly = 128;  // at most, of those that come in numbers
+  return encode(command, bytes_mostly);
 }
 
 std::optional<Command> decode_command(base::BytesView bytes) {
@@ -670,7 +680,7 @@ std::optional<Command> decode_command(base::BytesView bytes) {
   command.body = read_body(kind, reader);
   if (!reader.at_end()) return std::nullopt;
   // One command is one string of bytes: a varint that is longer than it need be is refused.
-  if (encode(command) != bytes) return std::nullopt;
+  if (encode(command, bytes.size()) != bytes) return std::nullopt;
   return command;
 }
 

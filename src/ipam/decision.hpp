@@ -17,6 +17,9 @@ namespace ipam {
 // milliseconds at most. What is left over is still due, and the leader proposes again.
 inline constexpr std::size_t leases_per_expiry_max = 10'000;
 
+// What most operations of a transaction make: an object is put, and the audit log told.
+inline constexpr std::size_t changes_per_operation = 2;
+
 struct Decision {
   AddressPlan& plan;
   Counters& counters;  // counters.now is the time of this command
@@ -122,10 +125,10 @@ std::optional<Error> patch_metadata(Metadata& metadata, const MetadataPatch& pat
 Error in_quarantine(const Quarantine& quarantine, std::string_view advice);
 Error in_reservation(const Reservation& reservation, std::string_view advice);
 Error hostname_in_use(const NetworkState& state, std::string_view hostname,
-                      const Allocation& holder);
+                      PackedAllocation holder);
 std::string held_range(const Address& first, const Address& last);  // "10.0.0.1-10.0.0.5"
-std::string held_range(const Allocation& allocation);  // "10.0.0.1" where it is but one
-// "10.0.0.1 in 10.0.0.0/24", "10.0.0.1-10.0.0.5 in 10.0.0.0/24 for web-1"
-std::string described(const Allocation& allocation, const AddressPlan& plan);
+std::string held_range(PackedAllocation allocation);  // "10.0.0.1" where it is but one
+// "Released 10.0.0.1 in 10.0.0.0/24", "Allocated 10.0.0.1-10.0.0.5 in 10.0.0.0/24 for web-1"
+std::string sentence(std::string_view verb, const Allocation& allocation, const Network& network);
 
 }  // namespace ipam

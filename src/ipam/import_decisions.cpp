@@ -51,12 +51,16 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
   const auto found = network_for(decision.plan, allocate.vrf, ip);
   if (!found) return found.error();
   const NetworkState* const state = found.value();
-  Allocate in_network = allocate;
-  in_network.network = state->network.id;
-  // The file says what is so: also in a network that hands out nothing by itself, or reserved.
   AllocateOptions options = *allocate.options;
+  // The file says what is so: also in a network that hands out nothing by itself, or reserved.
   options.force = decision.plan.quarantined_in(state->network.id, ip.value,
                                                ip.value + (allocate.count - 1)) == 0;
+  Allocate in_network{.network = state->network.id,
+                      .count = allocate.count,
+                      .hostname = allocate.hostname,
+                      .description = allocate.description,
+                      .tags = allocate.tags,
+                      .ttl_seconds = allocate.ttl_seconds};
   in_network.options.set(std::move(options));
   return decision.decide(in_network);
 }
@@ -106,11 +110,11 @@ struct UpdateOf {
     const NetworkState* const state =
         vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
     if (state == nullptr) return std::nullopt;
-    const Allocation* const held = state->first_allocation_in(first.value, first.value);
-    const bool is_same = held != nullptr && held->first == first &&
-                         held->last.value - held->first.value == row.count - 1;
+    const PackedAllocation held = state->first_allocation_in(first.value, first.value);
+    const bool is_same = held && held.first() == first &&
+                         held.last().value - first.value == row.count - 1;
     if (!is_same) return std::nullopt;
-    UpdateAllocation update{.id = held->id};
+    UpdateAllocation update{.id = held.id()};
     update.hostname = if_given(row.hostname);
     update.description = if_given(row.description);
     update.tags = if_given(row.tags);
@@ -157,6 +161,7 @@ std::optional<Outcome> update_row(Decision& decision, const CommandBody& row,
 
 Outcome Decision::decide(const Import& command) {
   ImportReport report;
+  changes.reserve(changes.size() + changes_per_operation * command.rows.size());
   Attempt attempt(*this);
   for (std::size_t row = 0; row < command.rows.size(); ++row) {
     Outcome outcome = decide_row(*this, command.rows[row].body);

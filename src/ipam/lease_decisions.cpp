@@ -31,13 +31,13 @@ void remember(Decision& decision, const Allocation& ended) {
 // for as long as the network says.
 void end_allocation(Decision& decision, AllocationId id, AllocationStatus status,
                     std::string action, std::string_view verb) {
-  const NetworkState& state = *decision.plan.network(decision.plan.allocation(id)->network_id);
+  const NetworkState& state = *decision.plan.network(decision.plan.allocation(id).network_id());
   const bool was_reached = state.is_threshold_reached();
   Allocation ended = decision.plan.remove_allocation(id);
   ended.status = status;
   ended.released_at = decision.counters.now;
   ended.revision = decision.revision;
-  std::string details = fmt::format("{} {}", verb, described(ended, decision.plan));
+  std::string details = sentence(verb, ended, state.network);
   const TimeMs wait_ms = TimeMs{1000} * state.network.quarantine_seconds;
   const Quarantine quarantine{ended.network_id, ended.first, ended.last,
                               decision.counters.now + wait_ms, id};
@@ -51,17 +51,16 @@ void end_allocation(Decision& decision, AllocationId id, AllocationStatus status
 // Why the allocation cannot be changed; nullopt: it is active, and has the fence that is given.
 std::optional<Error> check_active(const Decision& decision, AllocationId id,
                                   std::optional<std::uint64_t> fence) {
-  const Allocation* allocation = decision.plan.allocation(id);
-  if (allocation == nullptr) {
+  if (!decision.plan.allocation(id)) {
     if (id.value() == 0 || id.value() >= decision.counters.next_allocation)
       return Error{ErrorCode::allocation_not_found, "allocation not found: " + to_string(id)};
     return Error{ErrorCode::already_released, to_string(id) + " is already released"};
   }
-  if (!fence || *fence == allocation->fence()) return std::nullopt;
+  if (!fence || *fence == fence_of(id)) return std::nullopt;
   return Error{ErrorCode::stale_fence,
                fmt::format("the fence of {} is {}, not {}: its address was handed out anew; look "
                            "with GET before you change it",
-                           to_string(id), allocation->fence(), *fence)};
+                           to_string(id), fence_of(id), *fence)};
 }
 
 // The fields that the command gives another value, for the audit log.
@@ -77,11 +76,14 @@ std::string changed_fields(const Allocation& before, const Allocation& after) {
   return fields.names();
 }
 
-const Allocation& put(Decision& decision, Allocation allocation) {
+const Network& network_of(const Allocation& allocation, const AddressPlan& plan) {
+  return plan.network(allocation.network_id)->network;
+}
+
+void put(Decision& decision, Allocation& allocation) {
   allocation.revision = decision.revision;
-  const Allocation& changed = decision.plan.replace_allocation(std::move(allocation));
-  decision.changes.push_back(AllocationPut{changed});
-  return changed;
+  decision.plan.replace_allocation(allocation);
+  decision.changes.push_back(AllocationPut{allocation});
 }
 
 }  // namespace
@@ -112,12 +114,12 @@ void Decision::cut_quarantines(const NetworkState& state, U128 first, U128 last)
 
 Outcome Decision::decide(const UpdateAllocation& command) {
   if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
-  const Allocation& before = *plan.allocation(command.id);
+  const Allocation before = plan.allocation(command.id).unpacked();
   if (command.unique_hostname) {
     const NetworkState& state = *plan.network(before.network_id);
-    const Allocation* holder =
+    const PackedAllocation holder =
         plan.hostname_holder(before.network_id, *command.hostname, before.id);
-    if (holder != nullptr) return hostname_in_use(state, *command.hostname, *holder);
+    if (holder) return hostname_in_use(state, *command.hostname, holder);
   }
   Allocation after = before;
   if (command.hostname) after.hostname = *command.hostname;
@@ -130,21 +132,21 @@ Outcome Decision::decide(const UpdateAllocation& command) {
   after.extras.set(std::move(extras));
   const std::string fields = changed_fields(before, after);
   if (fields.empty()) return before;
-  const Allocation& changed = put(*this, std::move(after));
-  audit("allocation_updated", to_string(changed.id),
-        fmt::format("Updated {}: {}", described(changed, plan), fields));
-  return changed;
+  put(*this, after);
+  audit("allocation_updated", to_string(after.id),
+        sentence("Updated", after, network_of(after, plan)) + ": " + fields);
+  return after;
 }
 
 Outcome Decision::decide(const RenewLease& command) {
   if (auto error = check_active(*this, command.id, command.fence)) return *std::move(error);
-  Allocation renewed = *plan.allocation(command.id);
+  Allocation renewed = plan.allocation(command.id).unpacked();
   renewed.expires_at = counters.now + static_cast<TimeMs>(command.ttl_seconds) * 1000;
-  const Allocation& changed = put(*this, std::move(renewed));
-  audit("ip_renewed", to_string(changed.id),
-        fmt::format("Renewed {} until {}", described(changed, plan),
-                    to_rfc3339(*changed.expires_at)));
-  return changed;
+  put(*this, renewed);
+  audit("ip_renewed", to_string(renewed.id),
+        sentence("Renewed", renewed, network_of(renewed, plan)) + " until " +
+            to_rfc3339(*renewed.expires_at));
+  return renewed;
 }
 
 Outcome Decision::decide(const Release& command) {

@@ -171,6 +171,9 @@ struct AllocationExtras {
 // Values are written to disk: never reuse one.
 enum class AllocationStatus : std::uint8_t { allocated = 1, released = 2, expired = 3 };
 
+// Rises each time an address is handed out, whichever: the number of the id does just that.
+inline std::uint64_t fence_of(AllocationId id) { return id.value(); }
+
 // One address, or one contiguous block as one record (first < last).
 struct Allocation {
   AllocationId id;
@@ -187,8 +190,7 @@ struct Allocation {
   Revision revision;
   base::Boxed<AllocationExtras> extras = {};
 
-  // Rises each time an address is handed out, whichever: the number of the id does just that.
-  std::uint64_t fence() const { return id.value(); }
+  std::uint64_t fence() const { return fence_of(id); }
 
   friend bool operator==(const Allocation&, const Allocation&) = default;
 };

@@ -68,11 +68,11 @@ std::optional<Error> check_parent(const AddressPlan& plan, VrfId vrf, const Pref
   const NetworkState* const parent = plan.parent_of(vrf, prefix);
   if (parent == nullptr) return std::nullopt;
   const U128 last = prefix.last().value;
-  if (const Allocation* held = parent->first_allocation_in(prefix.base.value, last))
+  if (const PackedAllocation held = parent->first_allocation_in(prefix.base.value, last))
     return Error{ErrorCode::child_holds_allocations,
-                 fmt::format("{} of network {} holds {}, which {} would cover", to_string(held->id),
-                             to_string(parent->network.prefix), held_range(*held),
-                             to_string(prefix))};
+                 fmt::format("{} of network {} holds {}, which {} would cover",
+                             to_string(held.id()), to_string(parent->network.prefix),
+                             held_range(held), to_string(prefix))};
   const Quarantine* const waits =
       plan.first_quarantine_in(parent->network.id, prefix.base.value, last);
   if (waits != nullptr)
@@ -125,8 +125,8 @@ std::string held_range(const Address& first, const Address& last) {
   return first == last ? to_string(first) : to_string(first) + "-" + to_string(last);
 }
 
-std::string held_range(const Allocation& allocation) {
-  return held_range(allocation.first, allocation.last);
+std::string held_range(PackedAllocation allocation) {
+  return held_range(allocation.first(), allocation.last());
 }
 
 Error network_not_found(NetworkId id) {

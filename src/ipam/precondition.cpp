@@ -41,9 +41,9 @@ std::optional<Found> find(const AddressPlan& plan, NetworkId id) {
 }
 
 std::optional<Found> find(const AddressPlan& plan, AllocationId id) {
-  const Allocation* allocation = plan.allocation(id);
-  if (allocation == nullptr) return std::nullopt;
-  return Found{to_string(id), allocation->revision};
+  const PackedAllocation allocation = plan.allocation(id);
+  if (!allocation) return std::nullopt;
+  return Found{to_string(id), allocation.unpacked().revision};
 }
 
 std::optional<Found> find(const AddressPlan& plan, ReservationId id) {

@@ -30,7 +30,7 @@ const Reservation* any_reservation(const NetworkState& state) {
 void take_out(AddressPlan& plan, const NetworkState& state, Holdings& holdings) {
   const NetworkId id = state.network.id;
   while (!state.allocations.empty())
-    holdings.allocations.push_back(plan.remove_allocation((*state.allocations.begin())->id));
+    holdings.allocations.push_back(plan.remove_allocation((*state.allocations.begin()).id()));
   const auto& quarantines = plan.quarantines();
   for (auto next = quarantines.lower_bound({id, 0});
        next != quarantines.end() && next->first.first == id;
@@ -52,7 +52,8 @@ using Home = std::function<const Network*(const Address&)>;
 void put_allocation(Decision& decision, Allocation allocation, const Home& home) {
   allocation.network_id = home(allocation.first)->id;
   allocation.revision = decision.revision;
-  decision.changes.push_back(AllocationPut{decision.plan.add_allocation(std::move(allocation))});
+  decision.plan.add_allocation(allocation);
+  decision.changes.push_back(AllocationPut{std::move(allocation)});
 }
 
 // In as many parts as there are networks that have some of it.
@@ -132,9 +133,9 @@ bool hands_out(const Prefix& prefix, const Address& first, const Address& last) 
   return usable.first <= first && last <= usable.last;
 }
 
-Error in_the_way(const NetworkState& state, const Allocation& held, std::string_view why) {
+Error in_the_way(const NetworkState& state, PackedAllocation held, std::string_view why) {
   return {ErrorCode::allocation_in_the_way,
-          fmt::format("{} of network {} holds {}, {}", to_string(held.id),
+          fmt::format("{} of network {} holds {}, {}", to_string(held.id()),
                       to_string(state.network.prefix), held_range(held), why)};
 }
 
@@ -146,8 +147,8 @@ std::string not_handed_out(const Prefix& prefix) {
 std::optional<Error> check_range(const AddressPlan& plan, const NetworkState& state, U128 first,
                                  U128 last, const Prefix& prefix) {
   if (first > last) return std::nullopt;
-  if (const Allocation* held = state.first_allocation_in(first, last))
-    return in_the_way(state, *held, not_handed_out(prefix));
+  if (const PackedAllocation held = state.first_allocation_in(first, last))
+    return in_the_way(state, held, not_handed_out(prefix));
   if (const Quarantine* waits = plan.first_quarantine_in(state.network.id, first, last))
     return in_quarantine(*waits, to_string(prefix) + " would not hand it out then");
   return std::nullopt;
@@ -182,13 +183,13 @@ std::optional<Error> check_holdings(const AddressPlan& plan, const NetworkState&
 
 // The same where the network is split into blocks of this length. O(n) of what it holds.
 std::optional<Error> check_split(const AddressPlan& plan, const NetworkState& state, int length) {
-  for (const Allocation* held : state.allocations) {
-    const Prefix block = block_of(held->first, length);
-    if (!block.contains(held->last))
-      return in_the_way(state, *held,
+  for (const PackedAllocation held : state.allocations) {
+    const Prefix block = block_of(held.first(), length);
+    if (!block.contains(held.last()))
+      return in_the_way(state, held,
                         fmt::format("which {} would have in part alone", to_string(block)));
-    if (!hands_out(block, held->first, held->last))
-      return in_the_way(state, *held, not_handed_out(block));
+    if (!hands_out(block, held.first(), held.last()))
+      return in_the_way(state, held, not_handed_out(block));
   }
   const U128 end = state.network.prefix.last().value;
   for (const Reservation* reserved = any_reservation(state); reserved != nullptr;) {

@@ -30,8 +30,8 @@ struct ScopeCheck {
   }
   Result in(AllocationId id) const {
     // One that has ended was in some network: whose is not known here.
-    const Allocation* const allocation = plan.allocation(id);
-    if (allocation != nullptr && !in(allocation->network_id)) return std::nullopt;
+    const PackedAllocation allocation = plan.allocation(id);
+    if (allocation && !in(allocation.network_id())) return std::nullopt;
     return Error{ErrorCode::allocation_not_found, "allocation not found: " + to_string(id)};
   }
 

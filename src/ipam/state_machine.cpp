@@ -59,6 +59,16 @@ Outcome decided(Decision& decision, const Command& command) {
   return decision.decide_any(command.body);
 }
 
+template <class Tree, class Key>
+void visit_from(const Tree& tree, const Key& from,
+                const std::function<bool(const Allocation&)>& visit) {
+  Allocation allocation;
+  for (auto it = tree.lower_bound(from); it != tree.end(); ++it) {
+    (*it).unpack(allocation);
+    if (!visit(allocation)) return;
+  }
+}
+
 }  // namespace
 
 Outcome Decision::decide_any(const CommandBody& body) {
@@ -91,6 +101,7 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
     Decision decision{implementation_->plan, counters, revision, command.actor, applied.changes,
                       vrfs};
     const std::size_t forgotten = applied.changes.size();
+    applied.changes.reserve(forgotten + changes_per_operation);
     applied.outcome = decided(decision, command);
     ASSERT(applied.changes.size() == forgotten || !std::holds_alternative<Error>(applied.outcome));
     if (!idempotency.key.empty())
@@ -146,8 +157,9 @@ const Network* StateMachine::network(const Prefix& prefix, VrfId vrf) const {
   return state != nullptr ? &state->network : nullptr;
 }
 
-const Allocation* StateMachine::allocation(AllocationId id) const {
-  return implementation_->plan.allocation(id);
+std::optional<Allocation> StateMachine::allocation(AllocationId id) const {
+  const PackedAllocation found = implementation_->plan.allocation(id);
+  return found ? std::optional(found.unpacked()) : std::nullopt;
 }
 
 bool StateMachine::allocation_existed(AllocationId id) const {
@@ -203,18 +215,22 @@ void StateMachine::for_each_network_containing(
 }
 
 void StateMachine::for_each_allocation(const std::function<void(const Allocation&)>& visit) const {
-  for (const auto& [id, allocation] : implementation_->plan.allocations()) visit(allocation);
+  Allocation allocation;
+  for (const PackedAllocation one : implementation_->plan.allocations()) {
+    one.unpack(allocation);
+    visit(allocation);
+  }
 }
 
 // Only the most specific network of a VRF hands the address out (address_plan.hpp), so it is asked
 // alone.
-std::vector<const Allocation*> StateMachine::allocations_holding(const Address& address) const {
-  std::vector<const Allocation*> holding;
+std::vector<Allocation> StateMachine::allocations_holding(const Address& address) const {
+  std::vector<Allocation> holding;
   for (const auto& [id, vrf] : implementation_->plan.vrfs()) {
     const NetworkState* state = vrf.tree.longest_match(address);
     if (state == nullptr) continue;
-    const Allocation* held = state->first_allocation_in(address.value, address.value);
-    if (held != nullptr) holding.push_back(held);
+    const PackedAllocation held = state->first_allocation_in(address.value, address.value);
+    if (held) holding.push_back(held.unpacked());
   }
   return holding;
 }
@@ -282,10 +298,7 @@ void StateMachine::visit_vrfs(VrfId from, const std::function<bool(const Vrf&)>&
 void StateMachine::visit_allocations_in(
     NetworkId id, U128 from, const std::function<bool(const Allocation&)>& visit) const {
   const NetworkState* state = implementation_->plan.network(id);
-  if (state == nullptr) return;
-  const auto& allocations = state->allocations;
-  for (auto it = allocations.lower_bound(from); it != allocations.end(); ++it)
-    if (!visit(**it)) return;
+  if (state != nullptr) visit_from(state->allocations, from, visit);
 }
 
 void StateMachine::visit_networks_within(
@@ -297,18 +310,14 @@ void StateMachine::visit_networks_within(
 
 void StateMachine::visit_allocations(
     AllocationId from, const std::function<bool(const Allocation&)>& visit) const {
-  const auto& allocations = implementation_->plan.allocations();
-  for (auto it = allocations.lower_bound(from); it != allocations.end(); ++it)
-    if (!visit(it->second)) return;
+  visit_from(implementation_->plan.allocations(), from, visit);
 }
 
 void StateMachine::visit_allocations_in(
     NetworkId id, const Address& from, const std::function<bool(const Allocation&)>& visit) const {
   const NetworkState* state = implementation_->plan.network(id);
   if (state == nullptr || from.family != state->network.prefix.base.family) return;
-  const auto& allocations = state->allocations;
-  for (auto it = allocations.lower_bound(from.value); it != allocations.end(); ++it)
-    if (!visit(**it)) return;
+  visit_from(state->allocations, from.value, visit);
 }
 
 const Token* StateMachine::token(const TokenReference& reference) const {
@@ -375,8 +384,9 @@ void StateMachine::load_allocation(Allocation allocation) {
     throw std::runtime_error(fmt::format("{}: {}", to_string(allocation.id), reason));
   };
   if (!allocation.id) refuse("an allocation without an id");
-  if (allocation.status != AllocationStatus::allocated) refuse("it is not active");
-  if (plan.allocation(allocation.id) != nullptr) refuse("the id is there twice");
+  if (allocation.status != AllocationStatus::allocated || allocation.released_at)
+    refuse("it is not active");
+  if (plan.allocation(allocation.id)) refuse("the id is there twice");
   const NetworkState* state = plan.network(allocation.network_id);
   if (state == nullptr) refuse("its network does not exist");
   const Family family = state->network.prefix.base.family;
@@ -385,7 +395,7 @@ void StateMachine::load_allocation(Allocation allocation) {
   if (!is_range) refuse("its addresses are no range of its network's family");
   if (!state->is_available(allocation.first.value, allocation.last.value))
     refuse("its addresses are outside its network, or something else holds them");
-  plan.add_allocation(std::move(allocation));
+  plan.add_allocation(allocation);
 }
 
 void StateMachine::load_quarantine(Quarantine quarantine) {

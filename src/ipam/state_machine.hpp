@@ -30,6 +30,7 @@ class StateMachine {
   Outcome preview(Revision revision, TimeMs timestamp, const Command& command);
 
   // ---- queries; O(log n) where not said otherwise ----
+  // Allocations are values: in memory each is a few bytes (packed_allocation.hpp).
   const Vrf* vrf(const VrfReference& vrf) const;  // nullptr: no such VRF
   std::size_t network_count_in(VrfId vrf) const;
   void for_each_vrf(const std::function<void(const Vrf&)>& visit) const;  // by id
@@ -37,7 +38,7 @@ class StateMachine {
   const Network* network(const Prefix& prefix, VrfId vrf = vrf_default) const;
   // REQUIRES: the network is one of this state machine.
   NetworkContext context(const Network& network) const;
-  const Allocation* allocation(AllocationId id) const;  // active ones only
+  std::optional<Allocation> allocation(AllocationId id) const;  // active ones only
   const Reservation* reservation(ReservationId id) const;
   // True where the id was once handed out, whether or not it is active.
   bool allocation_existed(AllocationId id) const;
@@ -62,7 +63,7 @@ class StateMachine {
                                    const std::function<void(const Network&)>& visit) const;
   void for_each_allocation(const std::function<void(const Allocation&)>& visit) const;
   // Active allocations that contain the address, at most one in each VRF, by VRF.
-  std::vector<const Allocation*> allocations_holding(const Address& address) const;
+  std::vector<Allocation> allocations_holding(const Address& address) const;
   // The most specific network that contains the address (longest match).
   const Network* network_of(const Address& address, VrfId vrf = vrf_default) const;
 

@@ -140,6 +140,8 @@ Outcome decide_operation(Decision& decision, const Operation& operation,
 Outcome Decision::decide(const Transaction& command) {
   Attempt attempt(*this);
   Outcomes outcomes;
+  outcomes.of_operations.reserve(command.operations.size());
+  changes.reserve(changes.size() + changes_per_operation * command.operations.size());
   for (const Operation& operation : command.operations) {
     Outcome outcome = decide_operation(*this, operation, outcomes.of_operations);
     if (auto* error = std::get_if<Error>(&outcome)) {

@@ -218,8 +218,8 @@ ipam::Command NodeWorkload::draw_command() {
     else
       command.body = draw_update(id);
     // As a client that has seen what is there now, which by then may have changed.
-    const ipam::Allocation* const seen = world_.oracle.machine().allocation(id);
-    if (seen != nullptr && random.chance(30))
+    const auto seen = world_.oracle.machine().allocation(id);
+    if (seen && random.chance(30))
       command.precondition = ipam::Precondition{{seen->revision}};
   } else {
     ipam::Allocate allocate;

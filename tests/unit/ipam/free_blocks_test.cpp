@@ -47,7 +47,7 @@ class RandomNetwork {
     }
     for (const auto& [id, reservation] : plan.reservations())
       if (reservation.first <= prefix.last() && prefix.base <= reservation.last) return false;
-    return network().first_allocation_in(prefix.base.value, prefix.last().value) == nullptr;
+    return !network().first_allocation_in(prefix.base.value, prefix.last().value);
   }
 
   // All free blocks of the length, by address.
@@ -103,7 +103,7 @@ class RandomNetwork {
     allocation.id = AllocationId(++next_id_);
     allocation.network_id = NetworkId(1);
     allocation.first = allocation.last = {whole_.base.family, address};
-    plan.add_allocation(std::move(allocation));
+    plan.add_allocation(allocation);
   }
 
   void reserve() {

@@ -232,12 +232,12 @@ TEST_CASE("a release with another fence than the allocation's is refused") {
   Plan plan;
   plan.create("10.0.0.0/24");
   plan.allocate({});
-  const Allocation* first = plan.machine.allocation(AllocationId(1));
+  const auto first = plan.machine.allocation(AllocationId(1));
   const std::uint64_t old_fence = first->fence();
   plan.apply(Release{AllocationId(1), old_fence});
   CHECK(plan.machine.allocation_count() == 0);
   plan.allocate({});
-  const Allocation* second = plan.machine.allocation(AllocationId(2));
+  const auto second = plan.machine.allocation(AllocationId(2));
   CHECK(second->fence() > old_fence);
   CHECK(error_of(plan.apply(Release{AllocationId(2), old_fence})) == ErrorCode::stale_fence);
   CHECK(error_of(plan.apply(Release{AllocationId(2), second->fence()})) == std::nullopt);

@@ -137,7 +137,7 @@ TEST_CASE("a split puts blocks in the place of a network, which hold what it hel
   }
   CHECK(plan.machine.context(*plan.machine.network(child)).parent_id == high.id);
   CHECK(plan.machine.context(high).children_count == 1);
-  const Allocation& held = *plan.machine.allocation(AllocationId(1));
+  const Allocation held = *plan.machine.allocation(AllocationId(1));
   CHECK(held.network_id == low.id);
   CHECK(held.fence() == 1);
   CHECK(held.revision == Revision(plan.revision));

@@ -154,7 +154,7 @@ class Comparison {
     REQUIRE(machine_.allocation_count() == naive_.allocations.size());
     for (const auto& [id, place] : naive_.networks) check_network(id, place);
     for (const auto& [id, allocation] : naive_.allocations) {
-      REQUIRE(machine_.allocation(id) != nullptr);
+      REQUIRE(machine_.allocation(id));
       REQUIRE(*machine_.allocation(id) == allocation);
     }
     std::optional<TimeMs> next;
@@ -596,8 +596,8 @@ class Comparison {
               naive_.is_reserved(*expected, address));
     }
     std::vector<AllocationId> holders, expected_holders;
-    for (const Allocation* allocation : machine_.allocations_holding(address))
-      holders.push_back(allocation->id);
+    for (const Allocation& allocation : machine_.allocations_holding(address))
+      holders.push_back(allocation.id);
     for (const auto& [id, allocation] : naive_.allocations)
       if (allocation.first <= address && address <= allocation.last)
         expected_holders.push_back(id);

@@ -216,7 +216,7 @@ TEST_CASE("a released allocation leaves memory, and a second release is told so"
   CHECK(released.revision == Revision(3));
   CHECK(plan.audited() ==
         std::vector<std::string>{"ip_released: Released 10.0.0.1 in 10.0.0.0/24"});
-  CHECK(plan.machine.allocation(allocation.id) == nullptr);
+  CHECK(!plan.machine.allocation(allocation.id));
   CHECK(plan.machine.allocation_existed(allocation.id));
   CHECK_FALSE(plan.machine.allocation_existed(AllocationId(2)));
   CHECK(error_of(plan.apply(Release{allocation.id})) ==
@@ -266,7 +266,7 @@ TEST_CASE("a renewed lease ends so long after its renewal, earlier or later than
                                  to_rfc3339(start + 109'000)});
   plan.now = start + 10'000;
   plan.apply(ExpireLeases{});
-  CHECK(plan.machine.allocation(lease.id) != nullptr);
+  CHECK(plan.machine.allocation(lease.id));
   plan.apply(RenewLease{lease.id, 1, {}});
   plan.apply(RenewLease{endless.id, 2, {}});
   CHECK(plan.machine.next_expiry() == start + 11'000);
@@ -369,7 +369,7 @@ TEST_CASE("a child network alone hands out its addresses") {
   CHECK(plan.machine.network_of(*parse_address("10.0.0.1"))->id == child);
   CHECK(plan.machine.network_of(*parse_address("10.0.0.128"))->id == parent);
   REQUIRE(plan.machine.allocations_holding(*parse_address("10.0.0.1")).size() == 1);
-  CHECK(plan.machine.allocations_holding(*parse_address("10.0.0.1"))[0]->network_id == child);
+  CHECK(plan.machine.allocations_holding(*parse_address("10.0.0.1"))[0].network_id == child);
   CHECK(plan.machine.allocations_holding(*parse_address("10.0.0.2")).empty());
   // A child on the network address of its parent takes nothing from it.
   const NetworkId other = plan.create("10.1.0.0/24");
@@ -404,7 +404,7 @@ TEST_CASE("a network between parent and children takes over the children, and gi
   // .0 to .63 without the network address, .128 to .191.
   CHECK(stats_of(plan, middle) ==
         "254 total, 0 allocated, 127 available, 127 reserved, 10.0.1.64, none");
-  CHECK(plan.machine.allocation(held.id) != nullptr);
+  CHECK(plan.machine.allocation(held.id));
   CHECK(succeeded(plan.apply(DeleteNetwork{middle})));
   CHECK(plan.machine.stats(top).reserved == 128);
   CHECK(to_string(plan.allocate(low).first) == "10.0.1.2");

@@ -32,11 +32,12 @@ std::string dump(const AddressPlan& plan) {
         if (state.withheld->nobodys.is_free(v, v)) text += " " + to_string(v);
     }
     text += " held";
-    for (const Allocation* held : state.allocations) text += " " + to_string(held->id);
+    state.allocations.check_invariants();
+    for (const PackedAllocation held : state.allocations) text += " " + to_string(held.id());
     if (state.hostnames) {
       std::set<std::uint64_t> named, indexed;
-      for (const Allocation* held : state.allocations)
-        if (!held->hostname.empty()) named.insert(held->id.value());
+      for (const PackedAllocation held : state.allocations)
+        if (!held.hostname().empty()) named.insert(held.id().value());
       for (const auto& [hash, holder] : *state.hostnames) indexed.insert(holder.value());
       REQUIRE(named == indexed);
     }
@@ -46,8 +47,10 @@ std::string dump(const AddressPlan& plan) {
     text += " allocated " + to_string(state.allocated) + " in " +
             (parent == nullptr ? "none" : to_string(parent->network.id)) + "\n";
   }
-  for (const auto& [id, allocation] : plan.allocations())
-    text += to_string(id) + " " + to_string(allocation.first) + " " + allocation.hostname + "\n";
+  plan.allocations().check_invariants();
+  for (const PackedAllocation held : plan.allocations())
+    text += to_string(held.id()) + " " + to_string(held.first()) + " " +
+            std::string(held.hostname()) + "\n";
   for (const auto& [key, quarantine] : plan.quarantines())
     text += "quarantine " + to_string(quarantine.first) + " " + to_string(quarantine.last) + "\n";
   for (const auto& [id, reservation] : plan.reservations())
@@ -168,8 +171,8 @@ class RandomPlan {
     const auto is_lost = [&](U128 from, U128 to) {
       return from < usable.first.value || to > usable.last.value;
     };
-    for (const Allocation* held : state->allocations)
-      if (is_lost(held->first.value, held->last.value)) return;
+    for (const PackedAllocation held : state->allocations)
+      if (is_lost(held.first().value, held.last().value)) return;
     for (const auto& [key, waits] : plan.quarantines())
       if (key.first == id && is_lost(waits.first.value, waits.last.value)) return;
     REQUIRE(plan.resize_network(id, prefix).prefix == prefix);
@@ -189,7 +192,7 @@ class RandomPlan {
     allocation.last = {Family::ipv4, *first + (count - 1)};
     allocation.hostname = "host-" + std::to_string(next_id_);
     if (random_.chance(40)) allocation.expires_at = static_cast<TimeMs>(random_.below(100));
-    plan.add_allocation(std::move(allocation));
+    plan.add_allocation(allocation);
   }
 
   void change_quarantine() {
@@ -265,22 +268,26 @@ class RandomPlan {
   void replace_allocation() {
     const auto& all = plan.allocations();
     if (all.empty()) return;
-    Allocation changed =
-        std::next(all.begin(), static_cast<long>(random_.below(all.size())))->second;
+    Allocation changed = some_allocation().unpacked();
     changed.hostname = "changed-" + std::to_string(random_.below(4));
     changed.expires_at.reset();
     if (random_.chance(60)) changed.expires_at = static_cast<TimeMs>(random_.below(100));
     const NetworkId network = changed.network_id;
-    const Allocation& now = plan.replace_allocation(changed);
-    REQUIRE(now == changed);
-    REQUIRE(plan.hostname_holder(network, changed.hostname) != nullptr);
+    plan.replace_allocation(changed);
+    REQUIRE(plan.allocation(changed.id).unpacked() == changed);
+    REQUIRE(plan.hostname_holder(network, changed.hostname));
   }
 
   void remove_allocation() {
     const auto& all = plan.allocations();
     if (all.empty()) return;
-    const auto it = std::next(all.begin(), static_cast<long>(random_.below(all.size())));
-    plan.remove_allocation(it->first);
+    plan.remove_allocation(some_allocation().id());
+  }
+
+  PackedAllocation some_allocation() {
+    auto it = plan.allocations().begin();
+    for (auto left = random_.below(plan.allocations().size()); left > 0; --left) ++it;
+    return *it;
   }
 
   const NetworkState* some_network() {
