@@ -64,5 +64,9 @@ bool keeps_its_cost(const Settings& settings, Report& report);
 
 // `bench engine`: the pure parts.
 int measure_engine(std::uint64_t records, std::uint64_t probes);
+// The part of it that no number of records changes: each kind of entry of the log, `count` times.
+void measure_entries(std::uint64_t count);
+// And what it does change, up to so many records.
+void measure_growth(std::uint64_t records);
 
 }  // namespace bench
