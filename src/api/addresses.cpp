@@ -90,6 +90,7 @@ constexpr std::uint64_t holders_asked = history_limit_max + 1;
 std::string address_json(const ipam::Address& address, const Known& known,
                          const std::vector<ipam::Allocation>& holders, std::uint64_t limit) {
   std::string body;
+  body.reserve(2 * object_bytes_usual);
   JsonWriter json(body);
   json.begin_object();
   json.text("ip", ipam::to_string(address));

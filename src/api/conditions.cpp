@@ -142,7 +142,7 @@ bool can_be_not_modified(const Route& route) {
 
 Body with_conditions(const Route& route, Conditions conditions, Body body) {
   if (!can_be_not_modified(route)) conditions.if_none_match.reset();
-  if (!conditions.if_match && !conditions.if_none_match) return body;
+  if (!conditions.are_given()) return body;
   if (auto* const read = std::get_if<Read>(&body))
     return with_conditional_render(conditions, std::move(*read));
   if (auto* const read = std::get_if<ReadHistory>(&body))
@@ -152,8 +152,7 @@ Body with_conditions(const Route& route, Conditions conditions, Body body) {
 
 // Ignoring a condition would do what the client wanted not to be done.
 Body with_precondition(const Conditions& conditions, Body body) {
-  const bool has_conditions = conditions.if_match || conditions.if_none_match;
-  if (!has_conditions || std::holds_alternative<Answer>(body)) return body;
+  if (!conditions.are_given() || std::holds_alternative<Answer>(body)) return body;
   if (conditions.if_none_match)
     return Answer{problem(Problem::invalid_header, "If-None-Match goes with GET and HEAD alone")};
   auto* const write = std::get_if<Write>(&body);

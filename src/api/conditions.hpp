@@ -40,6 +40,8 @@ class Conditions {
 
     bool matches(ipam::Revision revision) const;
   };
+  bool are_given() const { return if_match || if_none_match; }
+
   std::optional<Condition> if_match;
   std::optional<Condition> if_none_match;
 };

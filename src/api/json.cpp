@@ -41,11 +41,12 @@ class StrictHandler {
     return true;
   }
   bool on_object_begin(ErrorCode&) {
-    keys_.emplace_back();
+    open_.push_back({keys_.size(), {}});
     return true;
   }
   bool on_object_end(std::size_t size, ErrorCode&) {
-    keys_.pop_back();
+    keys_.resize(open_.back().first_key);
+    open_.pop_back();
     stack_.push_object(size);
     return true;
   }
@@ -55,12 +56,13 @@ class StrictHandler {
   }
   bool on_key(json::string_view part, std::size_t, ErrorCode& ec) {
     key_.append(part.data(), part.size());
-    if (!keys_.back().insert(key_).second) {
+    if (is_known_key()) {
       duplicate_key_ = key_;
       ec = json::error::syntax;
       return false;
     }
     stack_.push_key(key_);
+    keys_.push_back(std::move(key_));
     key_.clear();
     return true;
   }
@@ -97,9 +99,28 @@ class StrictHandler {
   bool on_comment(json::string_view, ErrorCode&) { return true; }
 
  private:
+  // An object with few keys, as all of ours are, is looked through; one with many has a set of
+  // them, so that nobody can make this take long.
+  static constexpr std::size_t compared_keys_max = 32;
+  struct OpenObject {
+    std::size_t first_key;  // in keys_
+    std::unordered_set<std::string> many;
+  };
+
+  // Whether the innermost object has key_ already.
+  bool is_known_key() {
+    OpenObject& object = open_.back();
+    const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(object.first_key);
+    if (keys_.end() - first < static_cast<std::ptrdiff_t>(compared_keys_max))
+      return std::find(first, keys_.end(), key_) != keys_.end();
+    if (object.many.empty()) object.many.insert(first, keys_.end());
+    return !object.many.insert(key_).second;
+  }
+
   json::value_stack stack_;
   std::string key_;
-  std::vector<std::unordered_set<std::string>> keys_;  // of each open object
+  std::vector<std::string> keys_;  // of all open objects
+  std::vector<OpenObject> open_;
   std::optional<std::string> duplicate_key_;
 };
 

@@ -5,12 +5,20 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "ipam/address.hpp"
 
 namespace api {
+
+// Room for so many more bytes at the end of `out`, which the caller fills.
+inline char* extended(std::string& out, std::size_t bytes) {
+  const std::size_t size = out.size();
+  out.resize(size + bytes);
+  return out.data() + size;
+}
 
 // Appends `text` in quotes, escaped.
 void append_json_string(std::string& out, std::string_view text);
@@ -30,10 +38,14 @@ class JsonWriter {
 
   // `name` is one of ours: appended without escaping.
   void key(std::string_view name) {
-    comma();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    const std::size_t comma_bytes = comma_needed_ ? 1 : 0;
+    char* at = extended(out_, name.size() + 3 + comma_bytes);
+    if (comma_needed_) *at++ = ',';
+    *at++ = '"';
+    std::memcpy(at, name.data(), name.size());
+    at += name.size();
+    *at++ = '"';
+    *at = ':';
     comma_needed_ = false;
   }
 

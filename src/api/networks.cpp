@@ -16,6 +16,7 @@ namespace {
 
 std::string network_json(const ipam::Network& network, const ipam::NetworkContext& context) {
   std::string body;
+  body.reserve(object_bytes_usual);
   JsonWriter json(body);
   write_network(json, network, context);
   return body;

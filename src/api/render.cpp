@@ -8,6 +8,9 @@ namespace api {
 
 namespace {
 
+// ETag, Location and X-Ipam-Revision.
+constexpr std::size_t json_headers_usual = 3;
+
 void write_tags(JsonWriter& json, const std::vector<std::string>& tags) {
   json.key("tags");
   json.begin_array();
@@ -166,6 +169,7 @@ void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
 
 std::string allocation_json(const ipam::Allocation& allocation) {
   std::string body;
+  body.reserve(object_bytes_usual);
   JsonWriter json(body);
   write_allocation(json, allocation);
   return body;
@@ -264,6 +268,7 @@ http::Response json_response(int status, std::string body) {
   http::Response response;
   response.status = status;
   response.content_type = "application/json";
+  response.headers.reserve(json_headers_usual);
   response.body = std::move(body);
   return response;
 }

@@ -19,6 +19,8 @@ void write_network(JsonWriter& json, const ipam::Network& network,
                    const ipam::NetworkContext& context);
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation);
 std::string allocation_json(const ipam::Allocation& allocation);
+// What the JSON of most objects fits into: reserved at once rather than in steps.
+inline constexpr std::size_t object_bytes_usual = 512;
 void write_reservation(JsonWriter& json, const ipam::Reservation& reservation);
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry);
 // `cidr` is shown where it is not empty: in the list of all networks' stats.

@@ -116,21 +116,41 @@ struct Placeholders {
   std::string_view inner_id;
 };
 
-// Up to the next slash, which goes with it.
-std::string_view take_segment(std::string_view& path) {
-  const std::string_view segment = path.substr(0, path.find('/'));
-  path.remove_prefix(std::min(segment.size() + 1, path.size()));
-  return segment;
+// A path or a pattern between its slashes: what is before the first one counts too.
+struct Segments {
+  static constexpr std::size_t count_max = 5;  // of a pattern
+  std::array<std::string_view, count_max> parts{};
+  std::size_t count = 0;  // count_max + 1: more than any pattern has
+};
+
+constexpr Segments split(std::string_view path) {
+  Segments segments;
+  while (segments.count < Segments::count_max) {
+    const std::size_t slash = path.find('/');
+    segments.parts[segments.count++] = path.substr(0, slash);
+    if (slash == std::string_view::npos) return segments;
+    path.remove_prefix(slash + 1);
+  }
+  ++segments.count;
+  return segments;
 }
 
+constexpr auto patterns = [] {
+  std::array<Segments, std::size(routes)> all;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = split(routes[i].pattern);
+  return all;
+}();
+static_assert(std::ranges::all_of(patterns, [](const Segments& pattern) {
+  return pattern.count <= Segments::count_max;
+}));
+
 // nullopt where the path does not match.
-std::optional<Placeholders> match(std::string_view pattern, std::string_view path) {
+std::optional<Placeholders> match(const Segments& pattern, const Segments& path) {
+  if (pattern.count != path.count) return std::nullopt;
   Placeholders found;
-  // As many slashes in both: so the segments go in pairs.
-  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return std::nullopt;
-  while (!pattern.empty() || !path.empty()) {
-    const std::string_view wanted = take_segment(pattern);
-    const std::string_view given = take_segment(path);
+  for (std::size_t i = 0; i < path.count; ++i) {
+    const std::string_view wanted = pattern.parts[i];
+    const std::string_view given = path.parts[i];
     if (!wanted.starts_with('{')) {
       if (wanted != given) return std::nullopt;
       continue;
@@ -139,6 +159,10 @@ std::optional<Placeholders> match(std::string_view pattern, std::string_view pat
     (found.id.empty() ? found.id : found.inner_id) = given;
   }
   return found;
+}
+
+const Segments& pattern_of(const Route& route) {
+  return patterns[static_cast<std::size_t>(&route - routes)];
 }
 
 // The path below /api/v1; nullopt where it is elsewhere.
@@ -151,9 +175,10 @@ std::optional<std::string_view> below_prefix(std::string_view path) {
 
 // "GET, HEAD, POST, OPTIONS"; empty where no route has this path.
 std::string allowed_methods(std::string_view path) {
+  const Segments segments = split(path);
   std::string allowed;
   for (const Route& route : routes)
-    if (match(route.pattern, path)) {
+    if (match(pattern_of(route), segments)) {
       allowed += http::to_string(route.method);
       allowed += route.method == Method::get ? ", HEAD, " : ", ";
     }
@@ -225,13 +250,14 @@ bool is_printable_ascii(std::string_view text) {
 
 // Gives a write the key that its request came with.
 Body with_idempotency_key(const http::Request& request, const Caller& caller, Body body) {
-  auto* const write = std::get_if<Write>(&body);
   const std::string* const key = request.header("Idempotency-Key");
-  if (key && std::holds_alternative<IssueToken>(body))
+  if (!key) return body;
+  auto* const write = std::get_if<Write>(&body);
+  if (std::holds_alternative<IssueToken>(body))
     return Answer{problem(Problem::invalid_header,
                           "a token takes no Idempotency-Key: its secret could not be shown again; "
                           "where an answer is lost, revoke the token by its name, make another")};
-  if (!write || !key) return body;
+  if (!write) return body;
   if (key->empty() || key->size() > ipam::idempotency_key_bytes_max || !is_printable_ascii(*key))
     return Answer{problem(Problem::invalid_header,
                           fmt::format("Idempotency-Key must be 1 to {} printable ASCII characters",
@@ -242,16 +268,15 @@ Body with_idempotency_key(const http::Request& request, const Caller& caller, Bo
 }
 
 // Gives a command the name that goes into the audit log, and the token that it depends on.
-Body with_caller(const Caller& caller, Body body) {
+void set_caller(const Caller& caller, Body& body) {
   ipam::Command* command = nullptr;
   if (auto* write = std::get_if<Write>(&body)) command = &write->command;
   if (auto* dry_run = std::get_if<DryRun>(&body)) command = &dry_run->command;
   if (auto* issue = std::get_if<IssueToken>(&body)) command = &issue->command;
   if (auto* watch = std::get_if<Watch>(&body)) watch->token = caller.token;
-  if (command == nullptr) return body;
+  if (command == nullptr) return;
   command->actor = caller.actor;
   command->token = caller.token;
-  return body;
 }
 
 std::optional<http::Response> refusal(const Route& route, const Caller& caller) {
@@ -281,10 +306,12 @@ Body call_handler(const Route& route, const http::Request& request,
   if (!consistency) return Answer{consistency.error()};
   const auto conditions = Conditions::read(request);
   if (!conditions) return Answer{conditions.error()};
-  Body body = with_caller(caller, route.handler({request, placeholders.id, *query, *consistency,
-                                                 caller, placeholders.inner_id}));
-  body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
-                                     : with_precondition(*conditions, std::move(body));
+  Body body = route.handler({request, placeholders.id, *query, *consistency, caller,
+                             placeholders.inner_id});
+  set_caller(caller, body);
+  if (conditions->are_given())
+    body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
+                                       : with_precondition(*conditions, std::move(body));
   return with_idempotency_key(request, caller, std::move(body));
 }
 
@@ -303,9 +330,10 @@ const Route* find_route(const http::Request& request) {
   const auto path = below_prefix(request.path);
   // The session leaves out the body of an answer to HEAD.
   const Method method = request.method == Method::head ? Method::get : request.method;
-  if (path)
-    for (const Route& route : routes)
-      if (route.method == method && match(route.pattern, *path)) return &route;
+  if (!path) return nullptr;
+  const Segments segments = split(*path);
+  for (const Route& route : routes)
+    if (route.method == method && match(pattern_of(route), segments)) return &route;
   return nullptr;
 }
 
@@ -322,7 +350,7 @@ Action route(const http::Request& request, const Identity& identity) {
   if (auto refused = refusal(*found, caller)) return {0, Answer{*std::move(refused)}, found};
   const auto revision = min_revision(request);
   if (!revision) return {0, Answer{revision.error()}, found};
-  const Placeholders placeholders = *match(found->pattern, *path);
+  const Placeholders placeholders = *match(pattern_of(*found), split(*path));
   return {*revision, call_handler(*found, request, placeholders, caller), found, caller.token};
 }
 

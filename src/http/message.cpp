@@ -75,7 +75,8 @@ int hex_value(char c) {
 
 const std::string* find_header(const std::vector<Header>& headers, std::string_view name) {
   for (const Header& header : headers)
-    if (equal_ignoring_case(header.name, name)) return &header.value;
+    if (header.name.size() == name.size() && equal_ignoring_case(header.name, name))
+      return &header.value;
   return nullptr;
 }
 

@@ -30,9 +30,13 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 }
 
 bool is_writers_own(std::string_view name) {
-  for (const std::string_view own : {"content-length", "connection", "date", "transfer-encoding"})
-    if (equal_ignoring_case(name, own)) return true;
-  return false;
+  switch (name.size()) {
+    case 4: return equal_ignoring_case(name, "date");
+    case 10: return equal_ignoring_case(name, "connection");
+    case 14: return equal_ignoring_case(name, "content-length");
+    case 17: return equal_ignoring_case(name, "transfer-encoding");
+    default: return false;
+  }
 }
 
 }  // namespace

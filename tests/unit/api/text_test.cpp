@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json/parse.hpp>
 
@@ -88,6 +89,19 @@ TEST_CASE("strict JSON refuses what RFC 8259 leaves to the reader") {
   CHECK(error_of("[" + deep + closing + "]").find("too deep") != std::string::npos);
   CHECK(error_of(std::string(60000, '[')) != "");
   CHECK(error_of("1e999999999999") != "");
+}
+
+TEST_CASE("a key is noticed again among few and among many, in its own object alone") {
+  for (const std::size_t count : {1, 2, 31, 32, 33, 34, 200}) {
+    CAPTURE(count);
+    std::string keys;
+    for (std::size_t i = 0; i < count; ++i) keys += fmt::format("\"k{}\":{{\"k0\":1}},", i);
+    CHECK(error_of("{" + keys + "\"last\":1}") == "");
+    CHECK(error_of("{" + keys + "\"k0\":1}") == "the field \"k0\" is given twice");
+    CHECK(error_of(fmt::format("[{{{}\"k{}\":1}}]", keys, count - 1)) ==
+          fmt::format("the field \"k{}\" is given twice", count - 1));
+    CHECK(error_of(fmt::format("{{\"a\":{{{}\"x\":1}},\"k0\":1}}", keys)) == "");
+  }
 }
 
 TEST_CASE("utilization is rounded to one decimal place at every size") {

@@ -15,6 +15,18 @@ TEST_CASE("header names are compared without case") {
   CHECK_FALSE(http::equal_ignoring_case("a@", "a`"));  // 0x40 and 0x60 are no letters
 }
 
+TEST_CASE("no control character but the tab is field text, wherever it is") {
+  for (std::size_t size = 0; size <= 20; ++size)
+    CHECK(http::is_field_text(std::string(size, '\xff')));
+  for (int c = 0; c < 256; ++c)
+    for (std::size_t size = 1; size <= 20; ++size)
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string text(size, size % 2 == 0 ? ' ' : '\x80');
+        text[at] = static_cast<char>(c);
+        REQUIRE(http::is_field_text(text) == ((c >= 0x20 && c != 0x7f) || c == '\t'));
+      }
+}
+
 TEST_CASE("methods are known by their exact name") {
   for (const char* name : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
     CHECK(http::to_string(http::parse_method(name)) == name);
