@@ -40,7 +40,7 @@ std::optional<ProposalId> HostLoop::propose(base::SharedBytes command) {
   return id;
 }
 
-void HostLoop::read(std::function<void(bool)> done) {
+void HostLoop::read(base::UniqueFunction<void(bool)> done) {
   const std::uint64_t id = next_request_++;
   reads_.emplace(id, std::move(done));
   driver_.read(id);

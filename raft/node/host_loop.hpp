@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/log.hpp"
+#include "base/unique_function.hpp"
 #include "raft/node/host.hpp"
 
 namespace raft {
@@ -41,7 +42,7 @@ class HostLoop {
   // nullopt: refused now, for the queue is full or the disk has failed.
   std::optional<ProposalId> propose(base::SharedBytes command);
   // `done(true)`: the host's state is at least as new as everything acknowledged before this call.
-  void read(std::function<void(bool ok)> done);
+  void read(base::UniqueFunction<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
   // See Driver. True where a successor was asked.
   bool hand_over(HandOverCause cause);
@@ -79,7 +80,7 @@ class HostLoop {
   bool failed_ = false;
   std::uint64_t next_sequence_ = 1;
   std::uint64_t next_request_ = 1;
-  std::unordered_map<std::uint64_t, std::function<void(bool)>> reads_;
+  std::unordered_map<std::uint64_t, base::UniqueFunction<void(bool)>> reads_;
   std::unordered_map<std::uint64_t, std::function<void(MemberChangeReply)>> member_changes_;
 };
 

@@ -70,7 +70,7 @@ std::optional<ProposalId> Node::propose(base::SharedBytes command) {
   return loop_.propose(std::move(command));
 }
 
-void Node::read(std::function<void(bool)> done) { loop_.read(std::move(done)); }
+void Node::read(base::UniqueFunction<void(bool)> done) { loop_.read(std::move(done)); }
 
 void Node::change_members(const MemberChange& change,
                           std::function<void(MemberChangeReply)> done) {

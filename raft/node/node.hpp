@@ -57,7 +57,7 @@ class Node : public Proposer, private HostLoop::Shell {
 
   std::optional<ProposalId> propose(base::SharedBytes command) override;
   // `done(true)`: the host's state is at least as new as everything acknowledged before this call.
-  void read(std::function<void(bool ok)> done);
+  void read(base::UniqueFunction<void(bool ok)> done);
   void change_members(const MemberChange& change, std::function<void(MemberChangeReply)> done);
   void on_state_durable(Index index) override { loop_.on_state_durable(index); }
   // Cuts the log up to what the host's state holds durably; see Driver.

@@ -83,90 +83,101 @@ bool is_of_cluster(const api::Body& body) {
          std::holds_alternative<api::CutLog>(body);
 }
 
+// For those who want to copy what they call.
+template <class Reply>
+std::function<void(http::Response)> shared(Reply reply) {
+  return [held = std::make_shared<Reply>(std::move(reply))](http::Response response) {
+    (*held)(std::move(response));
+  };
+}
+
 double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 }  // namespace
 
-// Answers leave by way of the queue of the io thread: a session that goes on with its next request
-// does not run inside the loop that applies entries.
-void Executor::perform(api::Action action, Done done) {
-  // What was read is told to nobody whose token went meanwhile: at the latest by the read barrier
-  // this node has heard of it. A write was checked where it was applied.
+// What was read is told to nobody whose token went meanwhile: at the latest by the read barrier
+// this node has heard of it. A write was checked where it was applied.
+Executor::Reply::Reply(Executor& executor, const api::Action& action, Done done)
+    : executor_(&executor), route_(action.route), done_(std::move(done)) {
   const bool is_write = std::holds_alternative<api::Write>(action.body) ||
                         std::holds_alternative<api::IssueToken>(action.body) ||
                         is_of_cluster(action.body);
-  const ipam::TokenId token = is_write ? ipam::TokenId() : action.token;
-  const auto began = std::chrono::steady_clock::now();
-  auto answer = [this, token, began, route = action.route,
-                 done = std::move(done)](http::Response response) {
-    if (token && !is_valid(token)) response = api::denied(api::Denial::revoked_token);
-    metrics_.on_answered(route, response.status, seconds_since(began));
-    if (!response.header("X-Ipam-Revision"))  // a list is of its own
-      response.headers.push_back(
-          {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()});
-    auto deliver = [done, response = std::move(response)]() mutable { done(std::move(response)); };
-    asio::post(io_, std::move(deliver));
-  };
-  const raft::Index min_revision(action.min_revision);
-  if (min_revision <= replica_.applied())
-    return perform_for(action.token, std::move(action.body), std::move(answer));
+  if (!is_write) token_ = action.token;
+}
+
+void Executor::Reply::operator()(http::Response response) {
+  if (token_ && !executor_->is_valid(token_)) response = api::denied(api::Denial::revoked_token);
+  executor_->metrics_.on_answered(route_, response.status, seconds_since(began_));
+  if (!response.header("X-Ipam-Revision"))  // a list is of its own
+    response.headers.push_back(
+        {"X-Ipam-Revision", fmt::format_int(executor_->replica_.applied().value()).str()});
+  executor_->deliver(std::move(done_), std::move(response));
+}
+
+// Answers leave by way of the queue of the io thread: a session that goes on with its next request
+// does not run inside the loop that applies entries. Those of one turn go through it together.
+void Executor::deliver(Done done, http::Response response) {
+  deliveries_.push_back({std::move(done), std::move(response)});
+  if (deliveries_.size() > 1) return;
+  asio::post(io_, [this] {
+    delivering_.swap(deliveries_);
+    for (Delivery& delivery : delivering_) delivery.done(std::move(delivery.response));
+    delivering_.clear();
+  });
+}
+
+void Executor::perform(api::Action action, Done done) {
+  Reply reply(*this, action, std::move(done));
+  if (raft::Index(action.min_revision) > replica_.applied())
+    return perform_when_applied(std::move(action), std::move(reply));
+  perform_for(action.token, std::move(action.body), std::move(reply));
+}
+
+void Executor::perform_when_applied(api::Action action, Reply reply) {
   struct Wait {
-    explicit Wait(asio::io_context& io) : timer(io, min_revision_timeout) {}
     asio::steady_timer timer;
+    Reply reply;
+    api::Action action;
     bool over = false;
   };
-  auto wait = std::make_shared<Wait>(io_);
-  wait->timer.async_wait([wait, answer](const std::error_code& ec) {
+  const raft::Index revision(action.min_revision);
+  auto wait = std::make_shared<Wait>(Wait{asio::steady_timer(io_, min_revision_timeout),
+                                          std::move(reply), std::move(action)});
+  wait->timer.async_wait([wait](const std::error_code& ec) {
     if (ec || std::exchange(wait->over, true)) return;
-    answer(api::problem_read_timeout());
+    wait->reply(api::problem_read_timeout());
   });
-  auto proceed = [this, wait, answer, caller = action.token,
-                  body = std::make_shared<api::Body>(std::move(action.body))](bool ok) {
+  auto proceed = [this, wait](bool ok) {
     if (std::exchange(wait->over, true)) return;
     wait->timer.cancel();
-    if (ok)
-      perform_for(caller, std::move(*body), answer);
-    else
-      answer(api::problem_shutting_down());
+    if (!ok) return wait->reply(api::problem_shutting_down());
+    perform_for(wait->action.token, std::move(wait->action.body), std::move(wait->reply));
   };
-  replica_.when_applied(min_revision, std::move(proceed));
+  replica_.when_applied(revision, std::move(proceed));
 }
 
 // What is no command is not checked where it is applied: then whether the token is good is asked
 // behind a barrier, before anything is done.
-void Executor::perform_for(ipam::TokenId token, api::Body body, Done done) {
-  if (!token || !is_of_cluster(body)) return perform_now(std::move(body), std::move(done));
-  auto act = [this, token, body = std::make_shared<api::Body>(std::move(body))](Done answered) {
+void Executor::perform_for(ipam::TokenId token, api::Body body, Reply reply) {
+  if (!token || !is_of_cluster(body)) return perform_now(std::move(body), std::move(reply));
+  auto act = [this, token, body = std::move(body)](Reply answered) mutable {
     if (!is_valid(token)) return answered(api::denied(api::Denial::revoked_token));
-    perform_now(std::move(*body), std::move(answered));
+    perform_now(std::move(body), std::move(answered));
   };
-  after_barrier(api::Consistency::linearizable, std::move(done), std::move(act));
+  after_barrier(api::Consistency::linearizable, std::move(reply), std::move(act));
 }
 
-void Executor::perform_now(api::Body body, Done done) {
-  if (auto* answer = std::get_if<api::Answer>(&body)) return done(std::move(answer->response));
-  if (auto* write = std::get_if<api::Write>(&body))
-    return perform(std::move(*write), std::move(done));
-  if (auto* dry_run = std::get_if<api::DryRun>(&body))
-    return perform(std::move(*dry_run), std::move(done));
-  if (auto* read = std::get_if<api::Read>(&body)) return perform(std::move(*read), std::move(done));
-  if (auto* read = std::get_if<api::ReadHistory>(&body))
-    return perform(std::move(*read), std::move(done));
-  if (auto* read = std::get_if<api::ReadList>(&body))
-    return perform(std::move(*read), std::move(done));
-  if (auto* watch = std::get_if<api::Watch>(&body))
-    return perform(std::move(*watch), std::move(done));
-  if (auto* read = std::get_if<api::ReadStatus>(&body)) return done(read->render(status()));
-  if (std::holds_alternative<api::ReadMetrics>(body)) return done(metrics_answer());
-  if (auto* issue = std::get_if<api::IssueToken>(&body))
-    return perform(std::move(*issue), std::move(done));
-  if (auto* change = std::get_if<api::ChangeMembers>(&body))
-    return perform(std::move(*change), std::move(done));
-  if (auto* backup = std::get_if<api::MakeBackup>(&body))
-    return perform(std::move(*backup), std::move(done));
-  if (auto* cut = std::get_if<api::CutLog>(&body)) return perform(std::move(*cut), std::move(done));
+void Executor::perform_now(api::Body body, Reply reply) {
+  const auto act = [&](auto& action) {
+    using Kind = std::remove_cvref_t<decltype(action)>;
+    if constexpr (std::is_same_v<Kind, api::Answer>) reply(std::move(action.response));
+    else if constexpr (std::is_same_v<Kind, api::ReadStatus>) reply(action.render(status()));
+    else if constexpr (std::is_same_v<Kind, api::ReadMetrics>) reply(metrics_answer());
+    else perform(std::move(action), std::move(reply));
+  };
+  std::visit(act, body);
 }
 
 void Executor::stop() {
@@ -179,99 +190,123 @@ bool Executor::is_valid(ipam::TokenId id) const {
   return token != nullptr && !token->is_expired(node_.time_ms());
 }
 
-void Executor::perform(api::Write write, Done done) {
+void Executor::perform(api::Write write, Reply reply) {
   if (!write.command.idempotency.key.empty())
     write.command.idempotency.retention_seconds = spec_.idempotency_seconds;
-  const auto command = std::make_shared<const ipam::Command>(std::move(write.command));
-  auto finished = [this, command, began = std::chrono::steady_clock::now(),
-                   render = std::move(write.render), done = std::move(done)](WriteResult result) {
-    metrics_.on_write(command->body, result, seconds_since(began));
-    if (const auto* failure = std::get_if<WriteFailure>(&result)) return done(problem_of(*failure));
+  const bool is_allocate = std::holds_alternative<ipam::Allocate>(write.command.body);
+  auto finished = [this, is_allocate, began = std::chrono::steady_clock::now(),
+                   render = std::move(write.render),
+                   reply = std::move(reply)](WriteResult result) mutable {
+    metrics_.on_write(is_allocate, result, seconds_since(began));
+    if (const auto* failure = std::get_if<WriteFailure>(&result))
+      return reply(problem_of(*failure));
     const auto& decided = std::get<Decided>(result);
-    done(api::rendered(render, decided.outcome, decided.replayed));
+    reply(api::rendered(render, decided.outcome, decided.replayed));
   };
-  replica_.write(*command, std::move(finished));
+  replica_.write(write.command, std::move(finished));
 }
 
 // The secret is in this process until the answer is sent, and nowhere else.
-void Executor::perform(api::IssueToken issue, Done done) {
+void Executor::perform(api::IssueToken issue, Reply reply) {
   std::string secret = new_secret();
   std::get<ipam::CreateToken>(issue.command.body).hash = base::sha256(secret);
   auto render = [render = std::move(issue.render),
                  secret = std::move(secret)](const ipam::Outcome& outcome) {
     return render(outcome, secret);
   };
-  perform(api::Write{std::move(issue.command), std::move(render)}, std::move(done));
+  perform(api::Write{std::move(issue.command), std::move(render)}, std::move(reply));
 }
 
-void Executor::after_barrier(api::Consistency consistency, Done done,
-                             std::function<void(Done)> then) {
-  if (consistency == api::Consistency::stale) return then(std::move(done));
+template <class Then>
+void Executor::after_barrier(api::Consistency consistency, Reply reply, Then then) {
+  if (consistency == api::Consistency::stale) return then(std::move(reply));
   // A node that has failed applies nothing any more, whatever is committed; one that has stopped
   // hears of nothing.
   const auto is_over = [this] { return node_.stopping() || !replica_.failure().empty(); };
-  if (is_over()) return done(api::problem_shutting_down());
-  auto read = [is_over, done = std::move(done), then = std::move(then)](bool ok) {
-    if (is_over()) return done(api::problem_shutting_down());
-    if (ok) return then(done);
-    done(api::problem_read_timeout());
+  if (is_over()) return reply(api::problem_shutting_down());
+  auto read = [is_over, reply = std::move(reply), then = std::move(then)](bool ok) mutable {
+    if (is_over()) return reply(api::problem_shutting_down());
+    if (ok) return then(std::move(reply));
+    reply(api::problem_read_timeout());
   };
   node_.read(std::move(read));
 }
 
-void Executor::perform(api::DryRun dry_run, Done done) {
-  auto answer = [this, dry_run = std::move(dry_run)](Done answered) {
+void Executor::perform(api::DryRun dry_run, Reply reply) {
+  auto answer = [this, dry_run = std::move(dry_run)](Reply answered) {
     answered(dry_run.render(replica_.preview(dry_run.command)));
   };
-  after_barrier(api::Consistency::linearizable, std::move(done), std::move(answer));
+  after_barrier(api::Consistency::linearizable, std::move(reply), std::move(answer));
 }
 
-void Executor::perform(api::Read read, Done done) {
-  auto answer = [this, render = std::move(read.render)](Done answered) {
+void Executor::perform(api::Read read, Reply reply) {
+  auto answer = [this, render = std::move(read.render)](Reply answered) {
     answered(render(replica_.state_machine()));
   };
-  after_barrier(read.consistency, std::move(done), std::move(answer));
+  after_barrier(read.consistency, std::move(reply), std::move(answer));
 }
 
-void Executor::perform(api::ReadHistory read, Done done) {
-  auto ask = [this, query = read.query, render = std::move(read.render),
-              look = std::move(read.look)](Done answered) {
+void Executor::perform(api::ReadHistory read, Reply reply) {
+  const api::Consistency consistency = read.consistency;
+  auto ask = [this, read = std::move(read)](Reply answered) mutable {
     // The answer is as of what is applied now, also where state.db gives it (state/README.md).
-    if (look) look(replica_.state_machine());
-    auto finished = [render, answered](base::Result<ipam::HistoryAnswer, std::string> answer) {
+    if (read.look) read.look(replica_.state_machine());
+    auto finished = [render = std::move(read.render), answered = std::move(answered)](
+                        base::Result<ipam::HistoryAnswer, std::string> answer) mutable {
       if (answer.ok()) return answered(render(*answer));
       answered(api::problem_for_status(500, answer.error()));
     };
-    replica_.ask(query, std::move(finished));
+    replica_.ask(std::move(read.query), std::move(finished));
   };
-  after_barrier(read.consistency, std::move(done), std::move(ask));
+  after_barrier(consistency, std::move(reply), std::move(ask));
 }
 
-void Executor::perform(api::ReadList read, Done done) {
-  auto start = [this, reader = std::move(read.reader)](Done answered) {
-    lists_.perform(reader, std::move(answered));
+void Executor::perform(api::ReadList read, Reply reply) {
+  auto start = [this, reader = std::move(read.reader)](Reply answered) {
+    lists_.perform(reader, shared(std::move(answered)));
   };
-  after_barrier(read.consistency, std::move(done), std::move(start));
+  after_barrier(read.consistency, std::move(reply), std::move(start));
 }
 
 // Whoever says where to go on needs no barrier: what this node has not applied yet comes later.
-void Executor::perform(api::Watch watch, Done done) {
+void Executor::perform(api::Watch watch, Reply reply) {
   const auto consistency = watch.since ? api::Consistency::stale : watch.consistency;
-  auto start = [this, since = watch.since, token = watch.token](Done answered) {
+  auto start = [this, since = watch.since, token = watch.token](Reply answered) {
     answered(hub_.watch(since, ipam::Revision(replica_.applied().value()), token));
   };
-  after_barrier(consistency, std::move(done), std::move(start));
+  after_barrier(consistency, std::move(reply), std::move(start));
 }
 
-void Executor::perform(api::ChangeMembers change, Done done) {
-  if (!spec_.cluster_mode) return done(change.render(api::MemberChangeResult::not_a_cluster));
-  auto finished = [render = std::move(change.render), done = std::move(done),
-                   named = change.node_id != 0](const raft::MemberChangeReply& reply) {
-    done(render(result_of(reply, named)));
+void Executor::perform(api::ChangeMembers change, Reply reply) {
+  if (!spec_.cluster_mode) return reply(change.render(api::MemberChangeResult::not_a_cluster));
+  auto finished = [render = std::move(change.render), done = shared(std::move(reply)),
+                   named = change.node_id != 0](const raft::MemberChangeReply& result) {
+    done(render(result_of(result, named)));
   };
   node_.change_members({action_of(change.action), raft::NodeId(change.node_id),
                         std::move(change.address)},
                        std::move(finished));
+}
+
+void Executor::perform(api::MakeBackup backup, Reply reply) {
+  const api::Consistency consistency = backup.consistency;
+  auto make = [this, backup = std::move(backup)](Reply answered) {
+    backups_.perform(backup, shared(std::move(answered)));
+  };
+  after_barrier(consistency, std::move(reply), std::move(make));
+}
+
+void Executor::perform(api::CutLog cut, Reply reply) {
+  if (node_.stopping() || !replica_.failure().empty())
+    return reply(api::problem_shutting_down());
+  // The node was told how far state.db is durable before this is called.
+  auto flushed = [this, render = std::move(cut.render),
+                  done = shared(std::move(reply))](const state::StateStore::Flushed& durable) {
+    if (node_.stopping() || !durable) return done(api::problem_shutting_down());
+    node_.cut_log();
+    done(render({*durable, node_.core().log().compacted().index.value()}));
+  };
+  replica_.store().flush(std::move(flushed));
 }
 
 // ---- status ----
@@ -291,27 +326,6 @@ http::Response Executor::metrics_answer() {
   response.content_type = metrics::content_type;
   response.body = metrics_page(metrics_, readings, fullest_);
   return response;
-}
-
-void Executor::perform(api::MakeBackup backup, Done done) {
-  const api::Consistency consistency = backup.consistency;
-  auto make = [this, backup = std::move(backup)](Done answered) {
-    backups_.perform(backup, std::move(answered));
-  };
-  after_barrier(consistency, std::move(done), std::move(make));
-}
-
-void Executor::perform(api::CutLog cut, Done done) {
-  if (node_.stopping() || !replica_.failure().empty())
-    return done(api::problem_shutting_down());
-  // The node was told how far state.db is durable before this is called.
-  auto flushed = [this, render = std::move(cut.render),
-                  done = std::move(done)](const state::StateStore::Flushed& durable) {
-    if (node_.stopping() || !durable) return done(api::problem_shutting_down());
-    node_.cut_log();
-    done(render({*durable, node_.core().log().compacted().index.value()}));
-  };
-  replica_.store().flush(std::move(flushed));
 }
 
 std::string Executor::not_ready_reason() const {

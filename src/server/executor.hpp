@@ -6,9 +6,11 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <vector>
 
 #include "api/action.hpp"
 #include "api/watch_hub.hpp"
+#include "base/unique_function.hpp"
 #include "http/counts.hpp"
 #include "raft/node/node.hpp"
 #include "server/backup_performer.hpp"
@@ -34,7 +36,7 @@ class Executor {
         lists_(io, replica),
         backups_(replica.store()) {}
 
-  using Done = std::function<void(http::Response)>;
+  using Done = base::UniqueFunction<void(http::Response)>;
   // `done` is called once, on the io thread, never from within this call.
   void perform(api::Action action, Done done);
   api::NodeStatus status() const;
@@ -47,20 +49,41 @@ class Executor {
   void stop();
 
  private:
-  void perform_for(ipam::TokenId token, api::Body body, Done done);
-  void perform_now(api::Body body, Done done);
-  void perform(api::Write write, Done done);
-  void perform(api::IssueToken issue, Done done);
-  void perform(api::DryRun dry_run, Done done);
-  void perform(api::Read read, Done done);
-  void perform(api::ReadHistory read, Done done);
-  void perform(api::ReadList read, Done done);
-  void perform(api::Watch watch, Done done);
-  void perform(api::ChangeMembers change, Done done);
-  void perform(api::MakeBackup backup, Done done);
-  void perform(api::CutLog cut, Done done);
-  // Calls `then` once it may read; otherwise answers by itself.
-  void after_barrier(api::Consistency consistency, Done done, std::function<void(Done)> then);
+  // What is to be done with an answer before its client gets it. Called once.
+  class Reply {
+   public:
+    Reply(Executor& executor, const api::Action& action, Done done);
+    void operator()(http::Response response);
+
+   private:
+    Executor* executor_;
+    ipam::TokenId token_;  // without which the answer is not for the client any more
+    const api::Route* route_;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    Done done_;
+  };
+  struct Delivery {
+    Done done;
+    http::Response response;
+  };
+
+  void perform_when_applied(api::Action action, Reply reply);
+  void perform_for(ipam::TokenId token, api::Body body, Reply reply);
+  void perform_now(api::Body body, Reply reply);
+  void perform(api::Write write, Reply reply);
+  void perform(api::IssueToken issue, Reply reply);
+  void perform(api::DryRun dry_run, Reply reply);
+  void perform(api::Read read, Reply reply);
+  void perform(api::ReadHistory read, Reply reply);
+  void perform(api::ReadList read, Reply reply);
+  void perform(api::Watch watch, Reply reply);
+  void perform(api::ChangeMembers change, Reply reply);
+  void perform(api::MakeBackup backup, Reply reply);
+  void perform(api::CutLog cut, Reply reply);
+  // Calls `then` with the reply once it may read; otherwise answers by itself.
+  template <class Then>
+  void after_barrier(api::Consistency consistency, Reply reply, Then then);
+  void deliver(Done done, http::Response response);
   http::Response metrics_answer();
   std::string not_ready_reason() const;
   void fill_members(api::NodeStatus& status) const;
@@ -76,6 +99,8 @@ class Executor {
   std::function<http::Counts()> connections_ = [] { return http::Counts{}; };
   ListPerformer lists_;
   BackupPerformer backups_;
+  std::vector<Delivery> deliveries_;  // leave together, in their order
+  std::vector<Delivery> delivering_;  // empty; keeps its memory
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -45,17 +45,17 @@ void Gate::perform(const http::Request& request, Executor::Done done) {
 // bits, and they share the barrier.
 void Gate::perform_behind_barrier(const http::Request& request, const base::Sha256& hash,
                                   Executor::Done done) {
-  auto looked_up = [this, &request, hash, done = std::move(done)](bool is_up_to_date) {
+  auto looked_up = [this, &request, hash, done = std::move(done)](bool is_up_to_date) mutable {
     if (!is_up_to_date) {
       auto response = node_.stopping() ? api::problem_shutting_down() : api::problem_read_timeout();
-      return executor_.perform({0, api::Answer{std::move(response)}}, done);
+      return executor_.perform({0, api::Answer{std::move(response)}}, std::move(done));
     }
     const api::Identity identity = identify(hash);
     if (identity == api::Identity(api::Denial::unknown_token)) {
       ++counts_.unknown_token;
       attempts_.note(request.client_address, steady_ms());
     }
-    perform_as(request, identity, done);
+    perform_as(request, identity, std::move(done));
   };
   node_.read(std::move(looked_up));
 }

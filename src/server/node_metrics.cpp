@@ -21,8 +21,7 @@ void NodeMetrics::on_role_changed(const raft::RoleChange& change) {
   }
 }
 
-void NodeMetrics::on_write(const ipam::CommandBody& body, const WriteResult& result,
-                           double seconds) {
+void NodeMetrics::on_write(bool is_allocate, const WriteResult& result, double seconds) {
   if (const auto* failure = std::get_if<WriteFailure>(&result)) {
     switch (*failure) {
       case WriteFailure::unknown: ++writes_unknown; break;
@@ -34,7 +33,7 @@ void NodeMetrics::on_write(const ipam::CommandBody& body, const WriteResult& res
   }
   writes.observe(seconds);
   const auto& decided = std::get<Decided>(result);
-  if (!std::holds_alternative<ipam::Allocate>(body) || decided.replayed) return;
+  if (!is_allocate || decided.replayed) return;
   const auto* error = std::get_if<ipam::Error>(&decided.outcome);
   ++allocations[error == nullptr ? "ok" : api::row_of(api::problem_of(error->code)).reason];
 }

@@ -31,8 +31,8 @@ class NodeMetrics : public raft::NodeObserver {
 
   // An answer is on its way; `route` is nullptr where the request found none, or was none.
   void on_answered(const api::Route* route, int status, double seconds);
-  // The outcome of a command that a client asked this node for.
-  void on_write(const ipam::CommandBody& body, const WriteResult& result, double seconds);
+  // The outcome of a command that a client asked this node for; an Allocate or another one.
+  void on_write(bool is_allocate, const WriteResult& result, double seconds);
 
   // ---- raft::NodeObserver ----
   void on_written(double seconds, std::size_t entries) override {

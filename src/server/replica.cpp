@@ -44,7 +44,7 @@ Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origi
 
 // ---- clients ----
 
-void Replica::write(const ipam::Command& command, std::function<void(WriteResult)> done) {
+void Replica::write(const ipam::Command& command, Written done) {
   if (node_->stopping() || !failure_.empty()) return done(WriteFailure::stopping);
   if (store_->queued_changes() > queued_changes_max) return done(WriteFailure::overloaded);
   const auto id = node_->propose(base::share(
@@ -71,10 +71,15 @@ void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
 
 void Replica::ask(ipam::HistoryQuery query, Answered done) {
   if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
+  const auto shared = std::make_shared<Answered>(std::move(done));
   const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
-  if (asked == nullptr) return store_->query(std::move(query), std::move(done));
-  auto learn = [this, asked = *asked, ticket = no_history_.ask(asked->address),
-                done = std::move(done)](base::Result<ipam::HistoryAnswer, std::string> answer) {
+  if (asked == nullptr)
+    return store_->query(std::move(query),
+                         [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
+                           (*shared)(std::move(answer));
+                         });
+  auto learn = [this, shared, asked = *asked, ticket = no_history_.ask(asked->address)](
+                   base::Result<ipam::HistoryAnswer, std::string> answer) {
     const auto has_ended = [](const ipam::Allocation& allocation) {
       return allocation.status != ipam::AllocationStatus::allocated;
     };
@@ -83,7 +88,7 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
       if (holders.size() < asked.limit && std::none_of(holders.begin(), holders.end(), has_ended))
         no_history_.learn(asked.address, ticket);
     }
-    done(std::move(answer));
+    (*shared)(std::move(answer));
   };
   store_->query(std::move(query), std::move(learn));
 }

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "base/log.hpp"
+#include "base/unique_function.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/node/host.hpp"
 #include "server/no_history.hpp"
@@ -52,7 +53,8 @@ class Replica : public raft::Host {
   // Must be called once before anything else: the node needs its host, and the host its node.
   void attach(raft::Proposer& node) { node_ = &node; }
 
-  void write(const ipam::Command& command, std::function<void(WriteResult)> done);
+  using Written = base::UniqueFunction<void(WriteResult)>;
+  void write(const ipam::Command& command, Written done);
   // What the command would give as the next entry, on what is applied here; nothing is changed.
   ipam::Outcome preview(const ipam::Command& command) {
     return state_machine_.preview(ipam::Revision(applied_.index.value() + 1), node_->time_ms(),
@@ -60,7 +62,7 @@ class Replica : public raft::Host {
   }
   // Answers within the call where memory knows all that state.db does, otherwise by state.db, as of
   // what is applied now.
-  using Answered = std::function<void(base::Result<ipam::HistoryAnswer, std::string>)>;
+  using Answered = base::UniqueFunction<void(base::Result<ipam::HistoryAnswer, std::string>)>;
   void ask(ipam::HistoryQuery query, Answered done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
   void when_applied(raft::Index index, std::function<void(bool)> done);
@@ -118,7 +120,7 @@ class Replica : public raft::Host {
   bool configuration_stored_;
   bool expiring_ = false;  // an ExpireLeases of ours is under way
   std::string failure_;
-  std::unordered_map<std::uint64_t, std::function<void(WriteResult)>> writes_;  // by sequence
+  std::unordered_map<std::uint64_t, Written> writes_;  // by sequence
   std::multimap<raft::Index, std::function<void(bool)>> waiting_for_index_;
 };
 

@@ -58,11 +58,10 @@ InstanceOptions instance_options(const ServerOptions& options) {
 
 asio::awaitable<http::Response> handle(Instance& instance, const http::Request& request) {
   auto start = [&instance, &request](auto handler) {
-    // std::function wants to copy; an awaitable's handler can only be moved.
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    instance.gate().perform(request, [shared](http::Response response) {
-      std::move (*shared)(std::move(response));
-    });
+    auto done = [handler = std::move(handler)](http::Response response) mutable {
+      std::move(handler)(std::move(response));
+    };
+    instance.gate().perform(request, std::move(done));
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void(http::Response)>(
       std::move(start), asio::use_awaitable);

@@ -127,12 +127,12 @@ TEST_CASE("the metrics page counts requests, writes and members") {
   metrics.on_answered(&route, 200, 0.001);
   metrics.on_answered(&route, 503, 20);
   metrics.on_answered(nullptr, 400, 0);
-  metrics.on_write(ipam::Allocate{}, server::Decided{ipam::Allocation()}, 0.002);
+  metrics.on_write(true, server::Decided{ipam::Allocation()}, 0.002);
   ipam::Error full;
   full.code = ipam::ErrorCode::network_full;
-  metrics.on_write(ipam::Allocate{}, server::Decided{full}, 0.002);
-  metrics.on_write(ipam::DeleteNetwork{}, server::Decided{full}, 0.002);
-  metrics.on_write(ipam::Allocate{}, server::WriteFailure::unknown, 5);
+  metrics.on_write(true, server::Decided{full}, 0.002);
+  metrics.on_write(false, server::Decided{full}, 0.002);
+  metrics.on_write(true, server::WriteFailure::unknown, 5);
   metrics.on_leader_changed();
   metrics.on_role_changed({raft::RoleEvent::leads, raft::RoleCause::leader_silent, {}, {}, 0});
   metrics.on_role_changed({raft::RoleEvent::leads_no_more, raft::RoleCause::no_quorum, {}, {}, 0});
