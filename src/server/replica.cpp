@@ -98,8 +98,8 @@ std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
     const ipam::HistoryQuery& query) const {
   std::vector<ipam::Allocation> found;
   if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
-    const ipam::Allocation* const active = state_machine_.allocation(one->id);
-    if (active != nullptr) found.push_back(*active);
+    auto active = state_machine_.allocation(one->id);
+    if (active) found.push_back(*std::move(active));
     else if (state_machine_.allocation_existed(one->id)) return std::nullopt;
     return found;
   }
@@ -107,8 +107,7 @@ std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
   if (address == nullptr || address->at != ipam::revision_max || address->before ||
       !no_history_.contains(address->address))
     return std::nullopt;
-  for (const ipam::Allocation* held : state_machine_.allocations_holding(address->address))
-    found.push_back(*held);
+  found = state_machine_.allocations_holding(address->address);
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
   found.resize(std::min<std::size_t>(found.size(), address->limit));
   return found;
