@@ -11,7 +11,9 @@ namespace raft {
 // ---- SnapshotSender ----
 
 void SnapshotSender::want(NodeId peer) {
-  if ((active() && peer_ == peer) || std::ranges::count(waiting_, peer) > 0) return;
+  // One that is given up already is not what is wanted, were it for the same peer.
+  const bool is_under_way = active() && !abandoned_ && peer_ == peer;
+  if (is_under_way || std::ranges::count(waiting_, peer) > 0) return;
   waiting_.push_back(peer);
 }
 

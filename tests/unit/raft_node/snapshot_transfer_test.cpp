@@ -28,3 +28,16 @@ TEST_CASE("a snapshot that could not be made is given up, and the next one is ma
   sender.advance(Term(1), 5);
   CHECK(asks_for_file(sender));
 }
+
+TEST_CASE("a member that wants a snapshot anew while one for it is given up gets the next one") {
+  SnapshotSender sender(NodeId(1), 10, 100, 1000);
+  sender.want(NodeId(2));
+  sender.advance(Term(1), 5);
+  REQUIRE(asks_for_file(sender));
+  sender.advance(Term(2), 0);  // this node lost the lead, and won it again, meanwhile
+  sender.want(NodeId(2));
+  sender.on_made(SnapshotMeta{}, 1000);
+  CHECK_FALSE(sender.active());
+  sender.advance(Term(3), 6);
+  CHECK(asks_for_file(sender));
+}
