@@ -52,10 +52,10 @@ class Transport {
   // set_peers() where none may be plain.
   void use_tls(TransportTls tls);
 
-  // Queues `message` for message.to until flush(). False where it was certainly not sent: no connection, unknown
-  // peer, full queue, or beyond a limit of codec.hpp. A node that is not among the peers but has
-  // dialled us is dialled back at the address of its handshake, while its connection lasts.
-  // REQUIRES: message.from is this node.
+  // Queues `message` for message.to until flush(). False where it was certainly not sent: no
+  // connection, unknown peer, full queue, or beyond a limit of codec.hpp. A node that is not among
+  // the peers but has dialled us is dialled back at the address of its handshake, while its
+  // connection lasts. REQUIRES: message.from is this node.
   bool send(const Message& message);
   // What is queued leaves: one write for each peer, as far as its socket takes it at once.
   void flush();

@@ -30,8 +30,8 @@ constexpr Table table = make_table();
 
 namespace {
 
-// Slicing by 8 (Kounavis and Berry): eight bytes a step, on any processor. Neither this nor the next
-// one inverts the ends.
+// Slicing by 8 (Kounavis and Berry): eight bytes a step, on any processor. Neither this nor the
+// next one inverts the ends.
 std::uint32_t update_by_table(std::uint32_t crc, BytesView bytes) {
   const char* p = bytes.data();
   std::size_t left = bytes.size();

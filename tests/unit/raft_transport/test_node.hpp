@@ -71,7 +71,9 @@ struct TestNode {
   TestNode(asio::io_context& io, base::Logger& logger, std::uint64_t node, std::uint16_t port = 0,
            TransportLimits limits = fast_limits(), std::uint64_t cluster = 1,
            const Credentials& credentials = {})
-      : io_(io), id(node), address("127.0.0.1:" + std::to_string(port == 0 ? free_port(io) : port)) {
+      : io_(io),
+        id(node),
+        address("127.0.0.1:" + std::to_string(port == 0 ? free_port(io) : port)) {
     Handshake self = handshake_of(node, cluster);
     self.address = address;
     TransportEvents events;
