@@ -202,8 +202,10 @@ def leader_with_a_nearly_full_disk_hands_over(env):
         ids = make_networks(cluster.leader(), ['10.0.0.0/16'])
         full = cluster.leader()
         load = Load(cluster.nodes, ids, clients=4, seed=env.seed).start()
+        # Less than the reserve of 5 %, and enough for what is written until it is noticed.
+        space = os.statvfs(full.directory)
         with open(os.path.join(full.directory, 'ballast'), 'wb') as file:
-            os.posix_fallocate(file.fileno(), 0, 200 << 20)
+            os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - (18 << 20))
         wait_until('another node leads', lambda: cluster.leader() is not full)
         os.remove(os.path.join(full.directory, 'ballast'))
         wait_until('there is room again', lambda: 'room on the disk' in full.process.log())
