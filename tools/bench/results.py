@@ -12,6 +12,7 @@ import statistics
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NURAFT_TO_ETCD = 16400 / 2930
 BEGIN, END = '<!-- {}: begin -->\n', '<!-- {}: end -->\n'
 
 
@@ -111,6 +112,18 @@ class Goals:
                  f'{number(slow)} ms beside {number(slower)} ms', slow < slower, 'writes',
                  f'writes at {place}')
 
+    # NuRaft is not in Debian. Where it was measured, 64 threads replicated 16,400 writes a second in
+    # memory and etcd put 2,930 through 64 connections: that ratio is what counts on this machine.
+    def beside_nuraft(self):
+        ours = self.results.get('writes at the leader', 'allocate, 64 connections')
+        theirs = self.results.get('writes at the leader', 'put of 100 bytes, 64 connections', 'etcd')
+        if ours is None or theirs is None:
+            return
+        ratio = statistics.median(ours['rates']) / statistics.median(theirs['rates'])
+        self.add('more than NuRaft replicates in memory with 64 threads: 5.6 times etcd, by the '
+                 'ratio of another machine', f'{ratio:.2f} times', ratio > NURAFT_TO_ETCD, 'writes',
+                 'writes at the leader')
+
 
 def median_at_least(least):
     return lambda values: statistics.median(values) >= least
@@ -125,8 +138,7 @@ def goals_of(results):
     for clients, times in ((1, 5), (64, 10), (256, 10)):
         goals.beside_etcd('the leader', clients, times)
     goals.beside_etcd('a follower', 64, 8)
-    goals.value('more than NuRaft replicates in memory with 64 threads: 16,400/s', 'writes',
-                'allocate, 64 connections', median_at_least(16400), '/s', 'writes at the leader')
+    goals.beside_nuraft()
     for kind in ('an address', 'an allocation by its id', 'a network by its id'):
         reads = f'reads of {kind}'
         goals.value(f'linearizable reads of {kind} at the leader: 40,000/s', 'reads',
