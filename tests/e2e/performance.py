@@ -46,7 +46,7 @@ def performance_document(env):
                  *options])
     with open(document, encoding='utf-8') as file:
         text = file.read()
-    check('16,400/s | ' in text and 'commit abc123' in text, text)
+    check('| an allocation at the leader | ' in text and 'commit abc123' in text, text)
     drawn = sorted(os.listdir(env.path('plots')))
     check_equal(drawn, ['latency-1.svg', 'latency-64.svg', 'writes-follower.svg',
                         'writes-leader.svg'], 'plots')

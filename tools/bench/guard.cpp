@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds guard_round{2000};
 // What a calm machine shows is 9.6 and 1.4. Beside load the same binary showed up to 1.25 and 1.5
 // times the least of ten runs; the rest is room for machines of other proportions.
 constexpr double allocation_ratio_max = 20;
-constexpr double read_ratio_max = 3.5;
+constexpr double read_ratio_max = 3;
 
 // As many allocations in one request as the burden says, each a record of its own.
 std::string allocation_request(const std::string& network, std::size_t burden) {
