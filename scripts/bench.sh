@@ -28,5 +28,5 @@ esac
 scripts/setup.sh build
 scripts/build.sh build src/server/ipam tools/bench
 command -v etcd >/dev/null || set -- "$@" --etcd none
-commit=$(git rev-parse --short HEAD 2>/dev/null || true)
+commit=$(git describe --always --dirty 2>/dev/null || true)
 build/tools/bench "$@" --ipam ./ipam ${commit:+--commit "$commit"}

@@ -22,7 +22,7 @@ class HostLoop {
     // False: certainly not sent.
     virtual bool send(const Message& message) = 0;
     // What was taken by send() since the last call leaves now.
-    virtual void flush_messages() {}
+    virtual void flush_messages() = 0;
     // Calls `done` on the io thread, later, once the batch is durable; never after a failure.
     virtual void persist(PersistBatch batch, std::function<void()> done) = 0;
     // turn() is to be called soon: what comes in before shares its write and its messages.

@@ -1,13 +1,11 @@
 // A row of raft.db: consecutive entries of the log that one transaction wrote, encoded one behind
-// the other, with one checksum. A row for each entry would cost several times as much, for SQLite
-// and on the disk. Pure; used by LogStore alone.
+// the other, with one checksum. Pure; used by LogStore alone.
 //
 // Of an entry, in the order of the indexes: varint term, u8 kind, the content behind its length as
 // a varint. Part of format version 4 of raft.db.
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/bytes.hpp"

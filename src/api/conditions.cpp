@@ -152,7 +152,7 @@ Body with_conditions(const Route& route, Conditions conditions, Body body) {
 
 // Ignoring a condition would do what the client wanted not to be done.
 Body with_precondition(const Conditions& conditions, Body body) {
-  if (!conditions.are_given() || std::holds_alternative<Answer>(body)) return body;
+  if (std::holds_alternative<Answer>(body)) return body;
   if (conditions.if_none_match)
     return Answer{problem(Problem::invalid_header, "If-None-Match goes with GET and HEAD alone")};
   auto* const write = std::get_if<Write>(&body);

@@ -26,10 +26,6 @@ constexpr Table make_table() {
 
 constexpr Table table = make_table();
 
-}  // namespace
-
-namespace {
-
 // Slicing by 8 (Kounavis and Berry): eight bytes a step, on any processor. Neither this nor the
 // next one inverts the ends.
 std::uint32_t update_by_table(std::uint32_t crc, BytesView bytes) {
@@ -51,7 +47,7 @@ std::uint32_t update_by_table(std::uint32_t crc, BytesView bytes) {
 }
 
 #if defined(__x86_64__)
-// The processor's own instruction, which all x86-64 ones since 2008 have.
+// The processor's own instruction: Intel's have it since 2008, AMD's since 2011.
 __attribute__((target("sse4.2"))) std::uint32_t update_by_instruction(std::uint32_t crc,
                                                                       BytesView bytes) {
   const char* p = bytes.data();

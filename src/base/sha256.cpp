@@ -14,7 +14,8 @@ namespace {
 class Hasher {
  public:
   Hasher() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
-    if (algorithm_ == nullptr || context_ == nullptr) throw std::bad_alloc();
+    ASSERT_MSG(algorithm_ != nullptr, "OpenSSL has no SHA-256");
+    if (context_ == nullptr) throw std::bad_alloc();
   }
   ~Hasher() {
     EVP_MD_CTX_free(context_);

@@ -35,7 +35,7 @@ void for_each_element(std::string_view list, Visit visit) {
 bool is_token_character(char c) { return token_table[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view text) {
-  const auto is_token_byte = [](char c) { return token_table[static_cast<unsigned char>(c)]; };
+  const auto is_token_byte = [](char c) { return is_token_character(c); };  // a pointer is a call
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_byte);
 }
 

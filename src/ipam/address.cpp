@@ -117,7 +117,7 @@ std::optional<U128> parse_ipv6(std::string_view text) {
 
 // Every entry of the log writes some of these into its audit entry: without fmt, which takes ten
 // times as long. Each of these gives the end of what it wrote.
-constexpr std::size_t ipv6_bytes_max = 45;  // groups_of_ipv6 of 4 digits, or 6 and a dotted quad
+constexpr std::size_t ipv6_bytes_max = 45;  // more than 8 groups of 4 digits, and colons
 
 char* write_octet(char* at, unsigned octet) {
   if (octet >= 100) *at++ = static_cast<char>('0' + octet / 100);

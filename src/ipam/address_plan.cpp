@@ -327,7 +327,8 @@ Allocation AddressPlan::remove_allocation(AllocationId id) {
   ASSERT(held);
   Allocation removed = held.unpacked();
   NetworkState& state = networks_.at(removed.network_id);
-  state.allocations.erase(removed.first.value);
+  const bool was_there = state.allocations.erase(removed.first.value);
+  ASSERT(was_there);  // what stays behind would be read after it is gone
   allocations_.remove(id);
   state.allocated -= removed.last.value - removed.first.value + 1;
   give_back(state, removed.first.value, removed.last.value);

@@ -55,12 +55,8 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
   // The file says what is so: also in a network that hands out nothing by itself, or reserved.
   options.force = decision.plan.quarantined_in(state->network.id, ip.value,
                                                ip.value + (allocate.count - 1)) == 0;
-  Allocate in_network{.network = state->network.id,
-                      .count = allocate.count,
-                      .hostname = allocate.hostname,
-                      .description = allocate.description,
-                      .tags = allocate.tags,
-                      .ttl_seconds = allocate.ttl_seconds};
+  Allocate in_network = allocate;
+  in_network.network = state->network.id;
   in_network.options.set(std::move(options));
   return decision.decide(in_network);
 }

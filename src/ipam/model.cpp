@@ -17,7 +17,7 @@ constexpr std::string_view audit_id_prefix = "audit-";
 constexpr std::string_view reservation_id_prefix = "res-";
 constexpr std::string_view token_id_prefix = "token-";
 
-// Without fmt, which would be a tenth of what an entry of the log costs.
+// Without fmt: each entry of the log has some of these texts.
 std::string id_text(std::string_view prefix, std::uint64_t value) {
   std::array<char, 32> buffer;  // the longest prefix, and 20 digits
   char* const digits = std::copy(prefix.begin(), prefix.end(), buffer.data());

@@ -1,5 +1,5 @@
 // Active allocations as they are kept in memory: one block of bytes each, without what most of them
-// do not have. An Allocation takes 230 bytes and its texts; ten million of them are to fit. Pure.
+// do not have. An Allocation takes some 240 bytes and its texts; ten million are to fit. Pure.
 #pragma once
 
 #include <string_view>

@@ -3,19 +3,14 @@
 #include <algorithm>
 
 namespace server {
-namespace {
 
-constexpr unsigned block_bits = 8;
-
-std::size_t place_in_block(const ipam::Address& address) {
+std::size_t NoHistory::place_in_block(const ipam::Address& address) {
   return static_cast<std::size_t>(address.value) & ((1u << block_bits) - 1);
 }
 
-ipam::Address block_of(const ipam::Address& address) {
+ipam::Address NoHistory::block_of(const ipam::Address& address) {
   return {address.family, address.value >> block_bits << block_bits};
 }
-
-}  // namespace
 
 std::size_t NoHistory::Hash::operator()(const ipam::Address& address) const {
   // splitmix64 of both halves: blocks side by side differ in few bits.

@@ -36,14 +36,18 @@ class NoHistory {
   void clear();
 
  private:
+  static constexpr unsigned block_bits = 8;
+
   struct Hash {
     std::size_t operator()(const ipam::Address& address) const;
   };
   struct Block {
     Ticket ticket = 0;  // of who may teach it something
-    std::bitset<256> known;
+    std::bitset<1u << block_bits> known;
   };
 
+  static std::size_t place_in_block(const ipam::Address& address);
+  static ipam::Address block_of(const ipam::Address& address);
   void forget(const ipam::Address& first, const ipam::Address& last);
 
   const std::size_t blocks_max_;

@@ -20,6 +20,11 @@ raft::Configuration founders(const raft::Configuration& after_first_change) {
   return before;
 }
 
+// Asks for all that is known, rather than for what was known then, or for a further page.
+bool is_of_now(const ipam::AddressQuery& query) {
+  return query.at == ipam::revision_max && !query.before;
+}
+
 // Changes that state.db has not taken up yet; beyond, writes are refused until it has caught up.
 constexpr std::size_t queued_changes_max = 500'000;
 
@@ -73,7 +78,7 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
   if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
   const auto shared = std::make_shared<Answered>(std::move(done));
   const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
-  if (asked == nullptr)
+  if (asked == nullptr || !is_of_now(*asked))
     return store_->query(std::move(query),
                          [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
                            (*shared)(std::move(answer));
@@ -83,7 +88,7 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
     const auto has_ended = [](const ipam::Allocation& allocation) {
       return allocation.status != ipam::AllocationStatus::allocated;
     };
-    if (answer.ok() && asked.at == ipam::revision_max && !asked.before) {
+    if (answer.ok()) {
       const auto& holders = std::get<std::vector<ipam::Allocation>>(*answer);
       if (holders.size() < asked.limit && std::none_of(holders.begin(), holders.end(), has_ended))
         no_history_.learn(asked.address, ticket);
@@ -104,8 +109,7 @@ std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
     return found;
   }
   const auto* const address = std::get_if<ipam::AddressQuery>(&query);
-  if (address == nullptr || address->at != ipam::revision_max || address->before ||
-      !no_history_.contains(address->address))
+  if (address == nullptr || !is_of_now(*address) || !no_history_.contains(address->address))
     return std::nullopt;
   found = state_machine_.allocations_holding(address->address);
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id > b.id; });

@@ -223,21 +223,13 @@ base::Result<Loaded, std::string> Database::load() {
 }
 
 void Database::load_allocations(ipam::StateMachine& machine) {
-  constexpr std::size_t rows_alone_max = 10'000;  // for fewer a thread is not worth it
   sqlite::Statement rows =
       connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
-  std::optional<OrderedWorker<ipam::Allocation>> worker;
-  for (std::size_t count = 0; rows.step(); ++count) {
-    if (count == rows_alone_max)
-      worker.emplace([&machine](ipam::Allocation allocation) {
-        machine.load_allocation(std::move(allocation));
-      });
-    if (worker)
-      worker->give(read_allocation(rows));
-    else
-      machine.load_allocation(read_allocation(rows));
-  }
-  if (worker) worker->finish();
+  OrderedWorker<ipam::Allocation> worker([&machine](ipam::Allocation allocation) {
+    machine.load_allocation(std::move(allocation));
+  });
+  while (rows.step()) worker.give(read_allocation(rows));
+  worker.finish();
 }
 
 ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {

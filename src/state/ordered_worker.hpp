@@ -1,5 +1,5 @@
 // Takes values on a thread of its own, in the order in which they were given: so that what is read
-// from state.db at the start is put in its place while more is read. Both take about as long.
+// from state.db at the start is put in its place while more is read.
 //
 // The one who gives them must not touch what the thread does until finish().
 #pragma once

@@ -72,22 +72,10 @@ ipam::Prefix cover_of(const ipam::Allocation& allocation) {
 }
 
 // What is written of a range's end: nothing where it is a single address.
-class EndText {
- public:
-  EndText(const ipam::Address& first, const ipam::Address& last) {
-    if (last == first) return;
-    text_ = ipam::to_string(last);
-    view_ = text_;
-  }
-  EndText(const EndText&) = delete;
-  EndText& operator=(const EndText&) = delete;
-
-  const std::optional<std::string_view>& view() const { return view_; }
-
- private:
-  std::string text_;
-  std::optional<std::string_view> view_;
-};
+std::optional<std::string> end_text(const ipam::Address& first, const ipam::Address& last) {
+  if (last == first) return std::nullopt;
+  return ipam::to_string(last);
+}
 
 }  // namespace
 
@@ -104,14 +92,16 @@ std::string schema() {
   return text + other_tables;
 }
 
-// Of IPv4 it says which prefix it is; of IPv6, neighbours have neighbouring numbers, so that the
-// index grows in few places.
+// Of IPv4 it says which prefix it is; of IPv6, neighbours within a /64 have neighbouring numbers,
+// so that the index grows in few places.
 std::uint64_t cover_key(const ipam::Prefix& prefix) {
   const auto length = static_cast<std::uint64_t>(prefix.length);
   if (prefix.base.family == ipam::Family::ipv4)
     return static_cast<std::uint64_t>(prefix.base.value) << 6 | length;
   const auto high = static_cast<std::uint64_t>(prefix.base.value >> 64);
-  return (high + (length << 56)) ^ static_cast<std::uint64_t>(prefix.base.value);
+  // Multiplied, or hosts of equal numbers in consecutive networks would share their keys.
+  return (high * 0x9e3779b97f4a7c15 + (length << 56)) ^
+         static_cast<std::uint64_t>(prefix.base.value);
 }
 
 void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
@@ -134,7 +124,7 @@ void put(sqlite::Statement& statement, const ipam::Network& network) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
-  const EndText end(allocation.first, allocation.last);
+  const std::optional<std::string> end = end_text(allocation.first, allocation.last);
   std::optional<std::string_view> owner, metadata;
   std::string metadata_json;
   if (allocation.extras) {
@@ -143,7 +133,7 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
       metadata = metadata_json = map_to_json(allocation.extras->metadata);
   }
   put_row(statement, "allocations", allocation.id.value(), allocation.network_id.value(),
-          ipam::to_string(allocation.first), end.view(), allocation.hostname,
+          ipam::to_string(allocation.first), end, allocation.hostname,
           allocation.description, to_json(allocation.tags),
           static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
           allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
@@ -151,9 +141,9 @@ void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
-  const EndText end(quarantine.first, quarantine.last);
+  const std::optional<std::string> end = end_text(quarantine.first, quarantine.last);
   put_row(statement, "quarantines", quarantine.network_id.value(),
-          ipam::to_string(quarantine.first), end.view(), quarantine.ends_at,
+          ipam::to_string(quarantine.first), end, quarantine.ends_at,
           quarantine.allocation_id.value());
 }
 
@@ -163,11 +153,11 @@ void put(sqlite::Statement& statement, const ipam::LastHeld& held) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Reservation& reservation) {
-  const EndText end(reservation.first, reservation.last);
+  const std::optional<std::string> end = end_text(reservation.first, reservation.last);
   std::optional<std::string> metadata;
   if (!reservation.metadata.empty()) metadata = map_to_json(reservation.metadata);
   put_row(statement, "reservations", reservation.id.value(), reservation.network_id.value(),
-          ipam::to_string(reservation.first), end.view(), reservation.reason,
+          ipam::to_string(reservation.first), end, reservation.reason,
           to_json(reservation.tags), metadata, reservation.created_at,
           reservation.revision.value());
 }

@@ -123,7 +123,7 @@ void put(sqlite::Statement& statement, const ipam::Token& token);
 void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
-// Of `allocations.cover`. Several prefixes of IPv6 may have the same.
+// Of `allocations.cover`. Different prefixes of IPv6 may have the same, rarely.
 std::uint64_t cover_key(const ipam::Prefix& prefix);
 
 base::Sha256 read_hash(const sqlite::Statement& row, int column);

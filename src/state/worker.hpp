@@ -58,7 +58,9 @@ class Worker {
   // nullopt: nothing to be done before the next task.
   std::optional<Moment> next_due() const;
   // A commit is due: until then, appends may wait for each other.
-  bool has_open_transaction() const { return database_ && database_->in_transaction(); }
+  bool has_open_transaction() const {
+    return database_ && poison_.empty() && database_->in_transaction();
+  }
   // The end: commits, gives up the copies that are being made, and deletes the backups.
   void finish();
 

@@ -2,10 +2,14 @@
 import json
 import os
 import shutil
+import sys
 from xml.etree import ElementTree
 
 from documents import commands_in
 from harness import ROOT, Skip, check, check_equal, test
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'tools', 'bench'))
+from results import number  # noqa: E402
 
 DOCUMENT = 'docs/performance.md'
 BENCH = os.path.join(ROOT, 'build', 'tools', 'bench')
@@ -46,7 +50,10 @@ def performance_document(env):
                  *options])
     with open(document, encoding='utf-8') as file:
         text = file.read()
-    check('| an allocation at the leader | ' in text and 'commit abc123' in text, text)
+    measured = next(result['cpu_us']['all'] for result in results['results']
+                    if result['work'] == 'allocate, 64 connections')
+    check(f'| an allocation at the leader | {number(measured)} |' in text, text)
+    check('commit abc123' in text and 'b7d35f2' not in text, text)
     drawn = sorted(os.listdir(env.path('plots')))
     check_equal(drawn, ['latency-1.svg', 'latency-64.svg', 'writes-follower.svg',
                         'writes-leader.svg'], 'plots')

@@ -213,7 +213,7 @@ int measure_engine(std::uint64_t records, std::uint64_t probes) {
   fmt::print("{} records, 1% of them free again, one by one; {} probes each\n", arguments.records,
              arguments.probes);
   measure_entries(probes / per_command * per_command);
-  measure_growth(arguments.records);
+  measure_engine_growth(arguments.records);
   for (const char* cidr : {"10.0.0.0/8", "2001:db8::/64"}) {
     const ipam::Prefix prefix = *ipam::parse_prefix(cidr);
     fmt::print("free addresses of {}\n", cidr);

@@ -4,6 +4,8 @@
 
 #include <cstdio>
 #include <functional>
+#include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -75,21 +77,20 @@ class HandOver {
   explicit HandOver(IpamCluster& ipam) : ipam_(ipam) {}
   Strike strike() {
     return {[this](std::size_t leader) {
-              asking_ = std::thread([this, leader] {
-                answer_ = ask(ipam_.port(leader), "POST", "/api/v1/cluster/transfer-leader", "{}");
+              asking_ = std::async(std::launch::async, [this, leader] {
+                return ask(ipam_.port(leader), "POST", "/api/v1/cluster/transfer-leader", "{}");
               });
             },
             [this](std::size_t) {
-              if (asking_.joinable()) asking_.join();
-              if (!answer_ || answer_->status != 204)
-                throw std::runtime_error("no hand-over: " + (answer_ ? answer_->body : ""));
+              const std::optional<Answer> answer = asking_.get();
+              if (!answer || answer->status != 204)
+                throw std::runtime_error("no hand-over: " + (answer ? answer->body : ""));
             }};
   }
 
  private:
   IpamCluster& ipam_;
-  std::thread asking_;
-  std::optional<Answer> answer_;
+  std::future<std::optional<Answer>> asking_;
 };
 
 }  // namespace

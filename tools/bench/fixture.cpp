@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <stdexcept>
 
+#include "base/assert.hpp"
+
 namespace bench {
 namespace {
 
@@ -57,6 +59,7 @@ LoadResult run_number(std::uint64_t count, std::uint16_t port, std::size_t clien
 }
 
 void fill(Bed& bed, std::uint64_t count) {
+  ASSERT(count % operations_per_transaction == 0);
   AllocateMany many(bed.network, operations_per_transaction);
   run_number(count / operations_per_transaction, bed.ipam.port(bed.ipam.leader()), fill_clients,
              many);

@@ -82,7 +82,7 @@ class Plan {
 
 }  // namespace
 
-void measure_growth(std::uint64_t records) {
+void measure_engine_growth(std::uint64_t records) {
   fmt::print("growth: allocations in one network, one by one\n");
   const double before = heap_bytes();
   {

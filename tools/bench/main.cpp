@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "bench/machine.hpp"
+#include "bench/fixture.hpp"
 #include "bench/measurements.hpp"
 #include "bench/report.hpp"
 #include "cli/arguments.hpp"
@@ -120,7 +121,9 @@ bench::Settings settings_of(const cli::Arguments& arguments) {
   for (char& c : words)
     if (c == ' ') c = ',';
   out.server_options = cli::split_list(words);
-  out.records = number(arguments, "records", out.records, records_min, 16'000'000);
+  // They are made by whole transactions.
+  out.records = number(arguments, "records", out.records, records_min, 16'000'000) /
+                bench::operations_per_transaction * bench::operations_per_transaction;
   out.networks = number(arguments, "networks", out.networks, 1, 2'000'000);
   out.entries = number(arguments, "entries", out.entries, 1000, 9'000'000);
   out.minutes = number(arguments, "minutes", out.minutes, 1, 24 * 60);

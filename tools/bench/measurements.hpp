@@ -67,6 +67,6 @@ int measure_engine(std::uint64_t records, std::uint64_t probes);
 // The part of it that no number of records changes: each kind of entry of the log, `count` times.
 void measure_entries(std::uint64_t count);
 // And what it does change, up to so many records.
-void measure_growth(std::uint64_t records);
+void measure_engine_growth(std::uint64_t records);
 
 }  // namespace bench

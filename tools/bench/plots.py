@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Plots for docs/performance.md from files that `bench --json` has written, as SVG.
 
-    tools/bench/plots.py FILE... [--into FOLDER]      (default docs/performance)
+    tools/bench/plots.py FILE... [--into DIR]      (default docs/performance)
 """
+import argparse
 import math
 import os
 import statistics
@@ -157,19 +158,16 @@ def plots_of(results):
 
 
 def main():
-    arguments = sys.argv[1:]
-    folder = os.path.join(ROOT, 'docs', 'performance')
-    if '--into' in arguments[:-1]:
-        at = arguments.index('--into')
-        folder = arguments[at + 1]
-        del arguments[at:at + 2]
-    if not arguments or any(argument.startswith('-') for argument in arguments):
-        print(__doc__.strip(), file=sys.stderr)
-        return 2
-    os.makedirs(folder, exist_ok=True)
-    for name, text in plots_of(Results(arguments)).items():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('files', nargs='+', metavar='FILE')
+    parser.add_argument('--into', metavar='DIR',
+                        default=os.path.join(ROOT, 'docs', 'performance'))
+    arguments = parser.parse_args()
+    os.makedirs(arguments.into, exist_ok=True)
+    for name, text in plots_of(Results(arguments.files)).items():
         if text:
-            with open(os.path.join(folder, name + '.svg'), 'w', encoding='utf-8') as file:
+            with open(os.path.join(arguments.into, name + '.svg'), 'w', encoding='utf-8') as file:
                 file.write(text)
     return 0
 

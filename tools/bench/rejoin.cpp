@@ -2,9 +2,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <atomic>
 #include <filesystem>
-#include <thread>
+#include <future>
 
 #include "bench/fixture.hpp"
 
@@ -34,25 +33,23 @@ struct CatchUp {
 CatchUp load_until_caught_up(const Settings& settings, Bed& bed, Allocate& allocate,
                              std::size_t leader, std::size_t node) {
   const auto began = Clock::now();
-  std::atomic<double> seconds = 0;
-  std::thread watching([&] {
+  std::future<double> watching = std::async(std::launch::async, [&] {
     wait_until("the follower", catch_up_seconds_max, [&] {
       const std::uint64_t wanted = bed.ipam.status(leader, "commit_index");
       return wanted > 0 &&
              bed.ipam.status(node, "applied_index") + close_enough_entries >= wanted;
     });
-    seconds = seconds_since(began);
+    return seconds_since(began);
   });
   std::uint64_t done = 0;
-  while (seconds == 0) {
+  while (watching.wait_for(milliseconds(0)) != std::future_status::ready) {
     LoadOptions load = load_of(settings, bed.ipam.port(leader), load_clients);
     load.warm_up = milliseconds(0);
     load.duration = milliseconds(1000);
     done += run_load(load, allocate).done;
   }
   const double rate = static_cast<double>(done) / seconds_since(began);
-  watching.join();
-  return {seconds, rate};
+  return {watching.get(), rate};
 }
 
 // One follower away, `entries` of the log written, and the follower there again.
@@ -92,33 +89,23 @@ Transfer join_new_node(Bed& bed) {
   const std::size_t node = bed.ipam.start_new();
   const std::string file = bed.ipam.data_of(node) + "/incoming.db";
   const auto began = Clock::now();
-  std::atomic<bool> is_over = false;
-  Transfer out;
-  std::thread watching([&] {
-    Clock::time_point first{}, last{};
-    while (!is_over) {
-      const std::uint64_t bytes = file_bytes(file);
-      if (bytes > out.bytes) {
-        last = Clock::now();
-        if (out.bytes == 0) first = last;
-        out.bytes = bytes;
-      }
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    out.moving_seconds = std::chrono::duration<double>(last - first).count();
-  });
-  std::exception_ptr failure;
-  try {
+  std::future<void> joining = std::async(std::launch::async, [&] {
     bed.ipam.add(node);
     wait_until("the new node", catch_up_seconds_max,
                [&] { return bed.ipam.status(node, "applied_index") >= wanted; });
-  } catch (...) {
-    failure = std::current_exception();
+  });
+  Transfer out;
+  Clock::time_point first{}, last{};
+  while (joining.wait_for(milliseconds(5)) != std::future_status::ready) {
+    const std::uint64_t bytes = file_bytes(file);
+    if (bytes <= out.bytes) continue;
+    last = Clock::now();
+    if (out.bytes == 0) first = last;
+    out.bytes = bytes;
   }
+  joining.get();
   out.seconds = seconds_since(began);
-  is_over = true;
-  watching.join();
-  if (failure) std::rethrow_exception(failure);
+  out.moving_seconds = std::chrono::duration<double>(last - first).count();
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 Where a measurement is in several files, the last one holds.
 """
+import argparse
 import json
 import os
 import statistics
@@ -93,6 +94,8 @@ class Goals:
         values = self.results.values(measurement or what, work, field=field)
         if values:
             self.add(goal, spread(values, unit), is_met(values), what, measurement)
+        else:
+            self.rows.append((goal, 'not measured', 'unknown', f'`bench {what}`'))
 
     def beside_etcd(self, place, clients, times):
         works = [f'{work}, {clients} connection{"" if clients == 1 else "s"}'
@@ -242,16 +245,13 @@ def nodes_of(results):
 
 
 def main():
-    paths = sys.argv[1:]
-    document = None
-    if '--write' in paths[:-1]:
-        at = paths.index('--write')
-        document = paths[at + 1]
-        del paths[at:at + 2]
-    if not paths or any(path.startswith('-') for path in paths):
-        print(__doc__.strip(), file=sys.stderr)
-        return 2
-    results = Results(paths)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('files', nargs='+', metavar='FILE')
+    parser.add_argument('--write', metavar='DOCUMENT')
+    arguments = parser.parse_args()
+    document = arguments.write
+    results = Results(arguments.files)
     parts = {'goals': table(('goal', 'measured: median (least to most)', 'met', 'command'),
                             goals_of(results)),
              'nodes': nodes_of(results), 'costs': costs_of(results), 'runs': machine_of(results)}
@@ -262,9 +262,10 @@ def main():
         text = file.read()
     for name, part in parts.items():
         begin, end = BEGIN.format(name), END.format(name)
-        if part and begin in text and end in text:
-            before, _, rest = text.partition(begin)
-            text = before + begin + part + end + rest.partition(end)[2]
+        if begin not in text or end not in text:
+            sys.exit(f'{document} has no place for {name}')
+        before, _, rest = text.partition(begin)
+        text = before + begin + (part or 'Not measured.\n') + end + rest.partition(end)[2]
     with open(document, 'w', encoding='utf-8') as file:
         file.write(text)
     return 0

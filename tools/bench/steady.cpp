@@ -1,9 +1,11 @@
 // A load below the highest, for long: latencies, memory and files by the minute.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include "bench/fixture.hpp"
@@ -104,8 +106,10 @@ void measure_steady(const Settings& settings, Report& report) {
       result = run_load(load, work);
       samples = sampler.stop();
     }
-    result.slices.resize(settings.minutes);
-    samples.resize(settings.minutes);
+    const auto is_silent = [](const Histogram& slice) { return slice.count() == 0; };
+    if (result.slices.size() < settings.minutes || samples.size() < settings.minutes ||
+        std::any_of(result.slices.begin(), result.slices.end(), is_silent))
+      throw std::runtime_error("a minute passed without an answer: " + result.first_failure);
     for (std::size_t i = 0; i < settings.minutes; ++i) {
       const Histogram& latency = result.slices[i];
       report.add_row(fmt::format("round {}", round + 1),

@@ -142,6 +142,7 @@ class SimulatedNode : public raft::HostLoop::Shell, public raft::Proposer {
 
   // ---- raft::HostLoop::Shell ----
   bool send(const raft::Message& message) override;
+  void flush_messages() override {}  // each is on its way by itself
   void persist(raft::PersistBatch batch, std::function<void()> done) override;
   void schedule_turn() override;
   raft::ClockReading clocks() override;

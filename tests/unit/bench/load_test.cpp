@@ -15,6 +15,27 @@
 using namespace bench;
 using namespace std::chrono_literals;
 
+namespace {
+
+LoadOptions load_of(std::vector<std::uint16_t> ports, std::size_t clients,
+                    std::chrono::milliseconds duration) {
+  LoadOptions load;
+  load.ports = std::move(ports);
+  load.clients = clients;
+  load.warm_up = 0ms;
+  load.duration = duration;
+  return load;
+}
+
+http::Response answer(int status, std::string_view body) {
+  http::Response out;
+  out.status = status;
+  out.body = body;
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("a histogram's parts are at most 1.6 % above what a sorted list says") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
@@ -44,11 +65,7 @@ TEST_CASE("a histogram's parts are at most 1.6 % above what a sorted list says")
 TEST_CASE("a run of a number of requests ends with the last of them") {
   BareServer server("{}");
   SameRequest request(request_bytes("GET", "/"), 200);
-  LoadOptions load;
-  load.ports = {server.port()};
-  load.clients = 4;
-  load.warm_up = 0ms;
-  load.duration = 60s;
+  LoadOptions load = load_of({server.port()}, 4, 60s);
   load.requests_max = 100;
   const LoadResult result = run_load(load, request);
   CHECK(result.done == 100);
@@ -59,11 +76,7 @@ TEST_CASE("a run of a number of requests ends with the last of them") {
 TEST_CASE("an open loop sends what is due, and each slice has its part") {
   BareServer server("{}");
   SameRequest request(request_bytes("GET", "/"), 200);
-  LoadOptions load;
-  load.ports = {server.port()};
-  load.clients = 8;
-  load.warm_up = 0ms;
-  load.duration = 400ms;
+  LoadOptions load = load_of({server.port()}, 8, 400ms);
   load.rate = 1000;
   load.slice = 100ms;
   const LoadResult result = run_load(load, request);
@@ -81,10 +94,7 @@ TEST_CASE("a client that gets no answer asks the next server") {
   asio::ip::tcp::acceptor silent(io, {asio::ip::address_v4::loopback(), 0});
   BareServer server("{}");
   SameRequest request(request_bytes("GET", "/"), 200);
-  LoadOptions load;
-  load.ports = {silent.local_endpoint().port(), server.port()};
-  load.warm_up = 0ms;
-  load.duration = 60s;
+  LoadOptions load = load_of({silent.local_endpoint().port(), server.port()}, 1, 60s);
   load.deadline = 20ms;
   load.requests_max = 10;
   const LoadResult result = run_load(load, request);
@@ -92,15 +102,6 @@ TEST_CASE("a client that gets no answer asks the next server") {
   CHECK(result.failed == 1);
   CHECK(result.longest_gap >= 20ms);
 }
-
-namespace {
-http::Response answer(int status, std::string_view body) {
-  http::Response out;
-  out.status = status;
-  out.body = body;
-  return out;
-}
-}  // namespace
 
 TEST_CASE("an address that is handed out twice ends the run") {
   Allocate allocate("net-1");

@@ -64,7 +64,7 @@ class Node {
   std::size_t open_ = 0;
 };
 
-// Without what depends on the clock and on the number of entries.
+// Without what depends on the clock.
 std::string told(const http::Response& response) {
   const std::function<void(json::value&)> strip = [&](json::value& value) {
     if (auto* const array = value.if_array())
