@@ -6,12 +6,22 @@
 #include "raft/core/mutant.hpp"
 
 namespace raft {
+namespace {
+
+std::uint64_t bytes_of(const Entry& entry) {
+  constexpr std::uint64_t shared_buffer_bytes = 48;  // beside its content
+  return sizeof(Entry) + shared_buffer_bytes + entry.data->size();
+}
+
+}  // namespace
 
 Log::Log(LogPosition compacted, std::vector<Entry> entries)
     : compacted_(compacted),
       entries_(std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end())) {
-  for (std::size_t i = 0; i < entries_.size(); ++i)
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
     ASSERT(entries_[i].index == compacted_.index + 1 + i);
+    bytes_ += bytes_of(entries_[i]);
+  }
   handed_out_ = persisted_ = last_index();
 }
 
@@ -57,14 +67,17 @@ std::vector<Entry> Log::slice(Index from, Index last, std::size_t bytes_max) con
 void Log::append(Entry entry) {
   ASSERT(entry.index == last_index() + 1);
   ASSERT(entry.term >= last().term);
+  bytes_ += bytes_of(entry);
   entries_.push_back(std::move(entry));
 }
 
 void Log::truncate_from(Index index) {
   ASSERT(index > compacted_.index);
   if (index > last_index()) return;
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(index - compacted_.index - 1),
-                 entries_.end());
+  while (last_index() >= index) {
+    bytes_ -= bytes_of(entries_.back());
+    entries_.pop_back();
+  }
   if (!MUTANT(overwritten_is_not_rewritten)) handed_out_ = std::min(handed_out_, index - 1);
   persisted_ = std::min(persisted_, index - 1);
   ++truncations_;
@@ -73,13 +86,17 @@ void Log::truncate_from(Index index) {
 void Log::compact(Index index) {
   ASSERT(index >= compacted_.index && index <= last_index());
   const Term term = *term_at(index);
-  entries_.erase(entries_.begin(),
-                 entries_.begin() + static_cast<std::ptrdiff_t>(index - compacted_.index));
-  compacted_ = {index, term};
+  while (compacted_.index < index) {
+    bytes_ -= bytes_of(entries_.front());
+    entries_.pop_front();
+    compacted_.index = compacted_.index + 1;
+  }
+  compacted_.term = term;
 }
 
 void Log::reset(const LogPosition& position) {
   entries_.clear();
+  bytes_ = 0;
   compacted_ = position;
   handed_out_ = persisted_ = position.index;
   ++truncations_;

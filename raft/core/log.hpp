@@ -35,6 +35,8 @@ class Log {
   Index last_index_with_term_at_most(Term term, Index limit) const;
   // Entries from `from` on: at most `bytes_max` of data, but at least one where there is one.
   std::vector<Entry> slice(Index from, Index last, std::size_t bytes_max) const;
+  // What all entries take in memory, about.
+  std::uint64_t bytes() const { return bytes_; }
 
   // REQUIRES: entry.index == last_index() + 1.
   void append(Entry entry);
@@ -57,6 +59,7 @@ class Log {
  private:
   LogPosition compacted_;
   std::deque<Entry> entries_;
+  std::uint64_t bytes_ = 0;
   Index handed_out_;
   Index persisted_;
   std::uint64_t truncations_ = 0;

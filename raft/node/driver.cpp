@@ -10,8 +10,6 @@
 namespace raft {
 namespace {
 
-// How many times the usual length the log may have while a snapshot is being sent.
-constexpr std::uint64_t log_patience_factor = 16;
 // A minute, with the usual election timeout of a second.
 constexpr std::uint64_t low_disk_patience_elections = 60;
 
@@ -466,34 +464,43 @@ void Driver::apply(const Entry& entry) {
   output_.applied.push_back(std::move(applied));
 }
 
-// The log is cut only up to what the host's state holds durably.
+// The log is cut only up to what the host's state holds durably. Each cut is a write: not for a few
+// entries.
 void Driver::compact_log() {
-  const Index last = core_.log().last_index();
-  if (last - core_.log().compacted().index < 2 * options_.log_entries_kept) return;
+  const Log& log = core_.log();
+  const Index compacted = log.compacted().index, last = log.last_index();
+  const std::uint64_t kept = options_.log_entries_kept;
+  const bool is_large = log.bytes() > options_.log_bytes_max;
+  if (!is_large && last - compacted < 2 * kept) return;
   const Index durable = NODE_MUTANT(cut_without_state) ? core_.applied() : state_durable_;
-  Index target = std::min({durable, core_.applied(), last - options_.log_entries_kept});
-  // A follower that is being sent a snapshot goes on from there: cut, it would need another one,
-  // for ever where it is slow. There is an end to the patience, for memory has one.
-  if (const auto needed = sender_.needed_after()) {
-    const std::uint64_t patience = log_patience_factor * options_.log_entries_kept;
-    const Index limit = last.value() > patience ? last - patience : Index();
-    target = std::min(target, std::max(*needed, limit));
+  const Index possible = std::min(durable, core_.applied());
+  if (is_large) {
+    const Index half = compacted + (last - compacted + 1) / 2;
+    if (possible >= half) core_.compact(half);
+    return;
   }
-  // Each cut is a write: not for a few entries.
-  if (target < core_.log().compacted().index + options_.log_entries_kept / 2) return;
-  core_.compact(target);
+  const Index target = std::min({possible, last - kept, needed_by_followers()});
+  if (target >= compacted + kept / 2) core_.compact(target);
 }
 
 void Driver::cut_log() {
-  Index target = std::min(state_durable_, core_.applied());
-  if (const auto needed = sender_.needed_after()) target = std::min(target, *needed);
+  core_.compact(std::min({state_durable_, core_.applied(), needed_by_followers()}));
+}
+
+// What comes after it has to be there for those that are heard, or each would need a snapshot, and
+// where more is written than the log keeps while that one is on its way, one after the other for
+// ever.
+Index Driver::needed_by_followers() const {
+  Index needed = sender_.needed_after().value_or(core_.log().last_index());
   // A leader that is new may not have heard yet from who is there.
   const std::uint64_t patience_ticks = options_.core.election_timeout_ticks;
   const bool is_new = now_ticks_ <= leader_since_tick_ + patience_ticks;
-  for (const ProgressStatus& peer : core_.status().progress)
+  for (const ProgressStatus& peer : core_.status().progress) {
+    if (peer.state == Progress::State::snapshot) continue;  // being sent, or still to be made
     if (peer.ticks_since_heard ? *peer.ticks_since_heard <= patience_ticks : is_new)
-      target = std::min(target, peer.match);
-  core_.compact(target);
+      needed = std::min(needed, peer.match);
+  }
+  return needed;
 }
 
 // ---- snapshots ----

@@ -44,8 +44,11 @@ struct DriverOptions {
   std::uint64_t clock_interval_ticks = 10;
   // Every so many entries, the digests of the members' states are compared.
   std::uint64_t digest_interval_entries = 1024;
-  // The log is cut when it is twice as long; it keeps this many entries for slow followers.
+  // The log is cut when it is twice as long; it keeps this many entries for a follower that was
+  // away for a moment, and what one that is there has not got yet.
   std::uint64_t log_entries_kept = 10000;
+  // It is cut to the half when it takes more memory, whoever needs it.
+  std::uint64_t log_bytes_max = 512u << 20;
   std::uint64_t tick_ms = 50;  // for what people are told
 };
 
@@ -178,6 +181,7 @@ class Driver {
   void begin_persist();
   void apply(const Entry& entry);
   void compact_log();
+  Index needed_by_followers() const;
   void advance_snapshots();
   void handle_driver_message(Message& message);
   void judge_digests();

@@ -27,6 +27,7 @@ NodeSettings draw_settings(std::uint64_t seed) {
   driver.snapshot_give_up_ticks = 100 + random.below(400);
   driver.snapshot_chunk_bytes = 1000 + random.below(random.chance(50) ? 20'000 : 200'000);
   driver.log_entries_kept = 20 + random.below(80);
+  if (random.chance(50)) driver.log_bytes_max = 5000 + random.below(50'000);
   driver.digest_interval_entries = 1 + random.below(20);
   if (random.chance(30)) driver.proposals_queue_max = 1 + random.below(4);
   if (random.chance(30)) driver.proposals_per_message_max = 1 + random.below(3);

@@ -35,6 +35,34 @@ TEST_CASE("an empty log ends at its compacted position") {
   CHECK_FALSE(log.term_at(Index(8)));
 }
 
+TEST_CASE("the log knows what its entries take in memory, whatever is cut from it") {
+  base::Random random(7);
+  Log log({}, {});
+  const auto naive = [&log] {
+    std::uint64_t bytes = 0;
+    for (Index index = log.first_index(); index <= log.last_index(); index = index + 1) {
+      Log alone({log.at(index).index - 1, Term()}, {log.at(index)});
+      bytes += alone.bytes();
+    }
+    return bytes;
+  };
+  for (int i = 0; i < 300; ++i) {
+    const std::uint64_t last = log.last_index().value();
+    const std::uint64_t first = log.first_index().value();
+    if (random.chance(70))
+      log.append(entry(last + 1, 1, random.below(1000)));
+    else if (last >= first && random.chance(50))
+      log.truncate_from(Index(last - random.below(last - first + 1)));
+    else if (last >= first)
+      log.compact(Index(first + random.below(last - first + 1)));
+    REQUIRE(log.bytes() == naive());
+  }
+  log.append(entry(log.last_index().value() + 1, 1, 5000));
+  CHECK(log.bytes() > 5000);
+  log.reset({Index(1000), Term(2)});
+  CHECK(log.bytes() == 0);
+}
+
 TEST_CASE("a later last term is more up to date than a longer log (Raft §5.4.1)") {
   const Log log = log_of({1, 1, 2});
   CHECK(up_to_date({Index(3), Term(2)}, log.last()));

@@ -247,6 +247,7 @@ TEST_CASE("a follower that is too far behind gets a snapshot and goes on from th
   for (std::uint64_t id = 1; id <= 3; ++id) cluster.add(id, test::voters({1, 2, 3}));
   cluster.elect(1);
   cluster.isolate(3);
+  cluster.tick(30);  // until it counts as away
   for (int i = 0; i < 200; ++i) {
     cluster.propose(1, "command " + std::to_string(i));
     cluster.run();
@@ -599,9 +600,11 @@ TEST_CASE("a founding goes on behind a copied state, alone and in an epoch of it
 TEST_CASE("a snapshot that arrives when the log is cut behind it is followed by another one") {
   TestCluster cluster{};
   cluster.log_entries_kept = 10;
+  cluster.log_bytes_max = 20'000;
   for (const std::uint64_t id : {1, 2, 3}) cluster.add(id, raft::test::voters({1, 2, 3}));
   cluster.elect(1);
   cluster.isolate(3);
+  cluster.tick(30);  // until it counts as away
   const auto write = [&](int count) {
     for (int i = 0; i < count; ++i) {
       cluster.propose(1, "x");
@@ -629,6 +632,7 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   for (const std::uint64_t id : {1, 2, 3}) cluster.add(id, raft::test::voters({1, 2, 3}));
   cluster.elect(1);
   cluster.isolate(3);
+  cluster.tick(30);  // until it counts as away
   const auto write = [&](int count) {
     for (int i = 0; i < count; ++i) {
       cluster.propose(1, "x");
@@ -650,6 +654,38 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
   write(60);
   CHECK(leader.log().compacted().index > made);
+}
+
+TEST_CASE("a follower that is there but slow finds in the log what it has not got yet") {
+  TestCluster cluster{};
+  cluster.log_entries_kept = 10;
+  cluster.log_bytes_max = 20'000;
+  for (const std::uint64_t id : {1, 2, 3}) cluster.add(id, raft::test::voters({1, 2, 3}));
+  cluster.elect(1);
+  const RaftCore& leader = cluster.nodes.at(1).driver->core();
+  cluster.nodes.at(3).disk_held = true;  // it is heard, and acknowledges nothing
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      cluster.propose(1, "x");
+      cluster.run();
+      if (i % 10 == 0) cluster.tick();
+    }
+  };
+  write(100);
+  CHECK(leader.log().compacted().index < Index(10));
+  SUBCASE("and goes on") {
+    cluster.release_disk(3);
+    cluster.tick(10);
+    CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
+    CHECK(cluster.nodes.at(3).received.empty());  // no snapshot
+    write(30);
+    CHECK(leader.log().compacted().index > Index(80));
+  }
+  SUBCASE("up to the bytes that the log may take") {
+    write(500);
+    CHECK(leader.log().compacted().index > Index(200));
+    CHECK(leader.log().bytes() <= cluster.log_bytes_max);
+  }
 }
 
 TEST_CASE("a new leader that has not heard from a follower yet cuts nothing that it may need") {

@@ -58,6 +58,7 @@ class TestCluster {
     options.core.seed = id;
     options.origin = 1000 + id;
     options.log_entries_kept = log_entries_kept;
+    options.log_bytes_max = log_bytes_max;
     options.digest_interval_entries = 4;
     DurableState durable;
     durable.applied.configuration = configuration;
@@ -128,6 +129,7 @@ class TestCluster {
   }
 
   std::uint64_t log_entries_kept = 10000;
+  std::uint64_t log_bytes_max = 1 << 30;
   bool hold_snapshots = false;  // their chunks are lost
   std::map<std::uint64_t, TestNode> nodes;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
