@@ -20,7 +20,10 @@ constexpr std::size_t retrying_clients = 16;
 // etcd leaves a put unanswered for 7 s that went to a leader which has died: a client that wants to
 // write does not wait for that.
 constexpr milliseconds answer_within{500};
-constexpr milliseconds watched{5000};
+// Longer than the longest gap: etcd elects after a second or two.
+constexpr milliseconds watched_ipam{2500};
+constexpr milliseconds watched_etcd{6000};
+constexpr milliseconds strikes_after{500};
 
 struct Strike {
   std::function<void(std::size_t leader)> act;   // while the load goes on, on its thread
@@ -32,7 +35,7 @@ struct Gap {
   bool is_over = false;  // false: it went on until the end
 };
 
-Gap gap_of(Cluster& cluster, Workload& workload, const Strike& strike) {
+Gap gap_of(Cluster& cluster, Workload& workload, const Strike& strike, milliseconds watched) {
   cluster.wait_for_all();
   const std::size_t leader = cluster.leader();
   LoadOptions options;
@@ -41,7 +44,7 @@ Gap gap_of(Cluster& cluster, Workload& workload, const Strike& strike) {
   options.duration = watched;
   options.deadline = answer_within;
   const LoadResult result =
-      run_load(options, workload, {{milliseconds(1000), [&] { strike.act(leader); }}});
+      run_load(options, workload, {{strikes_after, [&] { strike.act(leader); }}});
   strike.mend(leader);
   if (result.done == 0)
     throw std::runtime_error("nothing was acknowledged: " + result.first_failure);
@@ -50,11 +53,11 @@ Gap gap_of(Cluster& cluster, Workload& workload, const Strike& strike) {
 }
 
 void measure_gaps(const Settings& settings, Report& report, Cluster& cluster, Workload& workload,
-                  const std::string& work, const Strike& strike) {
+                  const std::string& work, const Strike& strike, milliseconds watched) {
   std::vector<double> gaps;
   std::size_t endless = 0;
   for (std::size_t i = 0; i < settings.tries; ++i) {
-    const Gap gap = gap_of(cluster, workload, strike);
+    const Gap gap = gap_of(cluster, workload, strike, watched);
     gaps.push_back(gap.ms);
     if (!gap.is_over) ++endless;
   }
@@ -104,16 +107,20 @@ void measure_failover(const Settings& settings, Report& report) {
     Bed bed(settings);
     Allocate allocate(bed.network);
     IpamCluster& ipam = bed.ipam;
-    measure_gaps(settings, report, ipam, allocate, "kill -9", by_signal(ipam, SIGKILL));
-    measure_gaps(settings, report, ipam, allocate, "SIGTERM", by_signal(ipam, SIGTERM));
+    const auto measure = [&](const std::string& work, const Strike& strike) {
+      measure_gaps(settings, report, ipam, allocate, work, strike, watched_ipam);
+    };
+    measure("kill -9", by_signal(ipam, SIGKILL));
+    measure("SIGTERM", by_signal(ipam, SIGTERM));
     HandOver hand_over(ipam);
-    measure_gaps(settings, report, ipam, allocate, "transfer-leader", hand_over.strike());
+    measure("transfer-leader", hand_over.strike());
   }
   if (settings.etcd.empty()) return;
   const Folder folder(settings.parent);
   const auto etcd = start_etcd(settings.etcd, folder.path(), settings.nodes);
   EtcdPut put(retrying_clients);
-  measure_gaps(settings, report, *etcd, put, "kill -9", by_signal(*etcd, SIGKILL));
+  measure_gaps(settings, report, *etcd, put, "kill -9", by_signal(*etcd, SIGKILL),
+               watched_etcd);
 }
 
 }  // namespace bench
