@@ -184,7 +184,7 @@ void RaftCore::step_down_removed(Leader& leader) {
   for (auto& [peer, progress] : leader.progress) {
     if (progress.state() == Progress::State::snapshot) continue;
     // What is committed is to be known there: nobody will send it for us afterwards.
-    send_append(peer, progress, true);
+    send_append(leader, peer, progress);
     if (!membership_.current().is_voter(peer) || !counts(leader, peer)) continue;
     if (progress.match() < best) continue;
     best = progress.match();

@@ -39,6 +39,10 @@ struct CoreOptions {
   std::size_t committed_per_ready_max = 4096;     // keeps one turn of the host short
   std::size_t reads_max = 65536;                  // waiting on a leader; beyond: refused
   std::uint64_t promotion_lag_max = 256;  // entries that a learner may lack to be promoted
+  // Who lacks more entries than this catches up: of these entries all such members together get so
+  // many bytes in a tick, or twice what was proposed in the tick before where that is more.
+  std::uint64_t catch_up_lag = 10'000;
+  std::size_t catch_up_bytes_per_tick = 400u << 10;
   ProgressLimits progress;
 };
 
@@ -178,6 +182,8 @@ class RaftCore {
     std::uint64_t round_sent = 0;  // the read round of the latest heartbeats
     Index term_start;              // the no-op of this term
     std::size_t uncommitted_bytes = 0;
+    std::size_t proposed_bytes = 0;  // since the last tick
+    std::optional<std::size_t> catch_up_bytes_left;  // until the next tick; nullopt: any
     unsigned ticks_since_heartbeat = 0;
     unsigned ticks_since_quorum_check = 0;
     NodeId transfer_target;
@@ -212,7 +218,10 @@ class RaftCore {
   void tick_leader(Leader& leader);
   void append_as_leader(EntryKind kind, base::SharedBytes data);
   void send_appends(Leader& leader);
-  void send_append(NodeId to, Progress& progress, bool allow_empty);
+  // Once, whether there are entries to send or not.
+  void send_append(Leader& leader, NodeId to, Progress& progress);
+  bool catches_up(const Progress& progress) const;
+  std::size_t bytes_to_send(const Leader& leader, const Progress& progress) const;
   void send_heartbeats(Leader& leader);
   void advance_commit(Leader& leader);
   Index quorum_match(const Leader& leader) const;

@@ -20,6 +20,10 @@ Progress* RaftCore::progress_of(NodeId peer) {
 
 void RaftCore::tick_leader(Leader& leader) {
   for (auto& [peer, progress] : leader.progress) ++progress.ticks_since_heard;
+  const std::size_t proposed = std::exchange(leader.proposed_bytes, 0);
+  leader.catch_up_bytes_left.reset();
+  if (proposed > 0)
+    leader.catch_up_bytes_left = std::max(options_.catch_up_bytes_per_tick, 2 * proposed);
   if (++leader.ticks_since_quorum_check >= options_.election_timeout_ticks) {
     leader.ticks_since_quorum_check = 0;
     const bool heard = has_counting_quorum(leader, [&](NodeId peer) {
@@ -47,23 +51,36 @@ void RaftCore::append_as_leader(EntryKind kind, base::SharedBytes data) {
   auto* leader = leader_role();
   ASSERT(leader != nullptr);
   leader->uncommitted_bytes += data->size();
+  leader->proposed_bytes += data->size();
   log_.append({log_.last_index() + 1, term_, kind, std::move(data)});
 }
 
 void RaftCore::send_appends(Leader& leader) {
   for (auto& [peer, progress] : leader.progress) {
-    while (!progress.paused() && progress.next() <= log_.last_index())
-      send_append(peer, progress, false);
+    while (!progress.paused() && progress.next() <= log_.last_index() &&
+           bytes_to_send(leader, progress) > 0)
+      send_append(leader, peer, progress);
     // A new record may have nothing to send, but where the logs agree must still be found out.
     if (!progress.paused() && progress.state() == Progress::State::probe)
-      send_append(peer, progress, true);
+      send_append(leader, peer, progress);
     // News of the commit index goes out at once: a follower's clients wait for it.
     if (!progress.paused() && progress.commit_sent < std::min(commit_, progress.match()))
-      send_append(peer, progress, true);
+      send_append(leader, peer, progress);
   }
 }
 
-void RaftCore::send_append(NodeId to, Progress& progress, bool allow_empty) {
+bool RaftCore::catches_up(const Progress& progress) const {
+  return progress.next() + options_.catch_up_lag < log_.last_index();
+}
+
+// A member that was away can take more at once than is left beside it for clients, on its machine
+// or on the leader's. Where nobody writes, also for want of its acknowledgement, it gets all.
+std::size_t RaftCore::bytes_to_send(const Leader& leader, const Progress& progress) const {
+  if (!leader.catch_up_bytes_left || !catches_up(progress)) return options_.message_bytes_max;
+  return std::min(options_.message_bytes_max, *leader.catch_up_bytes_left);
+}
+
+void RaftCore::send_append(Leader& leader, NodeId to, Progress& progress) {
   const Index previous = progress.next() - 1;
   const auto previous_term = log_.term_at(previous);
   if (!previous_term) {
@@ -75,10 +92,12 @@ void RaftCore::send_append(NodeId to, Progress& progress, bool allow_empty) {
   request.previous = {previous, *previous_term};
   request.commit = commit_;
   request.progress_id = progress.id();
-  request.entries = log_.slice(progress.next(), log_.last_index(), options_.message_bytes_max);
-  if (request.entries.empty() && !allow_empty) return;
+  if (const std::size_t bytes_max = bytes_to_send(leader, progress); bytes_max > 0)
+    request.entries = log_.slice(progress.next(), log_.last_index(), bytes_max);
   std::size_t bytes = 0;
   for (const Entry& entry : request.entries) bytes += entry.data->size();
+  if (auto& left = leader.catch_up_bytes_left; left && catches_up(progress))
+    *left -= std::min(*left, bytes);
   progress.commit_sent = std::max(progress.commit_sent, commit_);
   progress.on_sent(previous + request.entries.size(), bytes);
   send(to, std::move(request));
@@ -191,7 +210,7 @@ void RaftCore::handle(NodeId from, const HeartbeatResponse& response) {
   // Something that was sent may be lost: an append without entries makes the follower say so.
   if (progress->state() == Progress::State::replicate && progress->match() < log_.last_index() &&
       progress->next() > log_.last_index())
-    send_append(from, *progress, true);
+    send_append(*leader_role(), from, *progress);
   if (response.read_round > progress->read_round) {
     progress->read_round = response.read_round;
     answer_reads(*leader_role());

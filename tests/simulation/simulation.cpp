@@ -25,6 +25,10 @@ HostOptions draw_options(const SimulationOptions& options) {
   host.lazy_turns = random.chance(50);
   host.state_write_percent = static_cast<unsigned>(random.chance(50) ? 90 : 20);
   if (random.chance(50)) host.core.message_bytes_max = 1 + random.below(400);
+  if (random.chance(50)) {
+    host.core.catch_up_lag = random.below(10);
+    host.core.catch_up_bytes_per_tick = random.below(200);
+  }
   if (random.chance(30)) host.core.uncommitted_bytes_max = 50 + random.below(1000);
   if (random.chance(30)) host.core.committed_per_ready_max = 1 + random.below(10);
   if (random.chance(50)) host.core.promotion_lag_max = random.below(10);

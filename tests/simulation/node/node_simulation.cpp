@@ -38,6 +38,10 @@ NodeSettings draw_settings(std::uint64_t seed) {
   if (random.chance(50)) driver.core.promotion_lag_max = random.below(10);
   if (random.chance(50)) driver.core.progress.inflight_messages_max = 1 + random.below(8);
   if (random.chance(30)) driver.core.progress.inflight_bytes_max = 1 + random.below(5000);
+  if (random.chance(50)) {
+    driver.core.catch_up_lag = random.below(20);
+    driver.core.catch_up_bytes_per_tick = random.below(2000);
+  }
   settings.tuning.wal_pages_max = static_cast<int>(8 + random.below(200));
   settings.tuning.backup_pages_per_step = static_cast<int>(1 + random.below(20));
   settings.lazy_turns = random.chance(50);

@@ -257,6 +257,53 @@ TEST_CASE("a follower that lost what it had acknowledged is caught up by the sam
   CHECK(node.take<AppendEntries>(2).back().entries.size() == 2);
 }
 
+TEST_CASE("a follower that catches up leaves room for clients, and gets all where nobody writes") {
+  DurableState durable = with_log(3, std::vector<std::uint64_t>(30'000, 1));
+  for (Entry& entry : durable.entries) entry.data = base::share(base::Bytes(100, 'x'));
+  Node node(1, std::move(durable));
+  node.lead();
+  const std::uint64_t term = node.core().term().value();
+  const std::uint64_t id = node.core().progress_id(NodeId(3));
+  // Asks until it has everything that is sent; bytes of entries.
+  const auto take_all = [&] {
+    std::size_t bytes = 0;
+    for (std::vector<AppendEntries> sent; !(sent = node.take<AppendEntries>(3)).empty();) {
+      node.sent.clear();
+      Index last;
+      for (const AppendEntries& append : sent) {
+        last = append.previous.index + append.entries.size();
+        for (const Entry& entry : append.entries) bytes += entry.data->size();
+      }
+      node.receive(3, term, AppendEntriesResponse{id, false, last, {}});
+    }
+    return bytes;
+  };
+  const auto write = [&](std::size_t bytes) {
+    REQUIRE(node.core().propose({base::share(base::Bytes(bytes, 'y'))}).ok());
+    node.turn();
+    node.acknowledge(2, node.core().log().last_index().value());
+    node.sent.clear();
+    node.tick();
+  };
+  const CoreOptions defaults;
+  write(10);
+  node.receive(3, term, AppendEntriesResponse{id, true, Index(30'000), {}});
+  SUBCASE("while clients write") {
+    CHECK(take_all() <= defaults.catch_up_bytes_per_tick + 100);
+    write(10);
+    CHECK(take_all() <= defaults.catch_up_bytes_per_tick + 100);
+    write(400'000);
+    const std::size_t bytes = take_all();
+    CHECK(bytes > 700'000);
+    CHECK(bytes <= 800'100);
+  }
+  SUBCASE("while nobody does") {
+    node.tick();
+    CHECK(take_all() > 2'900'000);
+    CHECK(node.take<AppendEntries>(3).empty());
+  }
+}
+
 TEST_CASE("a follower tells an idle leader that it no longer has what it acknowledged") {
   Node node(2, with_log(3, {1}));
   node.receive(1, 1, Heartbeat{Index(3), 0, 5});
