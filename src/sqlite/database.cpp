@@ -63,7 +63,8 @@ std::string look_at_kind(Connection& connection, const fs::path& path, const For
   return {};
 }
 
-std::string set_up(Connection& connection, const fs::path& path, const Format& format) {
+std::string set_up(Connection& connection, const fs::path& path, const Format& format,
+                   Check check) {
   if (connection.read_only())
     return fmt::format("{}: may not be written by this user. Check owner and permissions of the "
                        "file and its directory.", path.string());
@@ -83,19 +84,25 @@ std::string set_up(Connection& connection, const fs::path& path, const Format& f
   // No PRAGMA wal_autocheckpoint: it would take the place of the hook that counts the log's pages,
   // as the hook takes the place of what checkpoints by itself.
   connection.execute("PRAGMA cache_size=-16384; PRAGMA journal_size_limit=67108864");
-  const std::string check = connection.text("PRAGMA quick_check(1)");
-  if (check != "ok") return describe_damage(path, format, fmt::format("is damaged ({})", check));
+  if (check == Check::later) return {};
+  const std::string found = check_structure(connection);
+  if (found != "ok") return describe_damage(path, format, fmt::format("is damaged ({})", found));
   return {};
 }
 
 }  // namespace
 
+std::string check_structure(Connection& connection) {
+  return connection.text("PRAGMA quick_check(1)");
+}
+
 base::Result<Connection, std::string> open_database(FileSystem& files, const fs::path& path,
-                                                    const Format& format) {
+                                                    const Format& format, Check check) {
   if (std::string text = look_at_file(files, path, format); !text.empty()) return base::fail(text);
   try {
     Connection connection(path, OpenMode::existing, files.vfs());
-    if (std::string text = set_up(connection, path, format); !text.empty()) return base::fail(text);
+    if (std::string text = set_up(connection, path, format, check); !text.empty())
+      return base::fail(text);
     if (!NODE_MUTANT(open_believes_page_cache)) make_durable(files, path);
     return connection;
   } catch (const Error& error) {

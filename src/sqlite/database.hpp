@@ -21,12 +21,23 @@ struct Format {
   std::string_view remedy;           // what the user can do where the file is lost; a sentence
 };
 
-// Opens, locks and checks (PRAGMA quick_check); what it then holds is durable. Syncs at every
-// commit; the owner checkpoints.
+// Who checks the structure of a file that is opened.
+enum class Check : std::uint8_t {
+  now,    // opening does
+  later,  // whoever opens it, by check_structure() or a StructureCheck
+};
+
+// Opens, locks and checks; what it then holds is durable. Syncs at every commit; the owner
+// checkpoints.
 // The error is "FILE: what is wrong. What to do."
 base::Result<Connection, std::string> open_database(FileSystem& files,
                                                     const std::filesystem::path& path,
-                                                    const Format& format);
+                                                    const Format& format,
+                                                    Check check = Check::now);
+
+// Whether every page is where it belongs, and every key in its order (PRAGMA quick_check): "ok" or
+// what is wrong. Throws Error.
+std::string check_structure(Connection& connection);
 
 // Opens a standalone copy to be read; nothing is written, in the file or beside it. Its structure
 // is not checked. The same errors; one that has or wants a write-ahead log is refused.

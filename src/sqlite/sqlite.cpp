@@ -79,6 +79,25 @@ std::int64_t Statement::integer(int column) const {
 
 int Statement::columns() const { return sqlite3_column_count(statement_.get()); }
 
+// The value is the column's own, which the sqlite3_value_ functions take without a look at the
+// connection.
+Statement::Value Statement::value(int column) const {
+  sqlite3_value* const value = sqlite3_column_value(statement_.get(), column);
+  const auto bytes = [value](const void* data) -> std::string_view {
+    if (data == nullptr) return {};
+    return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_value_bytes(value))};
+  };
+  const auto type = static_cast<Type>(sqlite3_value_type(value));
+  switch (type) {
+    case Type::integer: return {type, sqlite3_value_int64(value)};
+    case Type::text: return {type, 0, bytes(sqlite3_value_text(value))};
+    case Type::blob: return {type, 0, bytes(sqlite3_value_blob(value))};
+    case Type::real:
+    case Type::null: break;
+  }
+  return {type};
+}
+
 Statement::Type Statement::type(int column) const {
   return static_cast<Type>(sqlite3_column_type(statement_.get(), column));
 }
@@ -117,6 +136,19 @@ void configure_once() {
   (void)is_done;
 }
 
+std::string immutable_uri(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    switch (c) {
+      case '%': uri += "%25"; break;
+      case '?': uri += "%3f"; break;
+      case '#': uri += "%23"; break;
+      default: uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 struct Connection::Handle {
@@ -133,10 +165,13 @@ Connection::Connection(const std::filesystem::path& path, OpenMode mode, const c
     : handle_(std::make_unique<Handle>()) {
   configure_once();
   // NOMUTEX: one thread at a time, which the owner sees to.
+  const bool reads_only = mode == OpenMode::read_only || mode == OpenMode::immutable;
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                    (mode == OpenMode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-                    (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0);
-  const int code = sqlite3_open_v2(path.c_str(), &handle_->connection, flags, vfs);
+                    (reads_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+                    (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0) |
+                    (mode == OpenMode::immutable ? SQLITE_OPEN_URI : 0);
+  const std::string name = mode == OpenMode::immutable ? immutable_uri(path) : path.string();
+  const int code = sqlite3_open_v2(name.c_str(), &handle_->connection, flags, vfs);
   if (code != SQLITE_OK) throw_error(handle_->connection, code);
   sqlite3_wal_hook(
       handle_->connection,
@@ -176,6 +211,8 @@ std::string Connection::text(std::string_view sql) {
   }
   return value;
 }
+
+void Connection::interrupt() { sqlite3_interrupt(handle()); }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(handle()); }
 

@@ -62,6 +62,14 @@ class Statement {
 
   // Of the current row; views are valid until the next step or reset.
   int columns() const;
+  // A column, asked for once: `integer` is 0 where it is none, `bytes` nothing where it is neither
+  // text nor a blob.
+  struct Value {
+    Type type = Type::null;
+    std::int64_t integer = 0;
+    std::string_view bytes = {};
+  };
+  Value value(int column) const;
   Type type(int column) const;
   std::uint64_t number(int column) const;
   std::int64_t integer(int column) const;
@@ -91,7 +99,12 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-enum class OpenMode { existing, create, read_only };
+enum class OpenMode {
+  existing,
+  create,
+  read_only,
+  immutable,  // to be read while nobody writes it: without locks, without its write-ahead log
+};
 
 class Connection {
  public:
@@ -106,6 +119,8 @@ class Connection {
   std::int64_t integer(std::string_view sql);        // the first column of the first row
   std::string text(std::string_view sql);
 
+  // Makes a statement that runs on another thread throw Error. The one call that any thread may do.
+  void interrupt();
   std::int64_t changes() const;  // rows of the last INSERT, UPDATE or DELETE
   bool read_only() const;
   // Pages in the write-ahead log, as of the last commit.

@@ -7,6 +7,8 @@
 #include "base/crc32c.hpp"
 #include "base/mutant.hpp"
 #include "sqlite/database.hpp"
+#include "sqlite/files.hpp"
+#include "sqlite/structure_check.hpp"
 #include "state/audit_query.hpp"
 #include "state/ordered_worker.hpp"
 #include "state/rows.hpp"
@@ -38,6 +40,9 @@ std::string describe_as(const sqlite::Format& kind, const fs::path& path,
   return error.what();  // of the file system: names the file
 }
 
+// What is read at the start goes to the other thread in pieces of so many.
+constexpr std::size_t rows_per_block = 256;
+
 template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
@@ -66,7 +71,8 @@ std::uint32_t crc_of(const Position& position, const ipam::Counters& counters,
 }  // namespace
 
 base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::FileSystem& files,
-                                                                    const fs::path& path) {
+                                                                    const fs::path& path,
+                                                                    sqlite::Check check) {
   try {
     const ipam::Counters counters;
     sqlite::create_database(
@@ -78,7 +84,7 @@ base::Result<std::unique_ptr<Database>, std::string> Database::open(sqlite::File
                         counters.next_vrf, counters.next_reservation, counters.next_token,
                         counters.now,
                         crc_of({}, counters, {})));
-    auto connection = sqlite::open_database(files, path, format);
+    auto connection = sqlite::open_database(files, path, format, check);
     if (!connection) return base::fail(connection.error());
     std::unique_ptr<Database> database(new Database(files, path, std::move(connection).value()));
     database->read_meta();
@@ -222,13 +228,38 @@ base::Result<Loaded, std::string> Database::load() {
   }
 }
 
+base::Result<Loaded, std::string> Database::load_and_check() {
+  try {
+    // What a crash left in the log is not in the file yet.
+    const fs::path log = sqlite::with_suffix(path_, "-wal");
+    if (files_.exists(log) && files_.file_size(log) > 0) {
+      if (const std::string found = sqlite::check_structure(connection_); found != "ok")
+        return base::fail(explain(Damage(found)));
+      return load();
+    }
+    sqlite::StructureCheck check(path_, files_.vfs());
+    auto loaded = load();
+    if (!loaded) return loaded;
+    if (const std::string found = check.finish(); found != "ok")
+      return base::fail(explain(Damage(found)));
+    return loaded;
+  } catch (const std::exception& error) {
+    return base::fail(explain(error));
+  }
+}
+
 void Database::load_allocations(ipam::StateMachine& machine) {
   sqlite::Statement rows =
       connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
-  OrderedWorker<ipam::Allocation> worker([&machine](ipam::Allocation allocation) {
-    machine.load_allocation(std::move(allocation));
+  OrderedWorker<RowBlock> worker([&machine](const RowBlock& block) {
+    block.for_each([&](const Row& row) { machine.load_allocation(read_allocation(row)); });
   });
-  while (rows.step()) worker.give(read_allocation(rows));
+  RowBlock block;
+  while (rows.step()) {
+    block.add(rows);
+    if (block.size() == rows_per_block) worker.give(std::exchange(block, {}));
+  }
+  worker.give(std::move(block));
   worker.finish();
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipam/history.hpp"
+#include "sqlite/database.hpp"
 #include "sqlite/file_system.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/state_store.hpp"
@@ -22,7 +23,8 @@ class Database {
  public:
   // Makes it where there is none. The text is for the user.
   static base::Result<std::unique_ptr<Database>, std::string> open(
-      sqlite::FileSystem& files, const std::filesystem::path& path);
+      sqlite::FileSystem& files, const std::filesystem::path& path,
+      sqlite::Check check = sqlite::Check::now);
   // A copy, to be read alone; it is left as it is.
   static base::Result<std::unique_ptr<Database>, std::string> open_copy(
       sqlite::FileSystem& files, const std::filesystem::path& path);
@@ -31,6 +33,9 @@ class Database {
 
   // Reads everything into a state machine. The text is for the user.
   base::Result<Loaded, std::string> load();
+  // The same for a file whose structure was not checked when it was opened: a thread of its own
+  // checks that meanwhile.
+  base::Result<Loaded, std::string> load_and_check();
 
   // Adds to the open transaction; begins one where there is none. REQUIRES: position.index rises.
   void append(const ipam::Counters& counters, Position position,

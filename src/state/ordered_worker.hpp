@@ -1,5 +1,5 @@
 // Takes values on a thread of its own, in the order in which they were given: so that what is read
-// from state.db at the start is put in its place while more is read.
+// from state.db at the start is put in its place while more is read. A value is worth a wake-up.
 //
 // The one who gives them must not touch what the thread does until finish().
 #pragma once
@@ -11,7 +11,6 @@
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace state {
 
@@ -27,29 +26,21 @@ class OrderedWorker {
 
   // Waits where the thread is far behind.
   void give(Value value) {
-    batch_.push_back(std::move(value));
-    if (batch_.size() == batch_values_max) hand_over();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return values_.size() < values_max || failure_; });
+    if (failure_) std::rethrow_exception(failure_);
+    values_.push_back(std::move(value));
+    changed_.notify_all();
   }
 
   // Returns once all values are taken.
   void finish() {
-    if (!batch_.empty()) hand_over();
     stop();
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
-  using Batch = std::vector<Value>;
-  static constexpr std::size_t batch_values_max = 256;  // one wake-up for so many
-  static constexpr std::size_t batches_max = 16;        // that wait: bounds the memory
-
-  void hand_over() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return batches_.size() < batches_max || failure_; });
-    if (failure_) std::rethrow_exception(failure_);
-    batches_.push_back(std::exchange(batch_, {}));
-    changed_.notify_all();
-  }
+  static constexpr std::size_t values_max = 16;  // that wait: bounds the memory
 
   void stop() {
     if (!thread_.joinable()) return;
@@ -65,13 +56,13 @@ class OrderedWorker {
     try {
       while (true) {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return !batches_.empty() || is_stopping_; });
-        if (batches_.empty()) return;
-        Batch batch = std::move(batches_.front());
-        batches_.pop_front();
+        changed_.wait(lock, [this] { return !values_.empty() || is_stopping_; });
+        if (values_.empty()) return;
+        Value value = std::move(values_.front());
+        values_.pop_front();
         changed_.notify_all();
         lock.unlock();
-        for (Value& value : batch) take_(std::move(value));
+        take_(std::move(value));
       }
     } catch (...) {
       const std::lock_guard lock(mutex_);
@@ -81,10 +72,9 @@ class OrderedWorker {
   }
 
   const std::function<void(Value)> take_;
-  Batch batch_;       // of the giver
   std::mutex mutex_;  // what follows up to is_stopping_
   std::condition_variable changed_;
-  std::deque<Batch> batches_;
+  std::deque<Value> values_;
   std::exception_ptr failure_;
   bool is_stopping_ = false;
   std::thread thread_;

@@ -49,7 +49,7 @@ base::Result<Loaded, std::string> Receiver::check(const Position& expected) {
     return refuse(fmt::format("{} of {} bytes are here", received_bytes_, total_bytes_));
   file_.reset();  // before SQLite opens it: see file_system.hpp
   try {
-    auto database = Database::open(files_, path_);
+    auto database = Database::open(files_, path_, sqlite::Check::later);
     if (!database) return refuse(database.error());
     if (const std::string found = database.value()->integrity(); found != "ok")
       return refuse(found);

@@ -4,8 +4,8 @@
 
 namespace state {
 
-void check_row(std::string_view table, const sqlite::Statement& row, int column) {
-  using Type = sqlite::Statement::Type;
+void check_row(std::string_view table, const Row& row, int column) {
+  using Type = Row::Type;
   RowChecksum checksum(table);
   for (int i = 0; i < column; ++i) {
     switch (row.type(i)) {

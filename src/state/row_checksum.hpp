@@ -12,6 +12,7 @@
 #include "base/crc32c.hpp"
 #include "base/sha256.hpp"
 #include "sqlite/sqlite.hpp"
+#include "state/row.hpp"
 
 namespace state {
 
@@ -94,8 +95,7 @@ void put_row(sqlite::Statement& statement, std::string_view table, const Values&
   statement.run(values..., checksum.value());
 }
 
-// Throws Damage where the row's values do not have the checksum in `column`. Before anything else
-// is read from the row: reading a blob as text makes SQLite forget that it was one.
-void check_row(std::string_view table, const sqlite::Statement& row, int column);
+// Throws Damage where the row's values do not have the checksum in `column`.
+void check_row(std::string_view table, const Row& row, int column);
 
 }  // namespace state

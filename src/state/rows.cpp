@@ -10,25 +10,25 @@
 namespace state {
 namespace {
 
-[[noreturn]] void damaged(std::string_view table, const sqlite::Statement& row,
+[[noreturn]] void damaged(std::string_view table, const Row& row,
                           std::string_view column) {
   throw Damage(fmt::format("row {} of table {}: its {} cannot be read", row.number(0), table,
                            column));
 }
 
-std::vector<std::string> read_tags(std::string_view table, const sqlite::Statement& row,
+std::vector<std::string> read_tags(std::string_view table, const Row& row,
                                    int column) {
   auto tags = tags_from_json(row.text(column));
   if (!tags) damaged(table, row, "tags");
   return *std::move(tags);
 }
 
-std::optional<ipam::TimeMs> optional_time(const sqlite::Statement& row, int column) {
+std::optional<ipam::TimeMs> optional_time(const Row& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return row.integer(column);
 }
 
-ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
+ipam::AllocationExtras read_extras(const Row& row) {
   ipam::AllocationExtras extras;
   if (!row.is_null(12)) extras.owner = row.text(12);
   if (row.is_null(13)) return extras;
@@ -39,14 +39,14 @@ ipam::AllocationExtras read_extras(const sqlite::Statement& row) {
 }
 
 template <class Value>
-Value read_enum(std::string_view table, const sqlite::Statement& row, int column, Value last,
+Value read_enum(std::string_view table, const Row& row, int column, Value last,
                 std::string_view name) {
   const std::int64_t value = row.integer(column);
   if (value < 1 || value > static_cast<std::int64_t>(last)) damaged(table, row, name);
   return static_cast<Value>(value);
 }
 
-ipam::NetworkExtras read_network_extras(const sqlite::Statement& row) {
+ipam::NetworkExtras read_network_extras(const Row& row) {
   ipam::NetworkExtras extras;
   extras.status = read_enum("networks", row, 9, ipam::network_status_last, "status");
   extras.strategy = read_enum("networks", row, 10, ipam::strategy_last, "strategy");
@@ -182,7 +182,7 @@ void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored) {
           stored.revision.value(), sqlite::Blob{stored.outcome});
 }
 
-ipam::Vrf read_vrf(const sqlite::Statement& row) {
+ipam::Vrf read_vrf(const Row& row) {
   check_row("vrfs", row, 6);
   return {.id = ipam::VrfId(row.number(0)),
           .name = std::string(row.text(1)),
@@ -192,7 +192,7 @@ ipam::Vrf read_vrf(const sqlite::Statement& row) {
           .revision = ipam::Revision(row.number(5))};
 }
 
-ipam::Network read_network(const sqlite::Statement& row) {
+ipam::Network read_network(const Row& row) {
   check_row("networks", row, 14);
   auto prefix = ipam::parse_prefix(row.text(1));
   if (!prefix) damaged("networks", row, "cidr");
@@ -208,7 +208,7 @@ ipam::Network read_network(const sqlite::Statement& row) {
           .extras = read_network_extras(row)};
 }
 
-ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
+ipam::Quarantine read_quarantine(const Row& row) {
   check_row("quarantines", row, 5);
   const auto first = ipam::parse_address(row.text(1));
   if (!first) damaged("quarantines", row, "ip");
@@ -218,7 +218,7 @@ ipam::Quarantine read_quarantine(const sqlite::Statement& row) {
           ipam::AllocationId(row.number(4))};
 }
 
-ipam::Allocation read_allocation(const sqlite::Statement& row) {
+ipam::Allocation read_allocation(const Row& row) {
   check_row("allocations", row, 15);
   const auto first = ipam::parse_address(row.text(2));
   if (!first) damaged("allocations", row, "ip");
@@ -239,7 +239,7 @@ ipam::Allocation read_allocation(const sqlite::Statement& row) {
           .extras = read_extras(row)};
 }
 
-base::Sha256 read_hash(const sqlite::Statement& row, int column) {
+base::Sha256 read_hash(const Row& row, int column) {
   base::Sha256 hash{};
   const std::string_view bytes = row.blob(column);
   if (bytes.size() != hash.size()) throw Damage("a hash has the wrong length");
@@ -247,7 +247,7 @@ base::Sha256 read_hash(const sqlite::Statement& row, int column) {
   return hash;
 }
 
-ipam::LastHeld read_last_held(const sqlite::Statement& row) {
+ipam::LastHeld read_last_held(const Row& row) {
   check_row("last_held", row, 5);
   const auto address = ipam::parse_address(row.text(2));
   if (!address) damaged("last_held", row, "ip");
@@ -255,7 +255,7 @@ ipam::LastHeld read_last_held(const sqlite::Statement& row) {
           ipam::AllocationId(row.number(3)), ipam::Revision(row.number(4))};
 }
 
-ipam::Reservation read_reservation(const sqlite::Statement& row) {
+ipam::Reservation read_reservation(const Row& row) {
   check_row("reservations", row, 9);
   const auto first = ipam::parse_address(row.text(2));
   if (!first) damaged("reservations", row, "ip");
@@ -274,7 +274,7 @@ ipam::Reservation read_reservation(const sqlite::Statement& row) {
           .revision = ipam::Revision(row.number(8))};
 }
 
-ipam::Token read_token(const sqlite::Statement& row) {
+ipam::Token read_token(const Row& row) {
   check_row("tokens", row, 9);
   ipam::Token token;
   token.id = ipam::TokenId(row.number(0));
@@ -301,7 +301,7 @@ ipam::Token read_token(const sqlite::Statement& row) {
   return token;
 }
 
-ipam::AuditEntry read_audit(const sqlite::Statement& row) {
+ipam::AuditEntry read_audit(const Row& row) {
   check_row("audit", row, 8);
   return {.id = ipam::AuditId(row.number(0)),
           .timestamp = row.integer(1),
@@ -314,7 +314,7 @@ ipam::AuditEntry read_audit(const sqlite::Statement& row) {
           .hash = read_hash(row, 7)};
 }
 
-ipam::StoredOutcome read_outcome(const sqlite::Statement& row) {
+ipam::StoredOutcome read_outcome(const Row& row) {
   check_row("idempotency", row, 5);
   return {.key = std::string(row.text(0)),
           .request_hash = row.number(1),

@@ -126,17 +126,17 @@ void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 // Of `allocations.cover`. Different prefixes of IPv6 may have the same, rarely.
 std::uint64_t cover_key(const ipam::Prefix& prefix);
 
-base::Sha256 read_hash(const sqlite::Statement& row, int column);
+base::Sha256 read_hash(const Row& row, int column);
 // They throw Damage, also where the checksum is wrong. read_audit() takes a row of
 // select_audit_sql.
-ipam::Vrf read_vrf(const sqlite::Statement& row);
-ipam::Network read_network(const sqlite::Statement& row);
-ipam::Allocation read_allocation(const sqlite::Statement& row);
-ipam::Quarantine read_quarantine(const sqlite::Statement& row);
-ipam::LastHeld read_last_held(const sqlite::Statement& row);
-ipam::Reservation read_reservation(const sqlite::Statement& row);
-ipam::Token read_token(const sqlite::Statement& row);
-ipam::AuditEntry read_audit(const sqlite::Statement& row);
-ipam::StoredOutcome read_outcome(const sqlite::Statement& row);
+ipam::Vrf read_vrf(const Row& row);
+ipam::Network read_network(const Row& row);
+ipam::Allocation read_allocation(const Row& row);
+ipam::Quarantine read_quarantine(const Row& row);
+ipam::LastHeld read_last_held(const Row& row);
+ipam::Reservation read_reservation(const Row& row);
+ipam::Token read_token(const Row& row);
+ipam::AuditEntry read_audit(const Row& row);
+ipam::StoredOutcome read_outcome(const Row& row);
 
 }  // namespace state

@@ -33,7 +33,9 @@ base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::
                                                                         Post post,
                                                                         OnFailure on_failure,
                                                                         Execution execution) {
-  auto database = Database::open(files, directory / "state.db");
+  const bool is_threaded = execution == Execution::thread;
+  auto database = Database::open(files, directory / "state.db",
+                                 is_threaded ? sqlite::Check::later : sqlite::Check::now);
   if (!database) return base::fail(database.error());
   try {
     // Left by a crash; only now, as nobody else has the directory open.
@@ -44,13 +46,13 @@ base::Result<std::unique_ptr<StateStore>, std::string> StateStore::open(sqlite::
   } catch (const std::system_error& error) {
     return base::fail(std::string(error.what()));
   }
-  auto loaded = database.value()->load();
+  auto loaded = is_threaded ? database.value()->load_and_check() : database.value()->load();
   if (!loaded) return base::fail(loaded.error());
   auto implementation = std::make_unique<Implementation>();
   implementation->loaded = std::move(loaded).value();
   auto worker = std::make_unique<Worker>(files, directory, std::move(database).value(),
                                          std::move(post), std::move(on_failure));
-  if (execution == Execution::thread)
+  if (is_threaded)
     implementation->tasks = std::make_unique<ThreadQueue>(std::move(worker));
   else
     implementation->tasks = std::make_unique<CallerQueue>(std::move(worker));

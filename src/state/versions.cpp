@@ -80,7 +80,7 @@ void Versions<Object>::supersede(std::uint64_t id, std::uint64_t until, ipam::Ne
 
 // A row of old_NAME: that of NAME with its checksum, then `until` and the checksum over both.
 template <class Object>
-Object Versions<Object>::read(const sqlite::Statement& row) const {
+Object Versions<Object>::read(const Row& row) const {
   const int until = row.columns() - 2;
   if (row.number(until + 1) != version_checksum(Versioned<Object>::table, row.number(0),
                                                 row.number(until), row.number(until - 1)))

@@ -72,7 +72,7 @@ class Versions {
   // Ends the piece before this id.
   static void cut(Piece& piece, Id next);
   void add_recent(const Query& query, Piece& piece);
-  Object read(const sqlite::Statement& row) const;
+  Object read(const Row& row) const;
 
   sqlite::Connection& connection_;
   sqlite::Statement select_head_, insert_, select_rows_, select_rows_of_network_, seek_,

@@ -135,7 +135,7 @@ base::Result<Loaded, std::string> Worker::install(const Position& expected) {
   const std::filesystem::path path = directory_ / "state.db";
   receiver_->replace(path);
   receiver_.reset();
-  auto database = Database::open(files_, path);
+  auto database = Database::open(files_, path, sqlite::Check::later);  // it was checked above
   if (!database) throw std::runtime_error(database.error());
   database_ = std::move(database).value();
   if (durable_listener_)

@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "helpers.hpp"
 
 using namespace state_test;
@@ -89,6 +93,59 @@ TEST_CASE("a truncated or overwritten state.db is refused, wherever the damage i
     bytes.replace(page * 4096, 4096, std::string(4096, '\x5a'));
     check_damaged(bytes);
   }
+}
+
+TEST_CASE("after a crash, damage is found wherever the write-ahead log has no newer page") {
+  TemporaryDirectory original, crashed;
+  fill(original.path());
+  std::uint64_t digest = 0;
+  {
+    Loop loop;
+    auto store = open(original.path(), loop);
+    Node node(6, store->take_loaded());
+    node.apply_random(*store);
+    flush(loop, *store);
+    copy_files(original.path(), crashed.path());
+    digest = node.machine().digest();
+  }
+  REQUIRE(fs::file_size(crashed.path() / "state.db-wal") > 0);
+  const std::string whole = read_file(crashed.path() / "state.db");
+  const std::size_t pages = whole.size() / 4096;
+  std::size_t refused = 0;
+  for (std::size_t page = 1; page < pages; ++page) {
+    CAPTURE(page);
+    TemporaryDirectory directory;
+    copy_files(crashed.path(), directory.path());
+    std::string bytes = whole;
+    bytes.replace(page * 4096, 4096, std::string(4096, '\x5a'));
+    write_file(directory.path() / "state.db", bytes);
+    if (!refusal(directory.path()).empty()) {
+      ++refused;
+      continue;
+    }
+    Loop loop;
+    CHECK(open(directory.path(), loop)->take_loaded().state_machine.digest() == digest);
+  }
+  CHECK(refused > pages / 2);
+}
+
+TEST_CASE("the lock on state.db outlives the check of its structure at the start") {
+  TemporaryDirectory directory;
+  fill(directory.path());
+  Loop loop;
+  const auto store = open(directory.path(), loop);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int file = ::open((directory.path() / "state.db").c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_start = 0x40000000;  // SQLite's locks, file format: PENDING_BYTE and what follows
+    lock.l_len = 512;
+    ::_exit(file >= 0 && ::fcntl(file, F_SETLK, &lock) == -1 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 TEST_CASE("content that no node can have written is refused") {
