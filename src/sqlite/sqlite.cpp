@@ -69,6 +69,16 @@ void Statement::bind(int position, std::nullptr_t) {
   ASSERT(sqlite3_bind_null(statement_.get(), position) == SQLITE_OK);
 }
 
+void Statement::bind(int position, const Value& value) {
+  switch (value.type) {
+    case Type::integer: return bind(position, value.integer);
+    case Type::text: return bind(position, value.bytes);
+    case Type::blob: return bind(position, Blob{value.bytes});
+    case Type::real: ASSERT_MSG(false, "nobody writes one");
+    case Type::null: return bind(position, nullptr);
+  }
+}
+
 std::uint64_t Statement::number(int column) const {
   return static_cast<std::uint64_t>(integer(column));
 }

@@ -42,6 +42,10 @@ class Statement {
   template <class... Arguments>
   void run(const Arguments&... arguments) {
     start(arguments...);
+    run_bound();
+  }
+  // The same with what was bound one by one. REQUIRES: it was reset, as it is after run().
+  void run_bound() {
     while (step()) {
     }
     reset();
@@ -59,16 +63,16 @@ class Statement {
 
   // SQLite's own numbers.
   enum class Type : std::uint8_t { integer = 1, real = 2, text = 3, blob = 4, null = 5 };
-
-  // Of the current row; views are valid until the next step or reset.
-  int columns() const;
-  // A column, asked for once: `integer` is 0 where it is none, `bytes` nothing where it is neither
-  // text nor a blob.
+  // A column: `integer` is 0 where it is none, `bytes` nothing where it is neither text nor a blob.
   struct Value {
     Type type = Type::null;
     std::int64_t integer = 0;
     std::string_view bytes = {};
   };
+  void bind(int position, const Value& value);
+
+  // Of the current row; views are valid until the next step or reset.
+  int columns() const;
   Value value(int column) const;
   Type type(int column) const;
   std::uint64_t number(int column) const;

@@ -124,7 +124,9 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
       connection_(std::move(connection)),
       vrf_versions_(connection_),
       network_versions_(connection_),
-      allocation_versions_(connection_) {
+      allocation_versions_(connection_),
+      new_allocations_(connection_, "allocations", allocation_columns),
+      new_audit_(connection_, "audit", audit_columns) {
   begin_ = connection_.prepare("BEGIN IMMEDIATE");
   commit_ = connection_.prepare("COMMIT");
   put_vrf_ = connection_.prepare(put_vrf_sql);
@@ -141,9 +143,7 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
   delete_quarantine_ =
       connection_.prepare("DELETE FROM quarantines WHERE network_id=? AND ip=?");
   delete_quarantines_of_ = connection_.prepare("DELETE FROM quarantines WHERE network_id=?");
-  insert_allocation_ = connection_.prepare(insert_allocation_sql);
   update_allocation_ = connection_.prepare(update_allocation_sql);
-  insert_audit_ = connection_.prepare(insert_audit_sql);
   put_outcome_ = connection_.prepare(put_outcome_sql);
   delete_outcome_ = connection_.prepare("DELETE FROM idempotency WHERE key=?");
   put_token_ = connection_.prepare(put_token_sql);
@@ -264,6 +264,7 @@ void Database::load_allocations(ipam::StateMachine& machine) {
 }
 
 ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
+  flush();
   if (const auto* audit = std::get_if<ipam::AuditQuery>(&query))
     return query_audit(connection_, *audit);
   if (std::holds_alternative<ipam::VerifyQuery>(query)) {
@@ -334,6 +335,7 @@ void Database::begin() {
 }
 
 bool Database::forget_history(ipam::TimeMs time, std::size_t rows_max) {
+  flush();
   const ipam::Revision oldest = query_revision(connection_, {time - 1}).revision;
   begin();
   oldest_known_ = std::max(oldest_known_, oldest);
@@ -368,6 +370,8 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                    delete_last_held_of_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) {
+                   if (put_.allocation.id.value() < counters_.next_allocation)
+                     new_allocations_.flush();
                    keep(allocation_versions_, put_.allocation.id, counters_.next_allocation,
                         put_.allocation.network_id);
                    write_allocation(put_.allocation);
@@ -375,7 +379,7 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
                      return;
-                   put(insert_audit_, appended.entry);
+                   put(new_audit_, appended.entry);
                  },
                  [&](const ipam::QuarantinePut& put_) { put(put_quarantine_, put_.quarantine); },
                  [&](const ipam::QuarantineEnded& ended) {
@@ -401,15 +405,22 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
 void Database::write_allocation(const ipam::Allocation& allocation) {
   const std::uint64_t id = allocation.id.value();
   if (id <= last_allocation_) {
+    new_allocations_.flush();
     put(update_allocation_, allocation);
     if (connection_.changes() == 1) return;
   }
-  put(insert_allocation_, allocation);
+  put(new_allocations_, allocation);
   last_allocation_ = std::max(last_allocation_, id);
+}
+
+void Database::flush() {
+  new_allocations_.flush();
+  new_audit_.flush();
 }
 
 void Database::commit() {
   if (!in_transaction_) return;
+  flush();
   if (NODE_MUTANT(position_in_own_transaction)) {
     commit_.run();
     begin_.run();

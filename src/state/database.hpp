@@ -69,6 +69,7 @@ class Database {
   void read_meta();
   void load_allocations(ipam::StateMachine& machine);
   void begin();
+  void flush();  // what the open transaction has not written yet
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);
   void write_allocation(const ipam::Allocation& allocation);
@@ -80,10 +81,11 @@ class Database {
   Versions<ipam::Vrf> vrf_versions_;
   Versions<ipam::Network> network_versions_;
   Versions<ipam::Allocation> allocation_versions_;
+  RowWriter new_allocations_, new_audit_;
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_last_held_,
       delete_last_held_, delete_last_held_of_, put_reservation_, delete_reservation_,
-      insert_allocation_, update_allocation_, insert_audit_,
+      update_allocation_,
       put_outcome_, delete_outcome_, put_token_, delete_token_,
       update_meta_, select_allocation_,
       select_covers_;

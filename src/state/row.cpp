@@ -7,10 +7,15 @@ void RowBlock::add(const sqlite::Statement& statement) {
   ASSERT(columns <= Row::columns_max);
   for (int i = 0; i < columns; ++i) {
     const Row::Value value = statement.value(i);
-    cells_.push_back({value.type, static_cast<std::uint32_t>(value.bytes.size()), value.integer});
-    bytes_ += value.bytes;
+    push(value.type, value.integer, value.bytes);
   }
   ends_.push_back(cells_.size());
+}
+
+void RowBlock::clear() {
+  cells_.clear();
+  ends_.clear();
+  bytes_.clear();
 }
 
 }  // namespace state

@@ -1,9 +1,11 @@
-// A row of state.db whose columns were read once; and many of them as a block of bytes, so that
-// another thread than SQLite's can make objects of them.
+// A row of state.db whose columns were read once; and many of them as a block of bytes, which is
+// read on another thread, or written by one statement.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,12 +46,16 @@ class Row {
   int columns_ = 0;
 };
 
-// Rows of one statement.
 class RowBlock {
  public:
-  void add(const sqlite::Statement& statement);
+  void add(const sqlite::Statement& statement);  // its current row
+  template <class... Values>
+  void add(const Values&... values) {
+    (push(values), ...);
+    ends_.push_back(cells_.size());
+  }
+  void clear();
   std::size_t size() const { return ends_.size(); }
-  bool empty() const { return ends_.empty(); }
 
   // Calls visit(Row) for each, in their order.
   template <class Visit>
@@ -74,6 +80,22 @@ class RowBlock {
     std::uint32_t size;  // of the text or blob, which lie one after the other in bytes_
     std::int64_t integer;
   };
+  void push(Row::Type type, std::int64_t integer, std::string_view bytes) {
+    cells_.push_back({type, static_cast<std::uint32_t>(bytes.size()), integer});
+    bytes_ += bytes;
+  }
+  void push(std::int64_t value) { push(Row::Type::integer, value, {}); }
+  void push(std::uint64_t value) { push(static_cast<std::int64_t>(value)); }
+  void push(std::string_view text) { push(Row::Type::text, 0, text); }
+  void push(const std::string& text) { push(std::string_view(text)); }
+  void push(sqlite::Blob blob) { push(Row::Type::blob, 0, blob.bytes); }
+  void push(std::nullptr_t) { push(Row::Type::null, 0, {}); }
+  template <class T>
+  void push(const std::optional<T>& value) {
+    if (value) push(*value);
+    else push(nullptr);
+  }
+
   std::vector<Cell> cells_;
   std::vector<std::size_t> ends_;  // of each row in cells_
   std::string bytes_;

@@ -87,12 +87,12 @@ class RowChecksum {
   std::uint32_t crc_ = 0;
 };
 
-// Runs the statement with the values, and their checksum behind them.
-template <class... Values>
-void put_row(sqlite::Statement& statement, std::string_view table, const Values&... values) {
+// Runs the statement, or gives a RowWriter, the values, and their checksum behind them.
+template <class Target, class... Values>
+void put_row(Target& target, std::string_view table, const Values&... values) {
   RowChecksum checksum(table);
   (checksum.add(values), ...);
-  statement.run(values..., checksum.value());
+  target.run(values..., checksum.value());
 }
 
 // Throws Damage where the row's values do not have the checksum in `column`.

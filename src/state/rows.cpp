@@ -77,6 +77,24 @@ std::optional<std::string> end_text(const ipam::Address& first, const ipam::Addr
   return ipam::to_string(last);
 }
 
+template <class Target>
+void put_allocation(Target& target, const ipam::Allocation& allocation) {
+  const std::optional<std::string> end = end_text(allocation.first, allocation.last);
+  std::optional<std::string_view> owner, metadata;
+  std::string metadata_json;
+  if (allocation.extras) {
+    if (!allocation.extras->owner.empty()) owner = allocation.extras->owner;
+    if (!allocation.extras->metadata.empty())
+      metadata = metadata_json = map_to_json(allocation.extras->metadata);
+  }
+  put_row(target, "allocations", allocation.id.value(), allocation.network_id.value(),
+          ipam::to_string(allocation.first), end, allocation.hostname,
+          allocation.description, to_json(allocation.tags),
+          static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
+          allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
+          metadata, cover_key(cover_of(allocation)));
+}
+
 }  // namespace
 
 std::string schema() {
@@ -123,21 +141,12 @@ void put(sqlite::Statement& statement, const ipam::Network& network) {
           static_cast<std::int64_t>(extras.strategy), gateway, threshold, metadata);
 }
 
-void put(sqlite::Statement& statement, const ipam::Allocation& allocation) {
-  const std::optional<std::string> end = end_text(allocation.first, allocation.last);
-  std::optional<std::string_view> owner, metadata;
-  std::string metadata_json;
-  if (allocation.extras) {
-    if (!allocation.extras->owner.empty()) owner = allocation.extras->owner;
-    if (!allocation.extras->metadata.empty())
-      metadata = metadata_json = map_to_json(allocation.extras->metadata);
-  }
-  put_row(statement, "allocations", allocation.id.value(), allocation.network_id.value(),
-          ipam::to_string(allocation.first), end, allocation.hostname,
-          allocation.description, to_json(allocation.tags),
-          static_cast<std::int64_t>(allocation.status), allocation.allocated_at,
-          allocation.expires_at, allocation.released_at, allocation.revision.value(), owner,
-          metadata, cover_key(cover_of(allocation)));
+void put(sqlite::Statement& update, const ipam::Allocation& allocation) {
+  put_allocation(update, allocation);
+}
+
+void put(RowWriter& writer, const ipam::Allocation& allocation) {
+  put_allocation(writer, allocation);
 }
 
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine) {
@@ -172,8 +181,8 @@ void put(sqlite::Statement& statement, const ipam::Token& token) {
           token.revision.value());
 }
 
-void put(sqlite::Statement& statement, const ipam::AuditEntry& entry) {
-  put_row(statement, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
+void put(RowWriter& writer, const ipam::AuditEntry& entry) {
+  put_row(writer, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
           entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
 }
 

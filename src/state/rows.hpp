@@ -8,6 +8,7 @@
 #include "ipam/model.hpp"
 #include "sqlite/sqlite.hpp"
 #include "state/row_checksum.hpp"
+#include "state/row_writer.hpp"
 
 namespace state {
 
@@ -89,10 +90,9 @@ inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "
                                                 "VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
                                                     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-// Of one that is new, and of one that is there, whose addresses stay. Rejected: INSERT OR REPLACE
+// New ones go to a RowWriter. Of one that is there the addresses stay. Rejected: INSERT OR REPLACE
 // for both, for which SQLite keeps a journal of each statement.
-inline constexpr std::string_view insert_allocation_sql =
-    "INSERT INTO allocations VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr int allocation_columns = 16;
 inline constexpr std::string_view update_allocation_sql =
     "UPDATE allocations SET network_id=?2, hostname=?5, description=?6, tags=?7, status=?8, "
     "allocated_at=?9, expires_at=?10, released_at=?11, revision=?12, owner=?13, metadata=?14, "
@@ -103,8 +103,7 @@ inline constexpr std::string_view put_last_held_sql = "INSERT OR REPLACE INTO la
                                                       "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_reservation_sql = "INSERT OR REPLACE INTO reservations "
                                                         "VALUES(?,?,?,?,?,?,?,?,?,?)";
-inline constexpr std::string_view insert_audit_sql = "INSERT INTO audit "
-                                                     "VALUES(?,?,?,?,?,?,?,?,?)";
+inline constexpr int audit_columns = 9;
 inline constexpr std::string_view put_token_sql = "INSERT OR REPLACE INTO tokens "
                                                   "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
@@ -115,12 +114,13 @@ inline constexpr std::string_view select_audit_sql =
 
 void put(sqlite::Statement& statement, const ipam::Vrf& vrf);
 void put(sqlite::Statement& statement, const ipam::Network& network);
-void put(sqlite::Statement& statement, const ipam::Allocation& allocation);
+void put(sqlite::Statement& update, const ipam::Allocation& allocation);
+void put(RowWriter& writer, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::LastHeld& held);
 void put(sqlite::Statement& statement, const ipam::Reservation& reservation);
 void put(sqlite::Statement& statement, const ipam::Token& token);
-void put(sqlite::Statement& statement, const ipam::AuditEntry& entry);
+void put(RowWriter& writer, const ipam::AuditEntry& entry);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
 // Of `allocations.cover`. Different prefixes of IPv6 may have the same, rarely.
