@@ -1,5 +1,7 @@
 #include "state/audit_query.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -35,6 +37,19 @@ std::int64_t first_entry_since(sqlite::Connection& connection, ipam::TimeMs time
   return first_entry_not(connection, "SELECT 1 FROM audit WHERE id=? AND timestamp < ?", time);
 }
 
+// The entry that made the allocation: the first one that has it as the newest.
+std::optional<ipam::AuditEntry> entry_that_made(sqlite::Connection& connection,
+                                                ipam::AllocationId allocation) {
+  sqlite::Statement row = connection.prepare(fmt::format("{} WHERE id=?", select_audit_sql));
+  row.start(first_entry_not(connection, "SELECT 1 FROM audit WHERE id=? AND newest_allocation < ?",
+                            std::min<std::uint64_t>(allocation.value(), most)));
+  if (!row.step()) return std::nullopt;
+  ipam::AuditEntry entry = read_audit(row);
+  if (entry.action != making_action || entry.resource != ipam::to_string(allocation))
+    return std::nullopt;
+  return entry;
+}
+
 }  // namespace
 
 std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
@@ -42,7 +57,7 @@ std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
   std::string sql(select_audit_sql);
   sql += " WHERE id >= ?1 AND id < ?2";
   // Only the filters that are there, so that SQLite sees that it can use the index on resource.
-  if (query.resource) sql += " AND resource = ?3";
+  if (query.resource) sql += " AND resource = ?3 AND action <> 'ip_allocated'";
   if (query.actor) sql += " AND user = ?4";
   if (query.action) sql += " AND action = ?5";
   sql += " ORDER BY id DESC LIMIT ?6";
@@ -56,6 +71,16 @@ std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
              std::min<std::uint64_t>(query.limit, most));
   std::vector<ipam::AuditEntry> entries;
   while (rows.step()) entries.push_back(read_audit(rows));
+  // The oldest of its resource.
+  const auto allocation = query.resource ? ipam::parse_allocation_id(*query.resource)
+                                         : std::nullopt;
+  if (!allocation || entries.size() >= query.limit) return entries;
+  if (auto made = entry_that_made(connection, *allocation)) {
+    const auto id = static_cast<std::int64_t>(made->id.value());
+    if (id >= begin && id < end && query.actor.value_or(made->user) == made->user &&
+        query.action.value_or(made->action) == made->action)
+      entries.push_back(*std::move(made));
+  }
   return entries;
 }
 

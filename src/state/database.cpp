@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 6,
+    .version = 7,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -379,7 +379,7 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
                      return;
-                   put(new_audit_, appended.entry);
+                   put(new_audit_, appended.entry, last_allocation_);
                  },
                  [&](const ipam::QuarantinePut& put_) { put(put_quarantine_, put_.quarantine); },
                  [&](const ipam::QuarantineEnded& ended) {

@@ -181,9 +181,10 @@ void put(sqlite::Statement& statement, const ipam::Token& token) {
           token.revision.value());
 }
 
-void put(RowWriter& writer, const ipam::AuditEntry& entry) {
+void put(RowWriter& writer, const ipam::AuditEntry& entry, std::uint64_t newest_allocation) {
   put_row(writer, "audit", entry.id.value(), entry.timestamp, entry.action, entry.resource,
-          entry.details, entry.user, entry.revision.value(), as_blob(entry.hash));
+          entry.details, entry.user, entry.revision.value(), as_blob(entry.hash),
+          newest_allocation);
 }
 
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored) {
@@ -311,7 +312,7 @@ ipam::Token read_token(const Row& row) {
 }
 
 ipam::AuditEntry read_audit(const Row& row) {
-  check_row("audit", row, 8);
+  check_row("audit", row, 9);
   return {.id = ipam::AuditId(row.number(0)),
           .timestamp = row.integer(1),
           .action = std::string(row.text(2)),
@@ -319,7 +320,7 @@ ipam::AuditEntry read_audit(const Row& row) {
           .details = std::string(row.text(4)),
           .user = std::string(row.text(5)),
           .revision = ipam::Revision(row.number(6)),
-          .previous_hash = row.is_null(9) ? base::Sha256{} : read_hash(row, 9),
+          .previous_hash = row.is_null(10) ? base::Sha256{} : read_hash(row, 10),
           .hash = read_hash(row, 7)};
 }
 

@@ -12,13 +12,17 @@
 
 namespace state {
 
-// Format version 6. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// Format version 7. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
 // the number (cover_key()) of the longest prefix that contains all of it: who holds an address has
 // one of the 33 or 129 prefixes that contain the address as its cover, so an index finds them,
 // blocks too. `tokens` has the hash of each secret, nowhere the secret; `role` is 1 viewer,
 // 2 editor or 3 admin, `vrfs` an array of the numbers of VRFs.
+//
+// `audit.newest_allocation` is the number of the allocation that was the newest one then. As that
+// never goes back, the entry that made an allocation is found by halving, without an index, which
+// has the others.
 //
 // `moved_allocations` says in which network an allocation was until a revision put it into another.
 //
@@ -63,8 +67,9 @@ inline constexpr const char* other_tables = R"(
                             crc INTEGER NOT NULL);
   CREATE TABLE audit(id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, action TEXT NOT NULL,
                      resource TEXT NOT NULL, details TEXT NOT NULL, user TEXT NOT NULL,
-                     revision INTEGER NOT NULL, hash BLOB NOT NULL, crc INTEGER NOT NULL);
-  CREATE INDEX audit_by_resource ON audit(resource);
+                     revision INTEGER NOT NULL, hash BLOB NOT NULL,
+                     newest_allocation INTEGER NOT NULL, crc INTEGER NOT NULL);
+  CREATE INDEX audit_by_resource ON audit(resource) WHERE action <> 'ip_allocated';
   CREATE TABLE idempotency(key TEXT PRIMARY KEY, request_hash INTEGER NOT NULL,
                            forgotten_at INTEGER NOT NULL, revision INTEGER NOT NULL,
                            outcome BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
@@ -103,11 +108,13 @@ inline constexpr std::string_view put_last_held_sql = "INSERT OR REPLACE INTO la
                                                       "VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view put_reservation_sql = "INSERT OR REPLACE INTO reservations "
                                                         "VALUES(?,?,?,?,?,?,?,?,?,?)";
-inline constexpr int audit_columns = 9;
+inline constexpr int audit_columns = 10;
 inline constexpr std::string_view put_token_sql = "INSERT OR REPLACE INTO tokens "
                                                   "VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view put_outcome_sql = "INSERT OR REPLACE INTO idempotency "
                                                     "VALUES(?,?,?,?,?,?)";
+// Of the audit entries that `audit_by_resource` does without.
+inline constexpr std::string_view making_action = "ip_allocated";
 // The hash of the entry before comes last.
 inline constexpr std::string_view select_audit_sql =
     "SELECT *, (SELECT hash FROM audit AS previous WHERE previous.id = audit.id - 1) FROM audit";
@@ -120,7 +127,7 @@ void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);
 void put(sqlite::Statement& statement, const ipam::LastHeld& held);
 void put(sqlite::Statement& statement, const ipam::Reservation& reservation);
 void put(sqlite::Statement& statement, const ipam::Token& token);
-void put(RowWriter& writer, const ipam::AuditEntry& entry);
+void put(RowWriter& writer, const ipam::AuditEntry& entry, std::uint64_t newest_allocation);
 void put(sqlite::Statement& statement, const ipam::StoredOutcome& stored);
 
 // Of `allocations.cover`. Different prefixes of IPv6 may have the same, rarely.

@@ -38,6 +38,7 @@ std::uint64_t check_rows(sqlite::Connection& connection, std::string_view table,
 void walk_chain(sqlite::Connection& connection, const ipam::Counters& counters,
                 ipam::Verification& found) {
   sqlite::Statement rows = connection.prepare(fmt::format("{} ORDER BY id", select_audit_sql));
+  ipam::AllocationId newest_before;
   for (; rows.step(); ++found.entries) {
     const ipam::AuditEntry entry = read_audit(rows);
     if (entry.id.value() != found.entries + 1)
@@ -46,6 +47,11 @@ void walk_chain(sqlite::Connection& connection, const ipam::Counters& counters,
       throw Damage(fmt::format("{} does not have the hash of what it says",
                                ipam::to_string(entry.id)));
     found.head = entry.hash;
+    const ipam::AllocationId newest(rows.number(8));
+    const bool made_it = entry.action == making_action;
+    if (newest < newest_before || (made_it && entry.resource != ipam::to_string(newest)))
+      throw Damage(fmt::format("{} has the wrong newest allocation", ipam::to_string(entry.id)));
+    newest_before = newest;
   }
   if (found.entries + 1 != counters.next_audit || found.head != counters.audit_hash)
     throw Damage(fmt::format("the audit log ends with audit-{}, not with audit-{}", found.entries,

@@ -61,8 +61,8 @@ TEST_CASE("a state.db that is empty, foreign, of another version or in use is re
   fs::remove(file);
   fill(directory.path());
   sql(directory.path(), "PRAGMA user_version=99");
-  check_refusal(directory.path(), "has format version 99, this program knows version 6", "newer");
-  sql(directory.path(), "PRAGMA user_version=6");
+  check_refusal(directory.path(), "has format version 99, this program knows version 7", "newer");
+  sql(directory.path(), "PRAGMA user_version=7");
   Loop loop;
   auto store = open(directory.path(), loop);
   check_refusal(directory.path(), "is in use by another process", "Stop that one");
@@ -167,7 +167,7 @@ TEST_CASE("content that no node can have written is refused") {
   refused("UPDATE allocations SET ip='192.0.2.1', end_ip=NULL WHERE status=1",
           "is damaged (alloc-");
   refused("DELETE FROM networks", "its network does not exist");
-  refused("INSERT INTO audit VALUES(100000,0,'','','','',0,x'',0)", "beyond its counter");
+  refused("INSERT INTO audit VALUES(100000,0,'','','','',0,x'',0,0)", "beyond its counter");
   refused("UPDATE networks SET id=100000 WHERE id=(SELECT max(id) FROM networks)",
           "beyond its counter");
   refused("UPDATE reservations SET ip='1.2.3'", "of table reservations: its ip cannot be read");

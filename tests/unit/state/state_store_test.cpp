@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <set>
 
 #include "helpers.hpp"
 #include "state/tags.hpp"
@@ -106,6 +107,53 @@ TEST_CASE("queries see what was appended before them, committed or not") {
   CHECK(audit[0].user == "tester");
   CHECK(audit[0].revision == ipam::Revision(6));
   CHECK(ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{~0ull}).size() == 6);
+}
+
+TEST_CASE("the audit log filtered is what its entries say") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(8, store->take_loaded());
+  for (int i = 0; i < 1500; ++i) {
+    node.apply_random(*store);
+    if (i == 700) {  // the same after a restart
+      store.reset();
+      store = open(directory.path(), loop);
+    }
+  }
+  const auto all = ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{.limit = 1'000'000});
+  const auto check = [&](const ipam::AuditQuery& query) {
+    std::vector<ipam::AuditEntry> expected;
+    for (const ipam::AuditEntry& entry : all)
+      if (expected.size() < query.limit && (!query.before || entry.id < *query.before) &&
+          query.resource.value_or(entry.resource) == entry.resource &&
+          query.actor.value_or(entry.user) == entry.user &&
+          query.action.value_or(entry.action) == entry.action &&
+          query.since.value_or(entry.timestamp) <= entry.timestamp &&
+          (!query.until || entry.timestamp < *query.until))
+        expected.push_back(entry);
+    CHECK(ask<ipam::AuditEntry>(loop, *store, query) == expected);
+    return expected.size();
+  };
+  std::set<std::string> resources{"alloc-0", "alloc-999999999", "alloc-x", ""};
+  for (const ipam::AuditEntry& entry : all) resources.insert(entry.resource);
+  std::size_t found = 0;
+  for (const std::string& resource : resources) {
+    CAPTURE(resource);
+    const std::size_t entries = check({.limit = 1'000'000, .resource = resource});
+    found += entries;
+    check({.limit = 1, .resource = resource});
+    check({.limit = entries, .resource = resource});
+    const ipam::AuditEntry& entry = all[found % all.size()];
+    check({.before = entry.id, .resource = resource});
+    check({.resource = resource, .since = entry.timestamp});
+    check({.resource = resource, .until = entry.timestamp});
+    check({.resource = resource, .action = "ip_allocated"});
+    check({.resource = resource, .actor = "system", .action = "ip_released"});
+  }
+  CHECK(found == all.size());
+  check({.action = "ip_allocated"});
+  check({.actor = "system"});
 }
 
 TEST_CASE("an allocation that one entry makes and changes is one row, as it was at last") {

@@ -131,12 +131,30 @@ TEST_CASE("an audit entry whose checksum was made to fit still breaks the chain"
     sqlite::Statement row = connection.prepare("SELECT * FROM audit WHERE id=9");
     REQUIRE(row.step());
     sqlite::Statement put = connection.prepare(
-        "INSERT OR REPLACE INTO audit VALUES(?,?,?,?,?,?,?,?,?)");
+        "INSERT OR REPLACE INTO audit VALUES(?,?,?,?,?,?,?,?,?,?)");
     state::put_row(put, "audit", row.integer(0), row.integer(1), row.text(2), row.text(3),
                    row.text(4), std::string_view("somebody else"), row.integer(6),
-                   sqlite::Blob{row.blob(7)});
+                   sqlite::Blob{row.blob(7)}, row.integer(8));
   }
   CHECK(damage_of(directory.path()) == "audit-9 does not have the hash of what it says");
+}
+
+TEST_CASE("an audit entry that could not be found by its allocation is found out") {
+  TemporaryDirectory directory;
+  fill(directory.path());
+  {
+    sqlite::Connection connection(directory.path() / "state.db", sqlite::OpenMode::existing);
+    sqlite::Statement row = connection.prepare(
+        "SELECT * FROM audit WHERE action='ip_allocated' ORDER BY id LIMIT 1 OFFSET 3");
+    REQUIRE(row.step());
+    sqlite::Statement put = connection.prepare(
+        "INSERT OR REPLACE INTO audit VALUES(?,?,?,?,?,?,?,?,?,?)");
+    state::put_row(put, "audit", row.integer(0), row.integer(1), row.text(2), row.text(3),
+                   row.text(4), row.text(5), row.integer(6), sqlite::Blob{row.blob(7)},
+                   row.integer(8) - 1);
+  }
+  CHECK(damage_of(directory.path()).find("has the wrong newest allocation") !=
+        std::string::npos);
 }
 
 TEST_CASE("the audit log is filtered by all that is asked for, and read page by page") {
