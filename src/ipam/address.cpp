@@ -117,8 +117,6 @@ std::optional<U128> parse_ipv6(std::string_view text) {
 
 // Every entry of the log writes some of these into its audit entry: without fmt, which takes ten
 // times as long. Each of these gives the end of what it wrote.
-constexpr std::size_t ipv6_bytes_max = 45;  // more than 8 groups of 4 digits, and colons
-
 char* write_octet(char* at, unsigned octet) {
   if (octet >= 100) *at++ = static_cast<char>('0' + octet / 100);
   if (octet >= 10) *at++ = static_cast<char>('0' + octet / 10 % 10);
@@ -188,12 +186,6 @@ char* write_ipv6(char* at, U128 value) {
   return at;
 }
 
-char* write_address(char* at, const Address& address) {
-  return address.family == Family::ipv4
-             ? write_ipv4(at, static_cast<std::uint32_t>(address.value))
-             : write_ipv6(at, address.value);
-}
-
 // " X" for an error, or nothing where the text is too long or not plain enough to be echoed.
 std::string echo(std::string_view text) {
   const bool is_plain = std::all_of(text.begin(), text.end(),
@@ -256,17 +248,26 @@ base::Result<Prefix, std::string> parse_prefix(std::string_view text) {
                                 to_string(*address), *length, to_string(prefix)));
 }
 
+char* write(char* at, const Address& address) {
+  return address.family == Family::ipv4
+             ? write_ipv4(at, static_cast<std::uint32_t>(address.value))
+             : write_ipv6(at, address.value);
+}
+
+char* write(char* at, const Prefix& prefix) {
+  at = write(at, prefix.base);
+  *at++ = '/';
+  return write_octet(at, static_cast<unsigned>(prefix.length));
+}
+
 void append(std::string& text, const Address& address) {
-  std::array<char, ipv6_bytes_max> buffer;
-  text.append(buffer.data(), write_address(buffer.data(), address));
+  std::array<char, address_bytes_max> buffer;
+  text.append(buffer.data(), write(buffer.data(), address));
 }
 
 void append(std::string& text, const Prefix& prefix) {
-  std::array<char, ipv6_bytes_max + 4> buffer;
-  char* at = write_address(buffer.data(), prefix.base);
-  *at++ = '/';
-  at = write_octet(at, static_cast<unsigned>(prefix.length));
-  text.append(buffer.data(), at);
+  std::array<char, prefix_bytes_max> buffer;
+  text.append(buffer.data(), write(buffer.data(), prefix));
 }
 
 std::string to_string(const Address& address) {

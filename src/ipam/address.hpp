@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,6 +56,11 @@ std::string to_string(U128 value);  // decimal
 // The same at the end of a text that is being put together.
 void append(std::string& text, const Address& address);
 void append(std::string& text, const Prefix& prefix);
+// The same into memory that has room for so many bytes; gives the end of what it wrote.
+inline constexpr std::size_t address_bytes_max = 45;  // more than 8 groups of 4 digits, and colons
+inline constexpr std::size_t prefix_bytes_max = address_bytes_max + 4;
+char* write(char* at, const Address& address);
+char* write(char* at, const Prefix& prefix);
 
 // What may be handed out: IPv4 without network and broadcast (RFC 3021: except /31, /32), IPv6
 // without the subnet-router anycast address (RFC 4291 §2.6.1; except /127, RFC 6164, and /128).

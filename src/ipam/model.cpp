@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "base/assert.hpp"
 
@@ -18,11 +19,15 @@ constexpr std::string_view reservation_id_prefix = "res-";
 constexpr std::string_view token_id_prefix = "token-";
 
 // Without fmt: each entry of the log has some of these texts.
-std::string id_text(std::string_view prefix, std::uint64_t value) {
-  std::array<char, 32> buffer;  // the longest prefix, and 20 digits
-  char* const digits = std::copy(prefix.begin(), prefix.end(), buffer.data());
-  char* const end = std::to_chars(digits, buffer.data() + buffer.size(), value).ptr;
-  return std::string(buffer.data(), end);
+char* write_id(char* at, std::string_view prefix, std::uint64_t value) {
+  at = std::copy(prefix.begin(), prefix.end(), at);
+  return std::to_chars(at, at + std::numeric_limits<std::uint64_t>::digits10 + 1, value).ptr;
+}
+
+template <class Id>
+std::string id_text(Id id) {
+  std::array<char, id_bytes_max> buffer;
+  return std::string(buffer.data(), write(buffer.data(), id));
 }
 
 std::optional<std::uint64_t> parse_id(std::string_view prefix, std::string_view text) {
@@ -62,6 +67,15 @@ Date date_of(std::int64_t days) {
   return {era * 400 + year_of_era + (month <= 2 ? 1 : 0), month, day};
 }
 
+char digit_of(unsigned number) { return static_cast<char>('0' + number); }
+
+// REQUIRES: number < 100.
+char* write_two(char* at, unsigned number) {
+  *at++ = digit_of(number / 10);
+  *at++ = digit_of(number % 10);
+  return at;
+}
+
 // The inverse, of the same paper. REQUIRES: year > 0.
 std::int64_t days_of(std::int64_t year, std::int64_t month, std::int64_t day) {
   if (month <= 2) --year;
@@ -90,12 +104,23 @@ std::optional<std::int64_t> parse_offset(std::string_view text) {
 
 }  // namespace
 
-std::string to_string(VrfId id) { return id_text(vrf_id_prefix, id.value()); }
-std::string to_string(NetworkId id) { return id_text(network_id_prefix, id.value()); }
-std::string to_string(AllocationId id) { return id_text(allocation_id_prefix, id.value()); }
-std::string to_string(AuditId id) { return id_text(audit_id_prefix, id.value()); }
-std::string to_string(ReservationId id) { return id_text(reservation_id_prefix, id.value()); }
-std::string to_string(TokenId id) { return id_text(token_id_prefix, id.value()); }
+char* write(char* at, VrfId id) { return write_id(at, vrf_id_prefix, id.value()); }
+char* write(char* at, NetworkId id) { return write_id(at, network_id_prefix, id.value()); }
+char* write(char* at, AllocationId id) {
+  return write_id(at, allocation_id_prefix, id.value());
+}
+char* write(char* at, AuditId id) { return write_id(at, audit_id_prefix, id.value()); }
+char* write(char* at, ReservationId id) {
+  return write_id(at, reservation_id_prefix, id.value());
+}
+char* write(char* at, TokenId id) { return write_id(at, token_id_prefix, id.value()); }
+
+std::string to_string(VrfId id) { return id_text(id); }
+std::string to_string(NetworkId id) { return id_text(id); }
+std::string to_string(AllocationId id) { return id_text(id); }
+std::string to_string(AuditId id) { return id_text(id); }
+std::string to_string(ReservationId id) { return id_text(id); }
+std::string to_string(TokenId id) { return id_text(id); }
 
 std::string_view to_string(Strategy strategy) {
   switch (strategy) {
@@ -218,7 +243,7 @@ std::optional<TimeMs> parse_rfc3339(std::string_view text) {
   return time >= 0 && time <= time_ms_max ? std::optional(time) : std::nullopt;
 }
 
-std::string to_rfc3339(TimeMs time) {
+char* write_rfc3339(char* at, TimeMs time) {
   constexpr std::int64_t day_ms = 86'400'000;
   std::int64_t days = time / day_ms;
   std::int64_t ms = time % day_ms;
@@ -227,21 +252,33 @@ std::string to_rfc3339(TimeMs time) {
     --days;
   }
   const Date date = date_of(days);
-  std::string text = "0000-00-00T00:00:00.000Z";
-  const auto put = [&](std::size_t last, std::int64_t number) {  // up to this digit
-    for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
-  };
-  put(3, date.year % 10'000);
-  put(6, date.month);
-  put(9, date.day);
-  put(12, ms / 3'600'000);
-  put(15, ms / 60'000 % 60);
-  put(18, ms / 1000 % 60);
-  put(22, ms % 1000);
-  if (ms % 1000 == 0) text.replace(19, 4, "");
+  const auto year = static_cast<unsigned>(std::max<std::int64_t>(date.year, 0) % 10'000);
+  const auto ms_of_day = static_cast<unsigned>(ms);
   // A lease that was made on the last days of RFC 3339 ends after them.
-  if (date.year > 9999) text.insert(0, std::to_string(date.year / 10'000));
-  return text;
+  if (date.year > 9999) at = std::to_chars(at, at + 8, date.year / 10'000).ptr;
+  at = write_two(write_two(at, year / 100), year % 100);
+  *at++ = '-';
+  at = write_two(at, date.month);
+  *at++ = '-';
+  at = write_two(at, date.day);
+  *at++ = 'T';
+  at = write_two(at, ms_of_day / 3'600'000);
+  *at++ = ':';
+  at = write_two(at, ms_of_day / 60'000 % 60);
+  *at++ = ':';
+  at = write_two(at, ms_of_day / 1000 % 60);
+  if (ms_of_day % 1000 != 0) {
+    *at++ = '.';
+    *at++ = digit_of(ms_of_day / 100 % 10);
+    at = write_two(at, ms_of_day % 100);
+  }
+  *at++ = 'Z';
+  return at;
+}
+
+std::string to_rfc3339(TimeMs time) {
+  std::array<char, rfc3339_bytes_max> buffer;
+  return std::string(buffer.data(), write_rfc3339(buffer.data(), time));
 }
 
 }  // namespace ipam

@@ -299,6 +299,14 @@ std::string to_string(AllocationId id);  // alloc-1
 std::string to_string(AuditId id);       // audit-1
 std::string to_string(ReservationId id);  // res-1
 std::string to_string(TokenId id);       // token-1
+// The same into memory that has room for so many bytes; gives the end of what it wrote.
+inline constexpr std::size_t id_bytes_max = 32;  // the longest prefix, and 20 digits
+char* write(char* at, VrfId id);
+char* write(char* at, NetworkId id);
+char* write(char* at, AllocationId id);
+char* write(char* at, AuditId id);
+char* write(char* at, ReservationId id);
+char* write(char* at, TokenId id);
 // nullopt where the text is not exactly such an id (no leading zeros, no 0, fits 64 bits).
 std::optional<VrfId> parse_vrf_id(std::string_view text);
 std::optional<NetworkId> parse_network_id(std::string_view text);
@@ -308,6 +316,8 @@ std::optional<ReservationId> parse_reservation_id(std::string_view text);
 std::optional<TokenId> parse_token_id(std::string_view text);
 
 std::string to_rfc3339(TimeMs time);  // 2024-01-15T10:30:00Z; with .123 where not a whole second
+inline constexpr std::size_t rfc3339_bytes_max = 32;  // 24, and more for a year beyond 9999
+char* write_rfc3339(char* at, TimeMs time);           // as write() of an id
 // Any offset; digits beyond milliseconds are cut off. nullopt for anything but a date and time of
 // RFC 3339 from 1970 to 9999.
 std::optional<TimeMs> parse_rfc3339(std::string_view text);
