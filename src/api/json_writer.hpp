@@ -4,26 +4,20 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "ipam/address.hpp"
+#include "ipam/model.hpp"
 
 namespace api {
 
-// Room for so many more bytes at the end of `out`, which the caller fills.
-inline char* extended(std::string& out, std::size_t bytes) {
-  const std::size_t size = out.size();
-  out.resize(size + bytes);
-  return out.data() + size;
-}
-
-// Appends `text` in quotes, escaped.
-void append_json_string(std::string& out, std::string_view text);
-
-// Puts the commas itself. The caller's begin and end calls must pair up.
+// Puts the commas itself. The caller's begin and end calls must pair up, and values stand between
+// them. While something is open the string ends in room that is not written yet, so that a value
+// costs no call that lengthens it: it is whole, and the caller's to use, whenever nothing is open.
 class JsonWriter {
  public:
   // Numbers beyond this lose digits in readers that use doubles: they go out as decimal strings.
@@ -38,35 +32,32 @@ class JsonWriter {
 
   // `name` is one of ours: appended without escaping.
   void key(std::string_view name) {
-    const std::size_t comma_bytes = comma_needed_ ? 1 : 0;
-    char* at = extended(out_, name.size() + 3 + comma_bytes);
-    if (comma_needed_) *at++ = ',';
+    char* at = room(name.size() + 4);
+    *at = ',';
+    at += comma_needed_ ? 1 : 0;
     *at++ = '"';
     std::memcpy(at, name.data(), name.size());
     at += name.size();
     *at++ = '"';
-    *at = ':';
+    *at++ = ':';
+    at_ = at;
     comma_needed_ = false;
   }
 
   // A name that a client chose.
   void text_key(std::string_view name) {
-    comma();
-    append_json_string(out_, name);
-    out_ += ':';
+    text(name);
+    *room(1) = ':';
+    ++at_;
     comma_needed_ = false;
   }
 
-  void text(std::string_view value) {
-    comma();
-    append_json_string(out_, value);
-  }
+  void text(std::string_view value);
   void boolean(bool value) { raw(value ? "true" : "false"); }
   void null() { raw("null"); }
   void number(std::uint64_t value) {
-    char digits[20];
-    const auto result = std::to_chars(digits, digits + sizeof digits, value);
-    raw(std::string_view(digits, static_cast<std::size_t>(result.ptr - digits)));
+    char* const at = begin_value(number_bytes_max);
+    at_ = std::to_chars(at, at + number_bytes_max, value).ptr;
   }
   // A number up to exact_number_max, else a decimal string.
   void count(ipam::U128 value) {
@@ -77,31 +68,82 @@ class JsonWriter {
   }
   // Valid JSON as it stands.
   void raw(std::string_view json) {
-    comma();
-    out_ += json;
+    char* const at = begin_value(json.size());
+    std::memcpy(at, json.data(), json.size());
+    at_ = at + json.size();
+  }
+
+  // ---- what has a text of its own, written in place ----
+  void address(const ipam::Address& address) {
+    in_quotes(ipam::address_bytes_max, [&](char* at) { return ipam::write(at, address); });
+  }
+  void prefix(const ipam::Prefix& prefix) {
+    in_quotes(ipam::prefix_bytes_max, [&](char* at) { return ipam::write(at, prefix); });
+  }
+  void moment(ipam::TimeMs time) {
+    in_quotes(ipam::rfc3339_bytes_max, [&](char* at) { return ipam::write_rfc3339(at, time); });
+  }
+  template <class Id>
+  void id(Id id) {
+    in_quotes(ipam::id_bytes_max, [&](char* at) { return ipam::write(at, id); });
   }
 
   void text(std::string_view name, std::string_view value) { key(name), text(value); }
   void boolean(std::string_view name, bool value) { key(name), boolean(value); }
   void null(std::string_view name) { key(name), null(); }
   void count(std::string_view name, ipam::U128 value) { key(name), count(value); }
+  void address(std::string_view name, const ipam::Address& value) { key(name), address(value); }
+  void prefix(std::string_view name, const ipam::Prefix& value) { key(name), prefix(value); }
+  void moment(std::string_view name, ipam::TimeMs value) { key(name), moment(value); }
+  template <class Id>
+  void id(std::string_view name, Id value) {
+    key(name), id(value);
+  }
 
  private:
-  void comma() {
-    if (comma_needed_) out_ += ',';
+  static constexpr std::size_t number_bytes_max = 20;
+
+  // Where so many bytes may be written.
+  char* room(std::size_t bytes) {
+    if (static_cast<std::size_t>(end_ - at_) < bytes) grow(bytes);
+    return at_;
+  }
+  // The same behind the comma, where one is needed.
+  char* begin_value(std::size_t bytes) {
+    char* const at = room(bytes + 1);
+    *at = ',';
+    at_ = at + (comma_needed_ ? 1 : 0);
     comma_needed_ = true;
+    return at_;
+  }
+  // `write` gives the end of what it writes, of at most so many bytes.
+  template <class Write>
+  void in_quotes(std::size_t bytes_max, Write write) {
+    char* const at = begin_value(bytes_max + 2);
+    *at = '"';
+    char* const end = write(at + 1);
+    *end = '"';
+    at_ = end + 1;
   }
   void open(char bracket) {
-    comma();
-    out_ += bracket;
+    ++depth_;
+    *begin_value(1) = bracket;
+    ++at_;
     comma_needed_ = false;
   }
   void close(char bracket) {
-    out_ += bracket;
+    *room(1) = bracket;
+    ++at_;
     comma_needed_ = true;
+    if (--depth_ == 0) settle();
   }
+  void grow(std::size_t bytes);
+  void settle();
 
   std::string& out_;
+  char* at_ = nullptr;   // in out_, where the next byte goes; nullptr while nothing is open
+  char* end_ = nullptr;  // of out_; the same
+  std::size_t depth_ = 0;
   bool comma_needed_ = false;
 };
 

@@ -21,7 +21,7 @@ void write_tags(JsonWriter& json, const std::vector<std::string>& tags) {
 void write_time_or_null(JsonWriter& json, std::string_view name,
                         const std::optional<ipam::TimeMs>& time) {
   if (time)
-    json.text(name, ipam::to_rfc3339(*time));
+    json.moment(name, *time);
   else
     json.null(name);
 }
@@ -29,7 +29,7 @@ void write_time_or_null(JsonWriter& json, std::string_view name,
 void write_address_or_null(JsonWriter& json, std::string_view name,
                            const std::optional<ipam::Address>& address) {
   if (address)
-    json.text(name, ipam::to_string(*address));
+    json.address(name, *address);
   else
     json.null(name);
 }
@@ -91,7 +91,7 @@ void write_extras(JsonWriter& json, const ipam::AllocationExtras& extras) {
 void write_extras(JsonWriter& json, const ipam::NetworkExtras& extras) {
   if (extras.strategy != ipam::Strategy::first)
     json.text("strategy", to_string(extras.strategy));
-  if (extras.gateway) json.text("gateway", ipam::to_string(*extras.gateway));
+  if (extras.gateway) json.address("gateway", *extras.gateway);
   if (extras.threshold_percent > 0) json.count("threshold_percent", extras.threshold_percent);
   write_metadata(json, extras.metadata);
 }
@@ -100,25 +100,25 @@ void write_extras(JsonWriter& json, const ipam::NetworkExtras& extras) {
 
 void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_count) {
   json.begin_object();
-  json.text("id", ipam::to_string(vrf.id));
+  json.id("id", vrf.id);
   json.text("name", vrf.name);
   json.text("description", vrf.description);
   json.count("network_count", network_count);
-  json.text("created_at", ipam::to_rfc3339(vrf.created_at));
-  json.text("updated_at", ipam::to_rfc3339(vrf.updated_at));
+  json.moment("created_at", vrf.created_at);
+  json.moment("updated_at", vrf.updated_at);
   json.end_object();
 }
 
 namespace {
 
 void write_fields(JsonWriter& json, const ipam::Network& network) {
-  json.text("id", ipam::to_string(network.id));
-  json.text("cidr", ipam::to_string(network.prefix));
+  json.id("id", network.id);
+  json.prefix("cidr", network.prefix);
   json.text("description", network.description);
   write_tags(json, network.tags);
   json.text("status", to_string(network.status()));
-  json.text("created_at", ipam::to_rfc3339(network.created_at));
-  json.text("updated_at", ipam::to_rfc3339(network.updated_at));
+  json.moment("created_at", network.created_at);
+  json.moment("updated_at", network.updated_at);
   if (network.quarantine_seconds > 0)
     json.count("quarantine_seconds", network.quarantine_seconds);
   if (network.extras) write_extras(json, *network.extras);
@@ -129,7 +129,7 @@ void write_fields(JsonWriter& json, const ipam::Network& network) {
 void write_network_record(JsonWriter& json, const ipam::Network& network) {
   json.begin_object();
   write_fields(json, network);
-  json.text("vrf_id", ipam::to_string(network.vrf));
+  json.id("vrf_id", network.vrf);
   json.end_object();
 }
 
@@ -139,7 +139,7 @@ void write_network(JsonWriter& json, const ipam::Network& network,
   write_fields(json, network);
   json.text("vrf", context.vrf);
   if (context.parent_id)
-    json.text("parent_id", ipam::to_string(*context.parent_id));
+    json.id("parent_id", *context.parent_id);
   else
     json.null("parent_id");
   json.count("children_count", context.children_count);
@@ -148,18 +148,18 @@ void write_network(JsonWriter& json, const ipam::Network& network,
 
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
   json.begin_object();
-  json.text("id", ipam::to_string(allocation.id));
-  json.text("network_id", ipam::to_string(allocation.network_id));
-  json.text("ip", ipam::to_string(allocation.first));
+  json.id("id", allocation.id);
+  json.id("network_id", allocation.network_id);
+  json.address("ip", allocation.first);
   if (allocation.last == allocation.first)
     json.null("end_ip");
   else
-    json.text("end_ip", ipam::to_string(allocation.last));
+    json.address("end_ip", allocation.last);
   json.text("hostname", allocation.hostname);
   json.text("description", allocation.description);
   write_tags(json, allocation.tags);
   json.text("status", status_name(allocation.status));
-  json.text("allocated_at", ipam::to_rfc3339(allocation.allocated_at));
+  json.moment("allocated_at", allocation.allocated_at);
   write_time_or_null(json, "expires_at", allocation.expires_at);
   write_time_or_null(json, "released_at", allocation.released_at);
   json.count("fence", allocation.fence());
@@ -177,21 +177,21 @@ std::string allocation_json(const ipam::Allocation& allocation) {
 
 void write_reservation(JsonWriter& json, const ipam::Reservation& reservation) {
   json.begin_object();
-  json.text("id", ipam::to_string(reservation.id));
-  json.text("network_id", ipam::to_string(reservation.network_id));
-  json.text("start", ipam::to_string(reservation.first));
-  json.text("end", ipam::to_string(reservation.last));
+  json.id("id", reservation.id);
+  json.id("network_id", reservation.network_id);
+  json.address("start", reservation.first);
+  json.address("end", reservation.last);
   json.text("reason", reservation.reason);
   write_tags(json, reservation.tags);
-  json.text("created_at", ipam::to_rfc3339(reservation.created_at));
+  json.moment("created_at", reservation.created_at);
   write_metadata(json, reservation.metadata);
   json.end_object();
 }
 
 void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {
   json.begin_object();
-  json.text("id", ipam::to_string(entry.id));
-  json.text("timestamp", ipam::to_rfc3339(entry.timestamp));
+  json.id("id", entry.id);
+  json.moment("timestamp", entry.timestamp);
   json.text("action", entry.action);
   json.text("resource", entry.resource);
   json.text("details", entry.details);
@@ -204,7 +204,7 @@ void write_audit_entry(JsonWriter& json, const ipam::AuditEntry& entry) {
 
 void write_stats(JsonWriter& json, const ipam::NetworkStats& stats, std::string_view cidr) {
   json.begin_object();
-  json.text("network_id", ipam::to_string(stats.network_id));
+  json.id("network_id", stats.network_id);
   if (!cidr.empty()) json.text("cidr", cidr);
   json.count("total_ips", stats.total);
   json.count("allocated_ips", stats.allocated);
@@ -285,7 +285,12 @@ http::Response no_content() {
   return response;
 }
 
-std::string entity_tag(ipam::Revision revision) { return fmt::format("\"{}\"", revision.value()); }
+std::string entity_tag(ipam::Revision revision) {
+  std::string tag = "\"";
+  tag += fmt::format_int(revision.value()).str();
+  tag += '"';
+  return tag;
+}
 
 std::string digest_text(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 

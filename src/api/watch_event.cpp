@@ -25,14 +25,14 @@ void write(JsonWriter& json, const ipam::NetworkPut& put) {
 
 void write(JsonWriter& json, const ipam::NetworkDeleted& deleted) {
   begin(json, "network_deleted");
-  json.text("id", ipam::to_string(deleted.id));
+  json.id("id", deleted.id);
 }
 
 void write(JsonWriter& json, const ipam::VrfPut& put) {
   begin(json, "vrf_put");
   json.key("vrf");
   json.begin_object();
-  json.text("id", ipam::to_string(put.vrf.id));
+  json.id("id", put.vrf.id);
   json.text("name", put.vrf.name);
   json.text("description", put.vrf.description);
   json.end_object();
@@ -40,7 +40,7 @@ void write(JsonWriter& json, const ipam::VrfPut& put) {
 
 void write(JsonWriter& json, const ipam::VrfDeleted& deleted) {
   begin(json, "vrf_deleted");
-  json.text("id", ipam::to_string(deleted.id));
+  json.id("id", deleted.id);
 }
 
 void write(JsonWriter& json, const ipam::AllocationPut& put) {
@@ -57,13 +57,13 @@ void write(JsonWriter& json, const ipam::ReservationPut& put) {
 
 void write(JsonWriter& json, const ipam::ReservationDeleted& deleted) {
   begin(json, "reservation_deleted");
-  json.text("id", ipam::to_string(deleted.id));
-  json.text("network_id", ipam::to_string(deleted.network_id));
+  json.id("id", deleted.id);
+  json.id("network_id", deleted.network_id);
 }
 
 void write(JsonWriter& json, const ipam::ThresholdCrossed& crossed) {
   begin(json, "threshold");
-  json.text("network_id", ipam::to_string(crossed.network_id));
+  json.id("network_id", crossed.network_id);
   json.count("threshold_percent", crossed.threshold_percent);
   json.boolean("reached", crossed.is_reached);
 }

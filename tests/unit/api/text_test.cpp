@@ -15,8 +15,11 @@ namespace {
 
 std::string json_string(std::string_view text) {
   std::string out;
-  append_json_string(out, text);
-  return out;
+  JsonWriter json(out);
+  json.begin_array();
+  json.text(text);
+  json.end_array();
+  return out.substr(1, out.size() - 2);
 }
 
 std::string error_of(std::string_view text) {
@@ -70,6 +73,47 @@ TEST_CASE("counts beyond 2^53 are decimal strings") {
   json.end_array();
   CHECK(out ==
         "[0,9007199254740992,\"9007199254740993\",\"340282366920938463463374607431768211455\"]");
+}
+
+TEST_CASE("what has a text of its own is that text, in quotes") {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.id("id", ipam::AllocationId(~std::uint64_t{0}));
+  json.id("short", ipam::VrfId(1));
+  json.address("ip", {ipam::Family::ipv6, ~ipam::U128{0}});
+  json.prefix("cidr", {{ipam::Family::ipv4, 0x0a000000}, 8});
+  json.moment("at", 1705314600123);
+  json.end_object();
+  CHECK(out == R"({"id":"alloc-18446744073709551615","short":"vrf-1",)"
+               R"("ip":"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff","cidr":"10.0.0.0/8",)"
+               R"("at":"2024-01-15T10:30:00.123Z"})");
+}
+
+TEST_CASE("the string of a writer is whole, and the caller's, whenever nothing is open") {
+  std::string expected = "before ";
+  std::string out = "before ";
+  JsonWriter json(out);
+  for (std::size_t bytes : {0, 1, 14, 15, 16, 500, 513, 5000, 3}) {
+    CAPTURE(bytes);
+    const std::string text(bytes, 'x');
+    json.begin_object();
+    json.key("list");
+    json.begin_array();
+    json.end_array();
+    json.text_key("a \"name\"");
+    json.text(text);
+    json.count("count", bytes);
+    json.null("nothing");
+    json.end_object();
+    const std::string count = fmt::format("{}", bytes);
+    expected += R"({"list":[],"a \"name\"":")" + text + R"(","count":)" + count;
+    expected += R"(,"nothing":null})";
+    REQUIRE(out == expected);
+    out += "between";
+    expected += "between,";
+    if (bytes == 500) out.shrink_to_fit();
+  }
 }
 
 TEST_CASE("strict JSON refuses what RFC 8259 leaves to the reader") {
