@@ -49,13 +49,13 @@ http::Response render_cut(const LogCut& cut) {
 }  // namespace
 
 Body create_backup(const Call& call) {
-  const auto fields = Fields::read_or_empty(call.request, {});
+  const auto fields = Fields::read_or_empty(call, {});
   if (!fields) return Answer{fields.error()};
   return MakeBackup{call.consistency, render_backup};
 }
 
 Body create_snapshot(const Call& call) {
-  const auto fields = Fields::read_or_empty(call.request, {});
+  const auto fields = Fields::read_or_empty(call, {});
   if (!fields) return Answer{fields.error()};
   return CutLog{render_cut};
 }

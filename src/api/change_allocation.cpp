@@ -25,7 +25,7 @@ http::Response render_released(const ipam::Outcome& outcome) {
 Body update_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
-  auto fields = Fields::read(call.request, {"hostname", "description", "tags", "owner", "metadata",
+  auto fields = Fields::read(call, {"hostname", "description", "tags", "owner", "metadata",
                                             "unique_hostname", "fence"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateAllocation command{.id = *id};
@@ -44,7 +44,7 @@ Body update_allocation(const Call& call) {
 Body renew_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
-  auto fields = Fields::read(call.request, {"ttl", "ttl_hours", "fence"});
+  auto fields = Fields::read(call, {"ttl", "ttl_hours", "fence"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto ttl = read_ttl(*fields);
   const auto fence = fields->whole_number("fence", UINT64_MAX);
@@ -56,7 +56,7 @@ Body renew_allocation(const Call& call) {
 Body release_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
-  auto fields = Fields::read_or_empty(call.request, {"fence"});
+  auto fields = Fields::read_or_empty(call, {"fence"});
   if (!fields) return Answer{fields.error()};
   const auto fence = fields->whole_number("fence", UINT64_MAX);
   if (fields->problem()) return Answer{*fields->problem()};

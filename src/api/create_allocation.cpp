@@ -146,7 +146,7 @@ std::optional<std::uint64_t> read_ttl(Fields& fields) {
 
 Body create_allocation(const Call& call) {
   auto fields = Fields::read(
-      call.request, {"network_id", "cidr", "count", "hostname", "description", "tags", "ttl",
+      call, {"network_id", "cidr", "count", "hostname", "description", "tags", "ttl",
                      "ttl_hours", "ip", "force", "range_start", "range_end", "exclude", "align",
                      "contiguous", "strategy", "unique_hostname", "owner", "metadata", "vrf",
                      "dry_run"});

@@ -2,6 +2,7 @@
 // be done. Plain functions, pure.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <string_view>
 
 #include "api/action.hpp"
@@ -21,6 +22,8 @@ struct Call {
   Consistency consistency = Consistency::linearizable;
   const Caller& caller;
   std::string_view inner_id = {};  // what stands for the second placeholder, where there is one
+  // In place of the request's body, where that has been parsed; whoever reads it takes it.
+  boost::json::object* object = nullptr;
 };
 
 using Handler = Body(const Call&);

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <boost/json/value_stack.hpp>
 #include <cmath>
 #include <unordered_set>
 
+#include "api/handlers.hpp"
 #include "base/ascii.hpp"
 #include "ipam/model.hpp"
 
@@ -162,6 +164,64 @@ std::string joined(std::initializer_list<std::string_view> names) {
   return names.size() == 0 ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
+bool is_blank(std::string_view body) {
+  return body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+http::Response body_too_large(std::size_t bytes_max, std::size_t bytes) {
+  return problem(Problem::body_too_large,
+                 fmt::format("the body must be at most {} bytes long, not {}", bytes_max, bytes));
+}
+
+base::Result<json::object, http::Response> parse_body(
+    const http::Request& request, std::initializer_list<std::string_view> known,
+    std::size_t bytes_max) {
+  if (request.body.size() > bytes_max)
+    return base::fail(body_too_large(bytes_max, request.body.size()));
+  const bool blank = is_blank(request.body);
+  if (blank && known.size() == 0) return json::object();
+  if (blank)
+    return base::fail(problem(
+        Problem::invalid_json,
+        fmt::format("the body is empty; it must be a JSON object with the fields: {}",
+                    joined(known))));
+  if (auto refused = check_content_type(request)) return base::fail(*std::move(refused));
+  auto parsed = parse_json(request.body);
+  if (!parsed)
+    return base::fail(problem(Problem::invalid_json,
+                              fmt::format("the body is not valid JSON: {}", parsed.error())));
+  json::object* object = parsed->if_object();
+  if (!object)
+    return base::fail(
+        problem(Problem::invalid_json,
+                fmt::format("the body must be a JSON object, not {}", kind_name(*parsed))));
+  return std::move(*object);
+}
+
+// No less than what the text of it takes.
+std::size_t text_bytes_bound(const json::value& value) {
+  constexpr std::size_t scalar_bytes_max = 32;
+  constexpr std::size_t escape_bytes_max = 6;  // of one byte of a string: \u00XX
+  if (const json::string* text = value.if_string()) return escape_bytes_max * text->size() + 2;
+  std::size_t bytes = scalar_bytes_max;
+  if (const json::array* array = value.if_array())
+    for (const json::value& element : *array) bytes += text_bytes_bound(element) + 1;
+  if (const json::object* object = value.if_object())
+    for (const auto& member : *object)
+      bytes += escape_bytes_max * member.key().size() + 4 + text_bytes_bound(member.value());
+  return bytes;
+}
+
+// It is as large as its text would be, which is only written where that may be too long.
+base::Result<json::object, http::Response> parsed_before(json::object& object,
+                                                         std::size_t bytes_max) {
+  json::value whole(std::move(object));
+  if (text_bytes_bound(whole) > bytes_max)
+    if (const std::size_t bytes = json::serialize(whole).size(); bytes > bytes_max)
+      return base::fail(body_too_large(bytes_max, bytes));
+  return std::move(whole.get_object());
+}
+
 // A number as the state machine wants it, or what is wrong with it.
 base::Result<std::uint64_t, std::string> whole_number_of(const json::value& value,
                                                          std::string_view name,
@@ -217,30 +277,12 @@ base::Result<json::value, std::string> parse_json(std::string_view text) {
   return parser.handler().release();
 }
 
-base::Result<Fields, http::Response> Fields::read(const http::Request& request,
+base::Result<Fields, http::Response> Fields::read(const Call& call,
                                                   std::initializer_list<std::string_view> known,
                                                   std::size_t bytes_max) {
-  if (request.body.size() > bytes_max)
-    return base::fail(api::problem(
-        Problem::body_too_large, fmt::format("the body must be at most {} bytes long, not {}",
-                                             bytes_max, request.body.size())));
-  const bool blank = request.body.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (blank && known.size() == 0) return Fields({});
-  if (blank)
-    return base::fail(api::problem(
-        Problem::invalid_json,
-        fmt::format("the body is empty; it must be a JSON object with the fields: {}",
-                    joined(known))));
-  if (auto refused = check_content_type(request)) return base::fail(*std::move(refused));
-  auto parsed = parse_json(request.body);
-  if (!parsed)
-    return base::fail(api::problem(Problem::invalid_json,
-                                   fmt::format("the body is not valid JSON: {}", parsed.error())));
-  json::object* object = parsed->if_object();
-  if (!object)
-    return base::fail(
-        api::problem(Problem::invalid_json,
-                     fmt::format("the body must be a JSON object, not {}", kind_name(*parsed))));
+  auto object = call.object ? parsed_before(*call.object, bytes_max)
+                            : parse_body(call.request, known, bytes_max);
+  if (!object) return base::fail(std::move(object.error()));
   for (const auto& member : *object) {
     const std::string_view name(member.key().data(), member.key().size());
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -252,21 +294,27 @@ base::Result<Fields, http::Response> Fields::read(const http::Request& request,
 }
 
 base::Result<Fields, http::Response> Fields::read_or_empty(
-    const http::Request& request, std::initializer_list<std::string_view> known) {
-  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return Fields({});
-  return read(request, known);
+    const Call& call, std::initializer_list<std::string_view> known) {
+  if (!call.object && is_blank(call.request.body)) return Fields({});
+  return read(call, known);
+}
+
+// Looked through, as there are no more than the known ones.
+const json::value* Fields::member(std::string_view name) const {
+  for (const auto& member : object_)
+    if (std::string_view(member.key().data(), member.key().size()) == name)
+      return &member.value();
+  return nullptr;
 }
 
 const json::value* Fields::find(std::string_view name) const {
-  const json::value* value = object_.if_contains({name.data(), name.size()});
+  const json::value* const value = member(name);
   return value && !value->is_null() ? value : nullptr;
 }
 
 bool Fields::has(std::string_view name) const { return find(name) != nullptr; }
 
-bool Fields::given(std::string_view name) const {
-  return object_.contains({name.data(), name.size()});
-}
+bool Fields::given(std::string_view name) const { return member(name) != nullptr; }
 
 void Fields::complain(Problem problem, std::string_view detail) {
   if (!problem_) problem_ = api::problem(problem, detail);
@@ -377,10 +425,10 @@ ipam::Metadata Fields::metadata(std::string_view name) {
   return ipam::patched({}, patch);
 }
 
-const json::array* Fields::array(std::string_view name) {
-  const json::value* value = find(name);
+json::array* Fields::array(std::string_view name) {
+  const json::value* const value = find(name);
   if (!value) return nullptr;
-  if (const json::array* array = value->if_array()) return array;
+  if (value->is_array()) return object_.at({name.data(), name.size()}).if_array();
   complain(Problem::invalid_field,
            fmt::format("\"{}\" must be an array, not {}", name, kind_name(*value)));
   return nullptr;

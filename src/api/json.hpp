@@ -19,6 +19,8 @@
 
 namespace api {
 
+struct Call;
+
 inline constexpr std::size_t json_depth_max = 16;  // bounds the parser's stack
 // The largest valid body has some 40 KiB of text, half of it addresses to leave out.
 inline constexpr std::size_t json_body_bytes_max = 64 * 1024;
@@ -32,14 +34,14 @@ base::Result<boost::json::value, std::string> parse_json(std::string_view text);
 class Fields {
  public:
   // The body as a JSON object that has no field but the known ones. The error is the answer:
-  // 400, 413 or 415.
-  static base::Result<Fields, http::Response> read(const http::Request& request,
+  // 400, 413 or 415. An object that has been parsed already (Call::object) is taken as the body.
+  static base::Result<Fields, http::Response> read(const Call& call,
                                                    std::initializer_list<std::string_view> known,
                                                    std::size_t bytes_max = json_body_bytes_max);
 
   // The same for a route whose fields are all optional: no body at all is an empty object.
   static base::Result<Fields, http::Response> read_or_empty(
-      const http::Request& request, std::initializer_list<std::string_view> known);
+      const Call& call, std::initializer_list<std::string_view> known);
 
   bool has(std::string_view name) const;
   // Also where it is null: for a merge patch (RFC 7396), in which that is a wish.
@@ -55,8 +57,8 @@ class Fields {
   ipam::MetadataPatch metadata_patch(std::string_view name);
   std::vector<std::string> texts(std::string_view name, std::size_t elements_max);
   std::optional<bool> boolean(std::string_view name);
-  // nullptr where it is left out. Valid as long as these fields are.
-  const boost::json::array* array(std::string_view name);
+  // nullptr where it is left out. The caller's to change; valid as long as these fields are.
+  boost::json::array* array(std::string_view name);
   // Of any content: for values that have a parser of their own.
   std::optional<std::string> unchecked_text(std::string_view name);
   // From 1 to `max`, as a JSON number or as a decimal string (for those beyond 2^53).
@@ -67,6 +69,7 @@ class Fields {
 
  private:
   explicit Fields(boost::json::object object) : object_(std::move(object)) {}
+  const boost::json::value* member(std::string_view name) const;
   const boost::json::value* find(std::string_view name) const;  // nullptr also where it is null
   void complain(const Complaint& complaint);
 

@@ -142,7 +142,7 @@ Body list_networks(const Call& call) {
 
 Body create_network(const Call& call) {
   auto fields = Fields::read(
-      call.request, {"cidr", "description", "tags", "vrf", "status", "strategy", "gateway",
+      call, {"cidr", "description", "tags", "vrf", "status", "strategy", "gateway",
                      "quarantine_seconds", "threshold_percent", "metadata", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
@@ -182,7 +182,7 @@ Body update_network(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
   auto fields = Fields::read(
-      call.request, {"cidr", "description", "tags", "status", "strategy", "gateway",
+      call, {"cidr", "description", "tags", "status", "strategy", "gateway",
                      "quarantine_seconds", "threshold_percent", "metadata"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateNetwork command{.id = *id};

@@ -114,7 +114,7 @@ Body create_reservation(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
   auto fields =
-      Fields::read(call.request, {"start", "end", "reason", "tags", "metadata", "dry_run"});
+      Fields::read(call, {"start", "end", "reason", "tags", "metadata", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto first = read_address(*fields, "start");
   const auto last = read_address(*fields, "end");
@@ -148,7 +148,7 @@ Body get_reservation(const Call& call) {
 Body update_reservation(const Call& call) {
   const auto named = read_name(call);
   if (!named) return Answer{named.error()};
-  auto fields = Fields::read(call.request, {"reason", "tags", "metadata"});
+  auto fields = Fields::read(call, {"reason", "tags", "metadata"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateReservation command{.id = named->id, .network_id = named->network};
   if (fields->given("reason"))

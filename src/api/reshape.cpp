@@ -11,7 +11,7 @@ namespace api {
 Body split_network(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  auto fields = Fields::read(call.request, {"prefix_length", "dry_run"});
+  auto fields = Fields::read(call, {"prefix_length", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto length = fields->whole_number("prefix_length", prefix_length_max);
   if (!length) fields->complain(Problem::invalid_field, "prefix_length is required");
@@ -22,7 +22,7 @@ Body split_network(const Call& call) {
 }
 
 Body merge_networks(const Call& call) {
-  auto fields = Fields::read(call.request, {"ids", "dry_run"});
+  auto fields = Fields::read(call, {"ids", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto texts = fields->texts("ids", ipam::subnets_max);
   if (texts.empty()) fields->complain(Problem::invalid_field, "ids is required");

@@ -93,7 +93,7 @@ http::Response render_free_blocks(const ipam::StateMachine& state, const Caller&
   json.begin_array();
   for (const ipam::Prefix& block : state.free_blocks(id, length, limit)) {
     json.begin_object();
-    json.text("cidr", ipam::to_string(block));
+    json.prefix("cidr", block);
     json.count("prefix_length", static_cast<unsigned>(block.length));
     json.end_object();
   }
@@ -144,7 +144,7 @@ Body list_free_blocks(const Call& call) {
 Body carve_networks(const Call& call) {
   const auto id = ipam::parse_network_id(call.id);
   if (!id) return Answer{network_not_found(call.id)};
-  auto fields = Fields::read(call.request,
+  auto fields = Fields::read(call,
                              {"prefix_length", "count", "strategy", "description", "tags"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CarveNetworks command;

@@ -69,7 +69,7 @@ Body get_metrics(const Call&) { return ReadMetrics{}; }
 Body get_cluster_status(const Call&) { return ReadStatus{render_cluster_status}; }
 
 Body add_node(const Call& call) {
-  auto fields = Fields::read(call.request, {"node_id", "addr"});
+  auto fields = Fields::read(call, {"node_id", "addr"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto node_id = fields->whole_number("node_id", node_id_max);
   if (!node_id) fields->complain(Problem::invalid_field, "node_id is required");
@@ -87,7 +87,7 @@ Body remove_node(const Call& call) {
 Body move_node(const Call& call) {
   const auto node_id = node_of(call);
   if (!node_id) return Answer{no_such_node(call)};
-  auto fields = Fields::read(call.request, {"addr"});
+  auto fields = Fields::read(call, {"addr"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto address = node_address(*fields);
   if (fields->problem()) return Answer{*fields->problem()};
@@ -95,7 +95,7 @@ Body move_node(const Call& call) {
 }
 
 Body transfer_leader(const Call& call) {
-  auto fields = Fields::read_or_empty(call.request, {"node_id"});
+  auto fields = Fields::read_or_empty(call, {"node_id"});
   if (!fields) return Answer{std::move(fields.error())};
   const auto node_id = fields->whole_number("node_id", node_id_max);
   if (fields->problem()) return Answer{*fields->problem()};

@@ -15,19 +15,19 @@ namespace {
 void write_token(JsonWriter& json, const ipam::Token& token, std::string_view secret = {}) {
   const auto moment = [&json](std::string_view name, const std::optional<ipam::TimeMs>& value) {
     if (value)
-      json.text(name, ipam::to_rfc3339(*value));
+      json.moment(name, *value);
     else
       json.null(name);
   };
   json.begin_object();
-  json.text("id", ipam::to_string(token.id));
+  json.id("id", token.id);
   json.text("name", token.name);
   json.text("role", ipam::to_string(token.role));
   json.key("vrfs");
   json.begin_array();
-  for (const ipam::VrfId vrf : token.vrfs) json.text(ipam::to_string(vrf));
+  for (const ipam::VrfId vrf : token.vrfs) json.id(vrf);
   json.end_array();
-  json.text("created_at", ipam::to_rfc3339(token.created_at));
+  json.moment("created_at", token.created_at);
   moment("expires_at", token.expires_at);
   moment("last_used_at", token.last_used_at);
   if (!secret.empty()) json.text("secret", secret);
@@ -108,7 +108,7 @@ Body list_tokens(const Call& call) {
 
 Body create_token(const Call& call) {
   auto fields =
-      Fields::read(call.request, {"name", "role", "vrfs", "ttl", "ttl_hours", "expires_at"});
+      Fields::read(call, {"name", "role", "vrfs", "ttl", "ttl_hours", "expires_at"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateToken command;
   command.name = read_name(*fields);

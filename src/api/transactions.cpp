@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 #include "api/handlers.hpp"
 #include "api/json.hpp"
@@ -114,10 +114,11 @@ class OperationReader {
  public:
   explicit OperationReader(std::size_t index) : index_(index) {}
 
-  base::Result<ReadOperation, http::Response> read(const json::value& value) {
-    const json::object* given = value.if_object();
+  // Takes the fields out of it.
+  base::Result<ReadOperation, http::Response> read(json::value& value) {
+    json::object* const given = value.if_object();
     if (!given) return fail(Problem::invalid_field, "an operation must be an object");
-    json::object object = *given;
+    json::object& object = *given;
     const json::value* op = object.if_contains("op");
     const json::string* name = op ? op->if_string() : nullptr;
     const OperationKind* kind = name ? kind_of({name->data(), name->size()}) : nullptr;
@@ -146,16 +147,15 @@ class OperationReader {
  private:
   base::Result<ReadOperation, http::Response> handled(const OperationKind& kind,
                                                       std::string_view id,
-                                                      const json::object& fields,
+                                                      json::object& fields,
                                                       ReadOperation read) const {
     http::Request request;
     request.method = http::Method::post;
-    request.body = json::serialize(fields);
     const auto query = Query::parse("", {});
     ASSERT(query.ok());
     // Whose operation it is stands in the whole command.
     const Caller caller;
-    Call call{request, id, *query, Consistency::linearizable, caller};
+    Call call{request, id, *query, Consistency::linearizable, caller, {}, &fields};
     if (kind.is_inner) std::swap(call.id, call.inner_id);
     Body body = kind.handler(call);
     if (const auto* answer = std::get_if<Answer>(&body)) return refused(answer->response);
@@ -208,6 +208,7 @@ http::Response render_transaction(const ipam::Outcome& outcome, const Renderers&
   const auto* outcomes = std::get_if<ipam::Outcomes>(&outcome);
   ASSERT(outcomes && outcomes->of_operations.size() == renderers.size());
   std::string body;
+  body.reserve(object_bytes_usual * renderers.size());
   JsonWriter writer(body);
   writer.begin_array();
   for (std::size_t i = 0; i < renderers.size(); ++i) {
@@ -235,10 +236,10 @@ Body write_or_dry_run(bool dry_run, Write write) {
 
 Body create_transaction(const Call& call) {
   auto fields =
-      Fields::read(call.request, {"operations", "dry_run"}, transaction_body_bytes_max);
+      Fields::read(call, {"operations", "dry_run"}, transaction_body_bytes_max);
   if (!fields) return Answer{std::move(fields.error())};
   const bool dry_run = fields->boolean("dry_run").value_or(false);
-  const json::array* operations = fields->array("operations");
+  json::array* const operations = fields->array("operations");
   if (!fields->problem() && (!operations || operations->empty()))
     fields->complain(Problem::invalid_field, "operations is required, with one at least");
   if (operations && operations->size() > ipam::operations_max)

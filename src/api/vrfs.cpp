@@ -71,7 +71,7 @@ Body list_vrfs(const Call& call) {
 }
 
 Body create_vrf(const Call& call) {
-  auto fields = Fields::read(call.request, {"name", "description"});
+  auto fields = Fields::read(call, {"name", "description"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateVrf command;
   command.name = read_name(*fields);
@@ -93,7 +93,7 @@ Body get_vrf(const Call& call) {
 }
 
 Body update_vrf(const Call& call) {
-  auto fields = Fields::read(call.request, {"name", "description"});
+  auto fields = Fields::read(call, {"name", "description"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateVrf command{parse_vrf(call.id), std::nullopt, std::nullopt};
   if (fields->given("name")) command.name = read_name(*fields);  // null is no name

@@ -128,6 +128,25 @@ TEST_CASE("what is wrong in an operation is said as the route of its own says it
   CHECK(world.state.network_count() == 0);
 }
 
+TEST_CASE("an operation may be as large as the body of a request of its own") {
+  World world;
+  std::string tags = R"("tag")";
+  while (tags.size() + 6 < 66'000) tags += R"(,"tag")";
+  const auto of = [](const std::string& fields) {
+    return transaction(R"({"op":"network.create","cidr":"10.0.0.0/24",)" + fields + "}");
+  };
+  const auto refused = world.perform(of(R"("tags":[)" + tags + "]"));
+  CHECK(text_at(refused, "reason") == "BODY_TOO_LARGE");
+  const std::string alone = R"({"cidr":"10.0.0.0/24","tags":[)" + tags + "]}";
+  CHECK(text_at(refused, "detail") == "operations[0]: the body must be at most 65536 bytes long, "
+                                      "not " + std::to_string(alone.size()));
+  CHECK(refused.status == 413);
+  // What could be too long, if it had to be escaped.
+  const auto read = world.perform(of(R"("description":")" + std::string(60'000, 'd') + '"'));
+  CHECK(text_at(read, "detail") ==
+        "operations[0]: description must be at most 1024 bytes long, not 60000");
+}
+
 TEST_CASE("ten thousand operations fit, one more does not") {
   World world;
   std::string operations;
