@@ -64,17 +64,11 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
               const ipam::VrfReference& reference, const Caller& caller) {
   Known known = look_at_plan(state, address, reference, caller);
   if (!known.network) return known;
-  const ipam::NetworkView* const network = &*known.network;
-  const ipam::VrfId vrf = network->vrf;
+  const ipam::VrfId vrf = known.network->vrf;
   if (const ipam::Reservation* reservation = state.reservation_of(address, vrf))
     known.reservation = *reservation;
   if (known.status != "free") return known;
-  const auto is_held = [&](const ipam::Allocation& held) {
-    return held.network_id == network->id;
-  };
-  if (const auto held = state.allocations_holding(address);
-           std::any_of(held.begin(), held.end(), is_held))
-    known.status = "allocated";
+  if (state.is_held(address, vrf)) known.status = "allocated";
   else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf)) {
     known.status = "quarantined";
     known.quarantine_ends_at = quarantine->ends_at;
@@ -93,7 +87,7 @@ std::string address_json(const ipam::Address& address, const Known& known,
   body.reserve(2 * object_bytes_usual);
   JsonWriter json(body);
   json.begin_object();
-  json.text("ip", ipam::to_string(address));
+  json.address("ip", address);
   json.text("status", known.status);
   json.key("network");
   if (known.network)
@@ -114,7 +108,7 @@ std::string address_json(const ipam::Address& address, const Known& known,
   else
     json.raw("null");
   if (known.quarantine_ends_at)
-    json.text("quarantine_ends_at", ipam::to_rfc3339(*known.quarantine_ends_at));
+    json.moment("quarantine_ends_at", *known.quarantine_ends_at);
   else
     json.null("quarantine_ends_at");
   json.key("reservation");
@@ -200,6 +194,23 @@ class AddressAt : public ReaderAt {
   std::optional<std::vector<ipam::Allocation>> holders_;
 };
 
+// What is asked of an address as it is now, and what memory knew of it when that was asked.
+struct AddressNow {
+  const ipam::Address address;
+  const ipam::VrfReference vrf;
+  const Caller caller;
+  const std::uint64_t limit;
+  Known known;
+
+  void look(const ipam::StateMachine& state) { known = look_at(state, address, vrf, caller); }
+  http::Response render(const ipam::HistoryAnswer& answer) const {
+    if (!known.vrf_exists) return vrf_not_found(vrf);
+    const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
+    ASSERT(holders);
+    return json_response(200, address_json(address, known, *holders, limit));
+  }
+};
+
 }  // namespace
 
 Body get_address(const Call& call) {
@@ -222,20 +233,12 @@ Body get_address(const Call& call) {
   ipam::AddressQuery query;
   query.address = *address;
   query.limit = holders_asked;
-  ReadHistory read{call.consistency, query, {}, {}};
-  const auto known = std::make_shared<Known>();
-  read.look = [known, vrf, address = *address,
-               caller = call.caller](const ipam::StateMachine& state) {
-    *known = look_at(state, address, vrf, caller);
-  };
-  read.render = [known, vrf, address = *address,
-                 limit = *limit](const ipam::HistoryAnswer& answer) {
-    if (!known->vrf_exists) return vrf_not_found(vrf);
-    const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
-    ASSERT(holders);
-    return json_response(200, address_json(address, *known, *holders, limit));
-  };
-  return read;
+  const auto now = std::make_shared<AddressNow>(
+      AddressNow{*address, vrf, call.caller, *limit, Known()});
+  return ReadHistory{
+      call.consistency, query,
+      [now](const ipam::HistoryAnswer& answer) { return now->render(answer); },
+      [now](const ipam::StateMachine& state) { now->look(state); }};
 }
 
 }  // namespace api

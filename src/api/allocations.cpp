@@ -43,6 +43,22 @@ Body list_allocations(const Call& call) {
                                                                      *page, *moment)};
 }
 
+namespace {
+
+// Who is limited sees the active ones alone: memory knows whose they are.
+void show_limited(ipam::AllocationId id, const Caller& caller, ReadHistory& read) {
+  const auto is_seen = std::make_shared<bool>(false);
+  read.look = [is_seen, id, caller](const ipam::StateMachine& state) {
+    const auto held = state.allocation(id);
+    *is_seen = held && caller.network(state, held->network_id);
+  };
+  read.render = [is_seen, id, render = std::move(read.render)](const ipam::HistoryAnswer& answer) {
+    return *is_seen ? render(answer) : allocation_not_found(ipam::to_string(id));
+  };
+}
+
+}  // namespace
+
 Body get_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
@@ -52,23 +68,16 @@ Body get_allocation(const Call& call) {
     return ReadList{call.consistency,
                     std::make_shared<AllocationAt>(*id, call.caller, **moment)};
   // One question answers for active and ended; the shell knows where each of them is.
-  // Who is limited sees the active ones alone: memory knows whose they are.
-  const auto is_hidden = std::make_shared<bool>(false);
-  const auto look = [is_hidden, id = *id, caller = call.caller](const ipam::StateMachine& state) {
-    const auto held = caller.is_limited() ? state.allocation(id) : std::nullopt;
-    *is_hidden = caller.is_limited() && !(held && caller.network(state, held->network_id));
-  };
-  return ReadHistory{call.consistency, ipam::AllocationQuery{*id},
-                     [is_hidden, id = *id](const ipam::HistoryAnswer& answer) {
-                       const auto* found = std::get_if<std::vector<ipam::Allocation>>(&answer);
-                       ASSERT(found);
-                       if (found->empty() || *is_hidden)
-                         return allocation_not_found(ipam::to_string(id));
-                       return with_entity_tag(
-                           json_response(200, allocation_json(found->front())),
+  ReadHistory read{call.consistency, ipam::AllocationQuery{*id}, {}, {}};
+  read.render = [id = *id](const ipam::HistoryAnswer& answer) {
+    const auto* found = std::get_if<std::vector<ipam::Allocation>>(&answer);
+    ASSERT(found);
+    if (found->empty()) return allocation_not_found(ipam::to_string(id));
+    return with_entity_tag(json_response(200, allocation_json(found->front())),
                            found->front().revision);
-                     },
-                     look};
+  };
+  if (call.caller.is_limited()) show_limited(*id, call.caller, read);
+  return read;
 }
 
 }  // namespace api

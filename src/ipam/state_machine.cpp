@@ -235,6 +235,11 @@ std::vector<Allocation> StateMachine::allocations_holding(const Address& address
   return holding;
 }
 
+bool StateMachine::is_held(const Address& address, VrfId vrf) const {
+  const NetworkState* state = implementation_->plan.network_of(vrf, address);
+  return state != nullptr && state->first_allocation_in(address.value, address.value);
+}
+
 const Network* StateMachine::network_of(const Address& address, VrfId vrf) const {
   const NetworkState* state = implementation_->plan.network_of(vrf, address);
   return state != nullptr ? &state->network : nullptr;

@@ -594,6 +594,12 @@ class Comparison {
       REQUIRE(network->id == *expected);
       REQUIRE((machine_.reservation_of(address, vrf) != nullptr) ==
               naive_.is_reserved(*expected, address));
+      const auto holds = [&](const auto& each) {
+        const Allocation& held = each.second;
+        return held.network_id == *expected && held.first <= address && address <= held.last;
+      };
+      REQUIRE(machine_.is_held(address, vrf) ==
+              std::any_of(naive_.allocations.begin(), naive_.allocations.end(), holds));
     }
     std::vector<AllocationId> holders, expected_holders;
     for (const Allocation& allocation : machine_.allocations_holding(address))
