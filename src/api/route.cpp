@@ -161,9 +161,20 @@ std::optional<Placeholders> match(const Segments& pattern, const Segments& path)
   return found;
 }
 
-const Segments& pattern_of(const Route& route) {
-  return patterns[static_cast<std::size_t>(&route - routes)];
-}
+// What a route is mostly told from the others by: looked through before any pattern is.
+struct Shape {
+  Method method = Method::other;
+  std::uint8_t segments = 0;
+
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+
+constexpr auto shapes = [] {
+  std::array<Shape, std::size(routes)> all;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i] = {routes[i].method, static_cast<std::uint8_t>(patterns[i].count)};
+  return all;
+}();
 
 // The path below /api/v1; nullopt where it is elsewhere.
 std::optional<std::string_view> below_prefix(std::string_view path) {
@@ -177,10 +188,10 @@ std::optional<std::string_view> below_prefix(std::string_view path) {
 std::string allowed_methods(std::string_view path) {
   const Segments segments = split(path);
   std::string allowed;
-  for (const Route& route : routes)
-    if (match(pattern_of(route), segments)) {
-      allowed += http::to_string(route.method);
-      allowed += route.method == Method::get ? ", HEAD, " : ", ";
+  for (std::size_t i = 0; i < patterns.size(); ++i)
+    if (match(patterns[i], segments)) {
+      allowed += http::to_string(routes[i].method);
+      allowed += routes[i].method == Method::get ? ", HEAD, " : ", ";
     }
   return allowed.empty() ? allowed : allowed + "OPTIONS";
 }
@@ -248,23 +259,24 @@ bool is_printable_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-// Gives a write the key that its request came with.
-Body with_idempotency_key(const http::Request& request, const Caller& caller, Body body) {
+// Gives a write the key that its request came with, or answers that it cannot have it.
+void set_idempotency_key(const http::Request& request, const Caller& caller, Body& body) {
   const std::string* const key = request.header("Idempotency-Key");
-  if (!key) return body;
+  if (!key) return;
   auto* const write = std::get_if<Write>(&body);
+  const bool is_key = !key->empty() && key->size() <= ipam::idempotency_key_bytes_max &&
+                      is_printable_ascii(*key);
   if (std::holds_alternative<IssueToken>(body))
-    return Answer{problem(Problem::invalid_header,
+    body = Answer{problem(Problem::invalid_header,
                           "a token takes no Idempotency-Key: its secret could not be shown again; "
                           "where an answer is lost, revoke the token by its name, make another")};
-  if (!write) return body;
-  if (key->empty() || key->size() > ipam::idempotency_key_bytes_max || !is_printable_ascii(*key))
-    return Answer{problem(Problem::invalid_header,
+  else if (write && !is_key)
+    body = Answer{problem(Problem::invalid_header,
                           fmt::format("Idempotency-Key must be 1 to {} printable ASCII characters",
                                       ipam::idempotency_key_bytes_max))};
-  write->command.idempotency = {*key, hash_of(request, caller),
-                                ipam::idempotency_seconds_default};
-  return body;
+  else if (write)
+    write->command.idempotency = {*key, hash_of(request, caller),
+                                  ipam::idempotency_seconds_default};
 }
 
 // Gives a command the name that goes into the audit log, and the token that it depends on.
@@ -312,7 +324,27 @@ Body call_handler(const Route& route, const http::Request& request,
   if (conditions->are_given())
     body = route.method == Method::get ? with_conditions(route, *conditions, std::move(body))
                                        : with_precondition(*conditions, std::move(body));
-  return with_idempotency_key(request, caller, std::move(body));
+  set_idempotency_key(request, caller, body);
+  return body;
+}
+
+struct Found {
+  const Route* route = nullptr;  // none where there is none
+  Placeholders placeholders = {};
+};
+
+Found find(const http::Request& request) {
+  const auto path = below_prefix(request.path);
+  if (!path) return {};
+  // The session leaves out the body of an answer to HEAD.
+  const Method method = request.method == Method::head ? Method::get : request.method;
+  const Segments segments = split(*path);
+  const Shape shape{method, static_cast<std::uint8_t>(segments.count)};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes[i] != shape) continue;
+    if (const auto placeholders = match(patterns[i], segments)) return {&routes[i], *placeholders};
+  }
+  return {};
 }
 
 }  // namespace
@@ -326,19 +358,10 @@ http::Response rendered(const std::function<http::Response(const ipam::Outcome&)
   return response;
 }
 
-const Route* find_route(const http::Request& request) {
-  const auto path = below_prefix(request.path);
-  // The session leaves out the body of an answer to HEAD.
-  const Method method = request.method == Method::head ? Method::get : request.method;
-  if (!path) return nullptr;
-  const Segments segments = split(*path);
-  for (const Route& route : routes)
-    if (route.method == method && match(pattern_of(route), segments)) return &route;
-  return nullptr;
-}
+const Route* find_route(const http::Request& request) { return find(request).route; }
 
 Action route(const http::Request& request, const Identity& identity) {
-  const Route* const found = find_route(request);
+  const auto [found, placeholders] = find(request);
   const auto* const denial = std::get_if<Denial>(&identity);
   if (denial && (!found || found->access.role)) return {0, Answer{denied(*denial)}, found};
   const Caller nobody{"nobody", ipam::Role::viewer};
@@ -350,7 +373,6 @@ Action route(const http::Request& request, const Identity& identity) {
   if (auto refused = refusal(*found, caller)) return {0, Answer{*std::move(refused)}, found};
   const auto revision = min_revision(request);
   if (!revision) return {0, Answer{revision.error()}, found};
-  const Placeholders placeholders = *match(pattern_of(*found), split(*path));
   return {*revision, call_handler(*found, request, placeholders, caller), found, caller.token};
 }
 

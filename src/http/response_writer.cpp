@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "base/assert.hpp"
 #include "http/fields.hpp"
@@ -9,24 +10,31 @@
 namespace http {
 namespace {
 
-void append_number(std::string& out, std::uint64_t number) {
-  std::array<char, 20> digits{};
-  const auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  out.append(digits.data(), end);
+constexpr std::size_t number_bytes_max = 20;
+// Of a status line with its phrase, and of the fields that the writer makes itself but for Date and
+// Content-Type: each of them once.
+constexpr std::size_t own_bytes_max = 256;
+
+char* put(char* at, std::string_view bytes) {
+  std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
 }
 
-void append_value(std::string& out, std::string_view value) {
-  if (is_field_text(value)) {
-    out.append(value);
-    return;
-  }
-  for (const char c : value) out.push_back(is_field_text({&c, 1}) ? c : ' ');
+char* put_number(char* at, std::uint64_t number) {
+  return std::to_chars(at, at + number_bytes_max, number).ptr;
 }
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ");
-  append_value(out, value);
-  out.append("\r\n");
+char* put_field(char* at, std::string_view name, std::string_view value) {
+  at = put(put(at, name), ": ");
+  char* const end = put(at, value);
+  if (!is_field_text(value))
+    for (; at != end; ++at)
+      if (!is_field_text({at, 1})) *at = ' ';
+  return put(end, "\r\n");
+}
+
+std::size_t field_bytes(std::string_view name, std::string_view value) {
+  return name.size() + value.size() + 4;
 }
 
 bool is_writers_own(std::string_view name) {
@@ -47,26 +55,35 @@ bool has_body(int status, Method method) {
 
 void write_head(std::string& out, const Response& response, const WriteOptions& options) {
   ASSERT(response.status >= 200 && response.status <= 999);
-  out.append("HTTP/1.1 ");
-  append_number(out, static_cast<std::size_t>(response.status));
-  out.push_back(' ');
-  out.append(reason_phrase(response.status)).append("\r\n");
-  if (!options.date.empty()) append_field(out, "Date", options.date);
-  if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
+  // Lengthened once, for all that may come, and cut to what did.
+  std::size_t bytes_max = own_bytes_max + field_bytes("Date", options.date) +
+                          field_bytes("Content-Type", response.content_type);
+  for (const Header& header : response.headers)
+    bytes_max += field_bytes(header.name, header.value);
+  const std::size_t begin = out.size();
+  out.resize(begin + bytes_max);
+  char* at = put(out.data() + begin, "HTTP/1.1 ");
+  at = put_number(at, static_cast<std::uint64_t>(response.status));
+  *at++ = ' ';
+  at = put(put(at, reason_phrase(response.status)), "\r\n");
+  if (!options.date.empty()) at = put_field(at, "Date", options.date);
+  if (!response.content_type.empty()) at = put_field(at, "Content-Type", response.content_type);
   for (const Header& header : response.headers) {
     ASSERT_MSG(is_token(header.name), "a handler's header name");
-    if (!is_writers_own(header.name)) append_field(out, header.name, header.value);
+    if (!is_writers_own(header.name)) at = put_field(at, header.name, header.value);
   }
   if (response.stream && !response.stream_bytes) {
-    if (options.minor_version >= 1) out.append("Transfer-Encoding: chunked\r\n");
+    if (options.minor_version >= 1) at = put(at, "Transfer-Encoding: chunked\r\n");
   } else if (response.status != 204 && response.status != 304) {
-    out.append("Content-Length: ");
-    append_number(out, response.stream ? *response.stream_bytes : response.body.size());
-    out.append("\r\n");
+    at = put(at, "Content-Length: ");
+    at = put_number(at, response.stream ? *response.stream_bytes : response.body.size());
+    at = put(at, "\r\n");
   }
-  if (!options.keep_alive) out.append("Connection: close\r\n");
-  else if (options.minor_version == 0) out.append("Connection: keep-alive\r\n");
-  out.append("\r\n");
+  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+  else if (options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
+  at = put(at, "\r\n");
+  ASSERT(at <= out.data() + out.size());
+  out.resize(static_cast<std::size_t>(at - out.data()));
 }
 
 void write_chunk(std::string& out, std::string_view bytes) {

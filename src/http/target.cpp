@@ -1,6 +1,7 @@
 #include "http/target.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace http {
 namespace {
@@ -15,6 +16,16 @@ bool is_target_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
+
+// Of the name of a host: visible ASCII but what ends it, or what some readers take for its end.
+constexpr std::array<bool, 256> make_host_table() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < 0x7f; ++c) table[c] = true;
+  for (const char c : std::string_view("/?#@,[]\"\\<>^`{|}"))
+    table[static_cast<unsigned char>(c)] = false;
+  return table;
+}
+constexpr std::array<bool, 256> host_table = make_host_table();
 
 }  // namespace
 
@@ -32,8 +43,7 @@ bool is_host(std::string_view text) {
     const std::size_t colon = std::min(text.find(':'), text.size());
     const std::string_view name = text.substr(0, colon);
     const bool clean = std::all_of(name.begin(), name.end(), [](char c) {
-      return c > 0x20 && c < 0x7f && std::string_view("/?#@,[]\"\\<>^`{|}").find(c) ==
-                                         std::string_view::npos;
+      return host_table[static_cast<unsigned char>(c)];
     });
     if (!clean) return false;
     if (name.empty() && !text.empty()) return false;
