@@ -135,7 +135,7 @@ void Executor::perform(api::Action action, Done done) {
   perform_for(action.token, std::move(action.body), std::move(reply));
 }
 
-void Executor::perform_when_applied(api::Action action, Reply reply) {
+void Executor::perform_when_applied(api::Action&& action, Reply&& reply) {
   struct Wait {
     asio::steady_timer timer;
     Reply reply;
@@ -160,7 +160,7 @@ void Executor::perform_when_applied(api::Action action, Reply reply) {
 
 // What is no command is not checked where it is applied: then whether the token is good is asked
 // behind a barrier, before anything is done.
-void Executor::perform_for(ipam::TokenId token, api::Body body, Reply reply) {
+void Executor::perform_for(ipam::TokenId token, api::Body&& body, Reply&& reply) {
   if (!token || !is_of_cluster(body)) return perform_now(std::move(body), std::move(reply));
   auto act = [this, token, body = std::move(body)](Reply answered) mutable {
     if (!is_valid(token)) return answered(api::denied(api::Denial::revoked_token));
@@ -169,7 +169,7 @@ void Executor::perform_for(ipam::TokenId token, api::Body body, Reply reply) {
   after_barrier(api::Consistency::linearizable, std::move(reply), std::move(act));
 }
 
-void Executor::perform_now(api::Body body, Reply reply) {
+void Executor::perform_now(api::Body&& body, Reply&& reply) {
   const auto act = [&](auto& action) {
     using Kind = std::remove_cvref_t<decltype(action)>;
     if constexpr (std::is_same_v<Kind, api::Answer>) reply(std::move(action.response));
@@ -190,7 +190,7 @@ bool Executor::is_valid(ipam::TokenId id) const {
   return token != nullptr && !token->is_expired(node_.time_ms());
 }
 
-void Executor::perform(api::Write write, Reply reply) {
+void Executor::perform(api::Write&& write, Reply&& reply) {
   if (!write.command.idempotency.key.empty())
     write.command.idempotency.retention_seconds = spec_.idempotency_seconds;
   const bool is_allocate = std::holds_alternative<ipam::Allocate>(write.command.body);
@@ -207,7 +207,7 @@ void Executor::perform(api::Write write, Reply reply) {
 }
 
 // The secret is in this process until the answer is sent, and nowhere else.
-void Executor::perform(api::IssueToken issue, Reply reply) {
+void Executor::perform(api::IssueToken&& issue, Reply&& reply) {
   std::string secret = new_secret();
   std::get<ipam::CreateToken>(issue.command.body).hash = base::sha256(secret);
   auto render = [render = std::move(issue.render),
@@ -218,7 +218,7 @@ void Executor::perform(api::IssueToken issue, Reply reply) {
 }
 
 template <class Then>
-void Executor::after_barrier(api::Consistency consistency, Reply reply, Then then) {
+void Executor::after_barrier(api::Consistency consistency, Reply&& reply, Then then) {
   if (consistency == api::Consistency::stale) return then(std::move(reply));
   // A node that has failed applies nothing any more, whatever is committed; one that has stopped
   // hears of nothing.
@@ -232,21 +232,21 @@ void Executor::after_barrier(api::Consistency consistency, Reply reply, Then the
   node_.read(std::move(read));
 }
 
-void Executor::perform(api::DryRun dry_run, Reply reply) {
+void Executor::perform(api::DryRun&& dry_run, Reply&& reply) {
   auto answer = [this, dry_run = std::move(dry_run)](Reply answered) {
     answered(dry_run.render(replica_.preview(dry_run.command)));
   };
   after_barrier(api::Consistency::linearizable, std::move(reply), std::move(answer));
 }
 
-void Executor::perform(api::Read read, Reply reply) {
+void Executor::perform(api::Read&& read, Reply&& reply) {
   auto answer = [this, render = std::move(read.render)](Reply answered) {
     answered(render(replica_.state_machine()));
   };
   after_barrier(read.consistency, std::move(reply), std::move(answer));
 }
 
-void Executor::perform(api::ReadHistory read, Reply reply) {
+void Executor::perform(api::ReadHistory&& read, Reply&& reply) {
   const api::Consistency consistency = read.consistency;
   auto ask = [this, read = std::move(read)](Reply answered) mutable {
     // The answer is as of what is applied now, also where state.db gives it (state/README.md).
@@ -261,7 +261,7 @@ void Executor::perform(api::ReadHistory read, Reply reply) {
   after_barrier(consistency, std::move(reply), std::move(ask));
 }
 
-void Executor::perform(api::ReadList read, Reply reply) {
+void Executor::perform(api::ReadList&& read, Reply&& reply) {
   auto start = [this, reader = std::move(read.reader)](Reply answered) {
     lists_.perform(reader, shared(std::move(answered)));
   };
@@ -269,7 +269,7 @@ void Executor::perform(api::ReadList read, Reply reply) {
 }
 
 // Whoever says where to go on needs no barrier: what this node has not applied yet comes later.
-void Executor::perform(api::Watch watch, Reply reply) {
+void Executor::perform(api::Watch&& watch, Reply&& reply) {
   const auto consistency = watch.since ? api::Consistency::stale : watch.consistency;
   auto start = [this, since = watch.since, token = watch.token](Reply answered) {
     answered(hub_.watch(since, ipam::Revision(replica_.applied().value()), token));
@@ -277,7 +277,7 @@ void Executor::perform(api::Watch watch, Reply reply) {
   after_barrier(consistency, std::move(reply), std::move(start));
 }
 
-void Executor::perform(api::ChangeMembers change, Reply reply) {
+void Executor::perform(api::ChangeMembers&& change, Reply&& reply) {
   if (!spec_.cluster_mode) return reply(change.render(api::MemberChangeResult::not_a_cluster));
   auto finished = [render = std::move(change.render), done = shared(std::move(reply)),
                    named = change.node_id != 0](const raft::MemberChangeReply& result) {
@@ -288,7 +288,7 @@ void Executor::perform(api::ChangeMembers change, Reply reply) {
                        std::move(finished));
 }
 
-void Executor::perform(api::MakeBackup backup, Reply reply) {
+void Executor::perform(api::MakeBackup&& backup, Reply&& reply) {
   const api::Consistency consistency = backup.consistency;
   auto make = [this, backup = std::move(backup)](Reply answered) {
     backups_.perform(backup, shared(std::move(answered)));
@@ -296,7 +296,7 @@ void Executor::perform(api::MakeBackup backup, Reply reply) {
   after_barrier(consistency, std::move(reply), std::move(make));
 }
 
-void Executor::perform(api::CutLog cut, Reply reply) {
+void Executor::perform(api::CutLog&& cut, Reply&& reply) {
   if (node_.stopping() || !replica_.failure().empty())
     return reply(api::problem_shutting_down());
   // The node was told how far state.db is durable before this is called.

@@ -67,22 +67,23 @@ class Executor {
     http::Response response;
   };
 
-  void perform_when_applied(api::Action action, Reply reply);
-  void perform_for(ipam::TokenId token, api::Body body, Reply reply);
-  void perform_now(api::Body body, Reply reply);
-  void perform(api::Write write, Reply reply);
-  void perform(api::IssueToken issue, Reply reply);
-  void perform(api::DryRun dry_run, Reply reply);
-  void perform(api::Read read, Reply reply);
-  void perform(api::ReadHistory read, Reply reply);
-  void perform(api::ReadList read, Reply reply);
-  void perform(api::Watch watch, Reply reply);
-  void perform(api::ChangeMembers change, Reply reply);
-  void perform(api::MakeBackup backup, Reply reply);
-  void perform(api::CutLog cut, Reply reply);
+  // Each of these takes what it is given: it is large, and handed on several times.
+  void perform_when_applied(api::Action&& action, Reply&& reply);
+  void perform_for(ipam::TokenId token, api::Body&& body, Reply&& reply);
+  void perform_now(api::Body&& body, Reply&& reply);
+  void perform(api::Write&& write, Reply&& reply);
+  void perform(api::IssueToken&& issue, Reply&& reply);
+  void perform(api::DryRun&& dry_run, Reply&& reply);
+  void perform(api::Read&& read, Reply&& reply);
+  void perform(api::ReadHistory&& read, Reply&& reply);
+  void perform(api::ReadList&& read, Reply&& reply);
+  void perform(api::Watch&& watch, Reply&& reply);
+  void perform(api::ChangeMembers&& change, Reply&& reply);
+  void perform(api::MakeBackup&& backup, Reply&& reply);
+  void perform(api::CutLog&& cut, Reply&& reply);
   // Calls `then` with the reply once it may read; otherwise answers by itself.
   template <class Then>
-  void after_barrier(api::Consistency consistency, Reply reply, Then then);
+  void after_barrier(api::Consistency consistency, Reply&& reply, Then then);
   void deliver(Done done, http::Response response);
   http::Response metrics_answer();
   std::string not_ready_reason() const;
