@@ -26,7 +26,7 @@ Body update_allocation(const Call& call) {
   const auto id = ipam::parse_allocation_id(call.id);
   if (!id) return Answer{allocation_not_found(call.id)};
   auto fields = Fields::read(call, {"hostname", "description", "tags", "owner", "metadata",
-                                            "unique_hostname", "fence"});
+                                    "unique_hostname", "fence"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateAllocation command{.id = *id};
   if (fields->given("hostname")) command.hostname = fields->hostname("hostname");

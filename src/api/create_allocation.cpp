@@ -147,9 +147,9 @@ std::optional<std::uint64_t> read_ttl(Fields& fields) {
 Body create_allocation(const Call& call) {
   auto fields = Fields::read(
       call, {"network_id", "cidr", "count", "hostname", "description", "tags", "ttl",
-                     "ttl_hours", "ip", "force", "range_start", "range_end", "exclude", "align",
-                     "contiguous", "strategy", "unique_hostname", "owner", "metadata", "vrf",
-                     "dry_run"});
+             "ttl_hours", "ip", "force", "range_start", "range_end", "exclude", "align",
+             "contiguous", "strategy", "unique_hostname", "owner", "metadata", "vrf",
+             "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::Allocate command;
   command.count = fields->whole_number("count", count_max).value_or(1);

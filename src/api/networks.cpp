@@ -143,7 +143,7 @@ Body list_networks(const Call& call) {
 Body create_network(const Call& call) {
   auto fields = Fields::read(
       call, {"cidr", "description", "tags", "vrf", "status", "strategy", "gateway",
-                     "quarantine_seconds", "threshold_percent", "metadata", "dry_run"});
+             "quarantine_seconds", "threshold_percent", "metadata", "dry_run"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::CreateNetwork command;
   const std::string cidr = fields->unchecked_text("cidr").value_or("");
@@ -183,7 +183,7 @@ Body update_network(const Call& call) {
   if (!id) return Answer{network_not_found(call.id)};
   auto fields = Fields::read(
       call, {"cidr", "description", "tags", "status", "strategy", "gateway",
-                     "quarantine_seconds", "threshold_percent", "metadata"});
+             "quarantine_seconds", "threshold_percent", "metadata"});
   if (!fields) return Answer{std::move(fields.error())};
   ipam::UpdateNetwork command{.id = *id};
   if (fields->given("cidr")) {

@@ -33,7 +33,8 @@ FILES = {
     'raft/transport/frame.hpp': r'\w+_bytes_max',
 }
 # No limit of what somebody may do.
-EXEMPT = {'time_ms_max', 'data_bytes_max', 'reconnect_delay_max'}
+EXEMPT = {'time_ms_max', 'data_bytes_max', 'reconnect_delay_max', 'id_bytes_max',
+          'rfc3339_bytes_max'}
 
 UNITS = {'': 1, 'bytes': 1, 'KiB': 1 << 10, 'MiB': 1 << 20, 'GiB': 1 << 30, 's': 1000,
          'min': 60_000, 'day': 86_400_000, 'days': 86_400_000}

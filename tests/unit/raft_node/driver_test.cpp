@@ -605,20 +605,14 @@ TEST_CASE("a snapshot that arrives when the log is cut behind it is followed by 
   cluster.elect(1);
   cluster.isolate(3);
   cluster.tick(30);  // until it counts as away
-  const auto write = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      cluster.propose(1, "x");
-      cluster.run();
-    }
-  };
-  write(60);
+  cluster.write(1, 60);
   cluster.cut.clear();
   cluster.hold_snapshots = true;
   cluster.tick(5);
   const RaftCore& leader = cluster.nodes.at(1).driver->core();
   REQUIRE(leader.awaits_snapshot(NodeId(3)));
   const Index made = cluster.nodes.at(1).position.index;
-  write(500);  // more than the leader is ready to keep for it
+  cluster.write(1, 500);  // more than the leader is ready to keep for it
   REQUIRE(leader.log().compacted().index > made);
   cluster.hold_snapshots = false;
   cluster.tick(100);  // the sender repeats itself after 40, and gives up after 1200
@@ -633,13 +627,7 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   cluster.elect(1);
   cluster.isolate(3);
   cluster.tick(30);  // until it counts as away
-  const auto write = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      cluster.propose(1, "x");
-      cluster.run();
-    }
-  };
-  write(60);
+  cluster.write(1, 60);
   const RaftCore& leader = cluster.nodes.at(1).driver->core();
   REQUIRE(leader.log().compacted().index > Index(20));
   cluster.cut.clear();
@@ -647,12 +635,12 @@ TEST_CASE("the log after a snapshot that is being sent is kept, so that its rece
   cluster.tick(5);
   REQUIRE(leader.awaits_snapshot(NodeId(3)));
   const Index made = cluster.nodes.at(1).position.index;
-  write(60);
+  cluster.write(1, 60);
   CHECK(leader.log().compacted().index <= made);
   cluster.hold_snapshots = false;
   cluster.tick(100);
   CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
-  write(60);
+  cluster.write(1, 60);
   CHECK(leader.log().compacted().index > made);
 }
 
@@ -664,25 +652,18 @@ TEST_CASE("a follower that is there but slow finds in the log what it has not go
   cluster.elect(1);
   const RaftCore& leader = cluster.nodes.at(1).driver->core();
   cluster.nodes.at(3).disk_held = true;  // it is heard, and acknowledges nothing
-  const auto write = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      cluster.propose(1, "x");
-      cluster.run();
-      if (i % 10 == 0) cluster.tick();
-    }
-  };
-  write(100);
+  cluster.write(1, 100, 10);
   CHECK(leader.log().compacted().index < Index(10));
   SUBCASE("and goes on") {
     cluster.release_disk(3);
     cluster.tick(10);
     CHECK(cluster.nodes.at(3).driver->core().commit() == leader.commit());
     CHECK(cluster.nodes.at(3).received.empty());  // no snapshot
-    write(30);
+    cluster.write(1, 30, 10);
     CHECK(leader.log().compacted().index > Index(80));
   }
   SUBCASE("up to the bytes that the log may take") {
-    write(500);
+    cluster.write(1, 500, 10);
     CHECK(leader.log().compacted().index > Index(200));
     CHECK(leader.log().bytes() <= cluster.log_bytes_max);
   }
@@ -709,13 +690,7 @@ TEST_CASE("a new leader that has not heard from a follower yet cuts nothing that
 TEST_CASE("a log that is cut on demand keeps what a follower that is heard still needs") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);
-  const auto write = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      cluster.propose(1, "x");
-      cluster.run();
-    }
-  };
-  write(20);
+  cluster.write(1, 20);
   Driver& leader = *cluster.nodes.at(1).driver;
   CHECK(leader.core().log().compacted().index == Index());
   leader.cut_log();
@@ -724,7 +699,7 @@ TEST_CASE("a log that is cut on demand keeps what a follower that is heard still
 
   cluster.isolate(3);
   const Index has = cluster.nodes.at(3).position.index;
-  write(20);
+  cluster.write(1, 20);
   leader.cut_log();  // it was heard a moment ago
   cluster.run();
   CHECK(leader.core().log().compacted().index <= has);

@@ -128,6 +128,15 @@ class TestCluster {
     return proposal;
   }
 
+  // Proposes one after the other at `id`; time passes after every `per_tick`, or not at all.
+  void write(std::uint64_t id, int count, int per_tick = 0) {
+    for (int i = 1; i <= count; ++i) {
+      propose(id, "x");
+      run();
+      if (per_tick > 0 && i % per_tick == 0) tick();
+    }
+  }
+
   std::uint64_t log_entries_kept = 10000;
   std::uint64_t log_bytes_max = 1 << 30;
   bool hold_snapshots = false;  // their chunks are lost
