@@ -123,7 +123,6 @@ void SnapshotSender::fail() {
 // ---- SnapshotReceiver ----
 
 void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, bool wanted) {
-  from_ = from;
   if (!wanted) {
     messages_.push_back({self_, from, Term(), SnapshotChunkResponse{chunk.meta.last, 0, true}});
     return;
@@ -131,14 +130,25 @@ void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, bool wa
   if (base::crc32c(*chunk.data) != chunk.crc) return;  // sent again after a while
   if (chunk.offset > chunk.total_bytes || chunk.data->size() > chunk.total_bytes - chunk.offset)
     return;  // the codec lets none such in
-  const bool other = state_ == State::idle || last_ != chunk.meta.last ||
-                     total_bytes_ != chunk.total_bytes;
-  if (other) {
+  const bool is_same_state = state_ != State::idle && last_ == chunk.meta.last &&
+                             total_bytes_ == chunk.total_bytes;
+  if (is_same_state && state_ == State::complete) {
+    from_ = from;
+    return answer(false);
+  }
+  // Files of the same state are not the same bytes, also where they are of the same size: those of
+  // another leader, or of another try, which begins at 0, must not be mixed.
+  const bool is_same_transfer =
+      is_same_state && from_ == from && progress_id_ == chunk.progress_id;
+  if (is_same_transfer && (state_ == State::beginning || state_ == State::writing)) return;
+  if (!is_same_transfer || chunk.offset == 0) {
     if (chunk.offset != 0 || chunk.data->empty()) {
       // The sender goes on with a transfer that this process does not know: begin anew.
       messages_.push_back({self_, from, Term(), SnapshotChunkResponse{chunk.meta.last, 0, false}});
       return;
     }
+    from_ = from;
+    progress_id_ = chunk.progress_id;
     last_ = chunk.meta.last;
     total_bytes_ = chunk.total_bytes;
     next_offset_ = 0;
@@ -147,9 +157,7 @@ void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, bool wa
     work_.push_back(BeginReceive{total_bytes_});
     return;
   }
-  if (state_ == State::beginning || state_ == State::writing) return;
-  if (state_ == State::complete ||
-      (chunk.offset != next_offset_ && !NODE_MUTANT(chunk_offset_unchecked)) ||
+  if ((chunk.offset != next_offset_ && !NODE_MUTANT(chunk_offset_unchecked)) ||
       next_offset_ + chunk.data->size() > total_bytes_)
     return answer(false);
   state_ = State::writing;

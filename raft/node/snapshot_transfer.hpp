@@ -129,6 +129,7 @@ class SnapshotReceiver {
   const NodeId self_;
   State state_ = State::idle;
   NodeId from_;
+  std::uint64_t progress_id_ = 0;
   LogPosition last_;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t next_offset_ = 0;

@@ -1,7 +1,9 @@
-// The sender of snapshots on its own.
+// Both ends of a transfer of snapshots, each on its own.
 #include "raft/node/snapshot_transfer.hpp"
 
 #include <doctest/doctest.h>
+
+#include "base/crc32c.hpp"
 
 using namespace raft;
 
@@ -40,4 +42,44 @@ TEST_CASE("a member that wants a snapshot anew while one for it is given up gets
   CHECK_FALSE(sender.active());
   sender.advance(Term(3), 6);
   CHECK(asks_for_file(sender));
+}
+
+TEST_CASE("a snapshot of the same state and size from another leader is received from its beginning") {
+  SnapshotReceiver receiver(NodeId(3));
+  const auto receive = [&](std::uint64_t from, std::uint64_t progress_id, std::uint64_t offset) {
+    const base::SharedBytes data = base::share(base::Bytes(10, static_cast<char>('0' + from)));
+    SnapshotChunk chunk{.meta = {{Index(7), Term(2)}, {}},
+                        .progress_id = progress_id,
+                        .offset = offset,
+                        .total_bytes = 20,
+                        .crc = base::crc32c(*data),
+                        .data = data};
+    receiver.on_chunk(NodeId(from), chunk, true);
+    bool begins = false;
+    for (const SnapshotWork& work : receiver.take_work())
+      begins = begins || std::holds_alternative<BeginReceive>(work);
+    if (begins) receiver.on_begun(true);
+    receiver.take_work();
+    receiver.on_written(true);
+    const auto messages = receiver.take_messages();
+    REQUIRE(messages.size() == 1);
+    CHECK(messages[0].to == NodeId(from));
+    return std::pair(begins, std::get<SnapshotChunkResponse>(messages[0].body).next_offset);
+  };
+  CHECK(receive(1, 5, 0) == std::pair(true, std::uint64_t{10}));
+  SUBCASE("the other leader begins") {
+    CHECK(receive(2, 6, 0) == std::pair(true, std::uint64_t{10}));
+    CHECK(receive(1, 5, 10) == std::pair(false, std::uint64_t{0}));  // the first one is late
+  }
+  SUBCASE("the same one begins again, with another file") {
+    CHECK(receive(1, 5, 0) == std::pair(true, std::uint64_t{10}));
+  }
+  SUBCASE("the same one under another record of its own goes on nowhere") {
+    CHECK(receive(1, 6, 10) == std::pair(false, std::uint64_t{0}));
+  }
+  SUBCASE("what is whole is not sent again") {
+    CHECK(receive(1, 5, 10) == std::pair(false, std::uint64_t{20}));
+    CHECK(receive(2, 6, 0) == std::pair(false, std::uint64_t{20}));
+    CHECK(receiver.complete({Index(7), Term(2)}));
+  }
 }
