@@ -254,10 +254,10 @@ def speed(run):
         ok, seconds, output = execute('speed guard', command)
         run.record('speed guard', ok, seconds, output, shell(command))
     if run.wants('speed canary'):
-        ok, seconds, output = execute('speed canary', [*command, '--burden', '20'])
+        ok, seconds, output = execute('speed canary', [*command, '--burden', '40'])
         is_above = not ok and output.count('ABOVE ITS BOUND') == 2
         run.record('speed canary', is_above, seconds, 'it passed under a burden\n' + output,
-                   shell([*command, '--burden', '20']))
+                   shell([*command, '--burden', '40']))
 
 
 def trace_hashes(run, build):

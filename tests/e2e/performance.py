@@ -1,6 +1,7 @@
 """docs/performance.md: its commands, and that its tables and plots come out of a measurement."""
 import json
 import os
+import re
 import shutil
 import sys
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ ELSEWHERE = {
     'scripts/bench.sh --all --json results.json': 'performance_document, a part',
     'scripts/bench.sh --document results.json': 'performance_document, by what it calls',
     'build/tools/bench guard --ipam build/src/server/ipam': 'scripts/test.sh, speed guard',
-    'build/tools/bench guard --ipam build/src/server/ipam --burden 20':
+    'build/tools/bench guard --ipam build/src/server/ipam --burden 40':
         'scripts/test.sh, speed canary',
 }
 
@@ -53,7 +54,9 @@ def performance_document(env):
     measured = next(result['cpu_us']['all'] for result in results['results']
                     if result['work'] == 'allocate, 64 connections')
     check(f'| an allocation at the leader | {number(measured)} |' in text, text)
-    check('commit abc123' in text and 'b7d35f2' not in text, text)
+    runs = text.partition('<!-- runs: begin -->')[2].partition('<!-- runs: end -->')[0]
+    check_equal(len(re.findall(', commit ', runs)), 1, 'runs that the document names')
+    check(', commit abc123:' in runs, runs)
     drawn = sorted(os.listdir(env.path('plots')))
     check_equal(drawn, ['latency-1.svg', 'latency-64.svg', 'writes-follower.svg',
                         'writes-leader.svg'], 'plots')

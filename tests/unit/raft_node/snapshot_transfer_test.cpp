@@ -44,7 +44,7 @@ TEST_CASE("a member that wants a snapshot anew while one for it is given up gets
   CHECK(asks_for_file(sender));
 }
 
-TEST_CASE("a snapshot of the same state and size from another leader is received from its beginning") {
+TEST_CASE("a snapshot of the same state from another leader is received from its beginning") {
   SnapshotReceiver receiver(NodeId(3));
   const auto receive = [&](std::uint64_t from, std::uint64_t progress_id, std::uint64_t offset) {
     const base::SharedBytes data = base::share(base::Bytes(10, static_cast<char>('0' + from)));
