@@ -73,7 +73,7 @@ void JsonWriter::text(std::string_view value) {
   char* at = begin_value((all_plain ? 1 : escape_bytes_max) * value.size() + 2);
   *at++ = '"';
   if (all_plain) {
-    std::memcpy(at, value.data(), value.size());
+    value.copy(at, value.size());
     at += value.size();
   } else {
     at = put_escaped(at, value);

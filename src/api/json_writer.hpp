@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -36,7 +35,7 @@ class JsonWriter {
     *at = ',';
     at += comma_needed_ ? 1 : 0;
     *at++ = '"';
-    std::memcpy(at, name.data(), name.size());
+    name.copy(at, name.size());
     at += name.size();
     *at++ = '"';
     *at++ = ':';
@@ -69,7 +68,7 @@ class JsonWriter {
   // Valid JSON as it stands.
   void raw(std::string_view json) {
     char* const at = begin_value(json.size());
-    std::memcpy(at, json.data(), json.size());
+    json.copy(at, json.size());
     at_ = at + json.size();
   }
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/assert.hpp"
 #include "http/fields.hpp"
@@ -16,7 +15,7 @@ constexpr std::size_t number_bytes_max = 20;
 constexpr std::size_t own_bytes_max = 256;
 
 char* put(char* at, std::string_view bytes) {
-  std::memcpy(at, bytes.data(), bytes.size());
+  bytes.copy(at, bytes.size());
   return at + bytes.size();
 }
 
