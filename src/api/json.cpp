@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <boost/json/value_stack.hpp>
@@ -30,7 +31,11 @@ class StrictHandler {
   static constexpr std::size_t max_key_size = json_body_bytes_max;
   static constexpr std::size_t max_string_size = json_body_bytes_max;
 
-  StrictHandler() { stack_.reset(); }
+  explicit StrictHandler(json::storage_ptr storage) {
+    stack_.reset(std::move(storage));
+    keys_.reserve(usual_keys);
+    open_.reserve(usual_depth);
+  }
 
   json::value release() { return stack_.release(); }
   const std::optional<std::string>& duplicate_key() const { return duplicate_key_; }
@@ -104,6 +109,8 @@ class StrictHandler {
   // An object with few keys, as all of ours are, is looked through; one with many has a set of
   // them, so that nobody can make this take long.
   static constexpr std::size_t compared_keys_max = 32;
+  static constexpr std::size_t usual_keys = 8;
+  static constexpr std::size_t usual_depth = 4;
   struct OpenObject {
     std::size_t first_key;  // in keys_
     std::unordered_set<std::string> many;
@@ -175,7 +182,7 @@ http::Response body_too_large(std::size_t bytes_max, std::size_t bytes) {
 
 base::Result<json::object, http::Response> parse_body(
     const http::Request& request, std::initializer_list<std::string_view> known,
-    std::size_t bytes_max) {
+    std::size_t bytes_max, const json::storage_ptr& storage) {
   if (request.body.size() > bytes_max)
     return base::fail(body_too_large(bytes_max, request.body.size()));
   const bool blank = is_blank(request.body);
@@ -186,7 +193,7 @@ base::Result<json::object, http::Response> parse_body(
         fmt::format("the body is empty; it must be a JSON object with the fields: {}",
                     joined(known))));
   if (auto refused = check_content_type(request)) return base::fail(*std::move(refused));
-  auto parsed = parse_json(request.body);
+  auto parsed = parse_json(request.body, storage);
   if (!parsed)
     return base::fail(problem(Problem::invalid_json,
                               fmt::format("the body is not valid JSON: {}", parsed.error())));
@@ -263,10 +270,22 @@ base::Result<std::uint64_t, std::string> whole_number_of(const json::value& valu
 
 }  // namespace
 
-base::Result<json::value, std::string> parse_json(std::string_view text) {
+struct Fields::Memory {
+  // What most bodies take, with all of their values.
+  alignas(std::max_align_t) unsigned char usual[1024];
+  json::monotonic_resource resource{usual, sizeof usual};
+};
+
+Fields::Fields(std::unique_ptr<Memory> memory, json::object object)
+    : memory_(std::move(memory)), object_(std::move(object)) {}
+Fields::Fields(Fields&&) noexcept = default;
+Fields::~Fields() = default;
+
+base::Result<json::value, std::string> parse_json(std::string_view text,
+                                                  const json::storage_ptr& storage) {
   json::parse_options options;
   options.max_depth = json_depth_max;
-  json::basic_parser<StrictHandler> parser(options);
+  json::basic_parser<StrictHandler> parser(options, storage);
   ErrorCode ec;
   const std::size_t consumed = parser.write_some(false, text.data(), text.size(), ec);
   if (const auto& key = parser.handler().duplicate_key())
@@ -280,8 +299,11 @@ base::Result<json::value, std::string> parse_json(std::string_view text) {
 base::Result<Fields, http::Response> Fields::read(const Call& call,
                                                   std::initializer_list<std::string_view> known,
                                                   std::size_t bytes_max) {
-  auto object = call.object ? parsed_before(*call.object, bytes_max)
-                            : parse_body(call.request, known, bytes_max);
+  std::unique_ptr<Memory> memory;
+  if (!call.object) memory = std::make_unique_for_overwrite<Memory>();
+  auto object = call.object
+                    ? parsed_before(*call.object, bytes_max)
+                    : parse_body(call.request, known, bytes_max, &memory->resource);
   if (!object) return base::fail(std::move(object.error()));
   for (const auto& member : *object) {
     const std::string_view name(member.key().data(), member.key().size());
@@ -290,12 +312,12 @@ base::Result<Fields, http::Response> Fields::read(const Call& call,
           Problem::unknown_field,
           fmt::format("unknown field {}; known fields: {}", quoted(name), joined(known))));
   }
-  return Fields(std::move(*object));
+  return Fields(std::move(memory), std::move(*object));
 }
 
 base::Result<Fields, http::Response> Fields::read_or_empty(
     const Call& call, std::initializer_list<std::string_view> known) {
-  if (!call.object && is_blank(call.request.body)) return Fields({});
+  if (!call.object && is_blank(call.request.body)) return Fields(nullptr, {});
   return read(call, known);
 }
 

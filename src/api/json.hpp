@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +28,18 @@ inline constexpr std::size_t json_body_bytes_max = 64 * 1024;
 
 // RFC 8259 without extensions; also refuses invalid UTF-8, a key given twice, depth beyond
 // json_depth_max. The error says what is wrong at which byte.
-base::Result<boost::json::value, std::string> parse_json(std::string_view text);
+// The values lie in `storage`, which has to be there as long as they are.
+base::Result<boost::json::value, std::string> parse_json(
+    std::string_view text, const boost::json::storage_ptr& storage = {});
 
 // The fields of a request's body. Getters remember the first complaint, so a handler reads all that
 // it wants and asks problem() once. null is the same as leaving an optional field out.
 class Fields {
  public:
+  Fields(Fields&&) noexcept;
+  Fields& operator=(Fields&&) = delete;
+  ~Fields();
+
   // The body as a JSON object that has no field but the known ones. The error is the answer:
   // 400, 413 or 415. An object that has been parsed already (Call::object) is taken as the body.
   static base::Result<Fields, http::Response> read(const Call& call,
@@ -68,11 +75,16 @@ class Fields {
   const std::optional<http::Response>& problem() const { return problem_; }
 
  private:
-  explicit Fields(boost::json::object object) : object_(std::move(object)) {}
+  struct Memory;
+
+  Fields(std::unique_ptr<Memory> memory, boost::json::object object);
   const boost::json::value* member(std::string_view name) const;
   const boost::json::value* find(std::string_view name) const;  // nullptr also where it is null
   void complain(const Complaint& complaint);
 
+  // Where the values of object_ lie, one behind the other; they all go at once. Null: in that of
+  // the object which was given.
+  std::unique_ptr<Memory> memory_;
   boost::json::object object_;
   std::optional<http::Response> problem_;
 };

@@ -105,17 +105,12 @@ base::Result<ipam::Reference, std::string> parse_reference(std::string_view text
   return reference;
 }
 
-struct ReadOperation {
-  ipam::Operation operation;
-  std::function<http::Response(const ipam::Outcome&)> render;
-};
-
 class OperationReader {
  public:
   explicit OperationReader(std::size_t index) : index_(index) {}
 
   // Takes the fields out of it.
-  base::Result<ReadOperation, http::Response> read(json::value& value) {
+  base::Result<ipam::Operation, http::Response> read(json::value& value) {
     json::object* const given = value.if_object();
     if (!given) return fail(Problem::invalid_field, "an operation must be an object");
     json::object& object = *given;
@@ -125,8 +120,8 @@ class OperationReader {
     if (!kind)
       return fail(Problem::invalid_field, "\"op\" must be one of: " + known_operations());
     object.erase("op");
-    ReadOperation read;
-    if (auto error = take_references(*kind, object, read.operation.references))
+    ipam::Operation operation;
+    if (auto error = take_references(*kind, object, operation.references))
       return fail(Problem::invalid_field, *error);
     std::string id;
     if (!kind->example_id.empty()) {
@@ -141,14 +136,14 @@ class OperationReader {
       return fail(Problem::unknown_field,
                   fmt::format("unknown field {}; known fields: op, id",
                               quoted(std::string(object.begin()->key()))));
-    return handled(*kind, id, object, std::move(read));
+    return handled(*kind, id, object, std::move(operation));
   }
 
  private:
-  base::Result<ReadOperation, http::Response> handled(const OperationKind& kind,
-                                                      std::string_view id,
-                                                      json::object& fields,
-                                                      ReadOperation read) const {
+  base::Result<ipam::Operation, http::Response> handled(const OperationKind& kind,
+                                                        std::string_view id,
+                                                        json::object& fields,
+                                                        ipam::Operation operation) const {
     http::Request request;
     request.method = http::Method::post;
     const auto query = Query::parse("", {});
@@ -161,9 +156,8 @@ class OperationReader {
     if (const auto* answer = std::get_if<Answer>(&body)) return refused(answer->response);
     auto* write = std::get_if<Write>(&body);
     if (!write) return fail(Problem::invalid_field, "dry_run belongs to the transaction");
-    read.operation.body = std::move(write->command.body);
-    read.render = std::move(write->render);
-    return read;
+    operation.body = std::move(write->command.body);
+    return operation;
   }
 
   // Notes the references and puts stand-ins in their place.
@@ -201,21 +195,43 @@ class OperationReader {
   std::size_t index_;
 };
 
-using Renderers = std::vector<std::function<http::Response(const ipam::Outcome&)>>;
+// ---- the body that the same request alone is answered with; null where it has none ----
 
-http::Response render_transaction(const ipam::Outcome& outcome, const Renderers& renderers) {
+void write(JsonWriter& json, std::monostate) { json.null(); }
+void write(JsonWriter& json, const ipam::VrfView& vrf) { write_vrf(json, vrf, vrf.network_count); }
+void write(JsonWriter& json, const ipam::NetworkView& network) {
+  write_network(json, network, network.context);
+}
+void write(JsonWriter& json, const ipam::Allocation& allocation) {
+  write_allocation(json, allocation);
+}
+void write(JsonWriter& json, const ipam::Reservation& reservation) {
+  write_reservation(json, reservation);
+}
+template <class Object>
+void write(JsonWriter& json, const std::vector<Object>& objects) {
+  json.begin_array();
+  for (const Object& object : objects) write(json, object);
+  json.end_array();
+}
+
+template <class T>
+concept OfOperation = requires(JsonWriter& json, const T& one) { write(json, one); };
+
+http::Response render_transaction(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
   const auto* outcomes = std::get_if<ipam::Outcomes>(&outcome);
-  ASSERT(outcomes && outcomes->of_operations.size() == renderers.size());
+  ASSERT(outcomes);
   std::string body;
-  body.reserve(object_bytes_usual * renderers.size());
-  JsonWriter writer(body);
-  writer.begin_array();
-  for (std::size_t i = 0; i < renderers.size(); ++i) {
-    const http::Response one = renderers[i](outcomes->of_operations[i]);
-    writer.raw(one.body.empty() ? std::string_view("null") : std::string_view(one.body));
-  }
-  writer.end_array();
+  body.reserve(object_bytes_usual * outcomes->of_operations.size());
+  JsonWriter json(body);
+  const auto write_one = [&json]<class T>(const T& one) {
+    if constexpr (OfOperation<T>) write(json, one);
+    else UNREACHABLE();
+  };
+  json.begin_array();
+  for (const ipam::Outcome& one : outcomes->of_operations) std::visit(write_one, one);
+  json.end_array();
   return json_response(200, std::move(body));
 }
 
@@ -248,17 +264,13 @@ Body create_transaction(const Call& call) {
                                  ipam::operations_max, operations->size()));
   if (fields->problem()) return Answer{*fields->problem()};
   ipam::Transaction transaction;
-  auto renderers = std::make_shared<Renderers>();
+  transaction.operations.reserve(operations->size());
   for (std::size_t i = 0; i < operations->size(); ++i) {
-    auto read = OperationReader(i).read((*operations)[i]);
-    if (!read) return Answer{std::move(read.error())};
-    transaction.operations.push_back(std::move(read->operation));
-    renderers->push_back(std::move(read->render));
+    auto operation = OperationReader(i).read((*operations)[i]);
+    if (!operation) return Answer{std::move(operation.error())};
+    transaction.operations.push_back(*std::move(operation));
   }
-  return write_or_dry_run(dry_run, {{.body = std::move(transaction)},
-                                    [renderers](const ipam::Outcome& outcome) {
-                                      return render_transaction(outcome, *renderers);
-                                    }});
+  return write_or_dry_run(dry_run, {{.body = std::move(transaction)}, render_transaction});
 }
 
 }  // namespace api

@@ -126,6 +126,21 @@ std::size_t bytes_behind(const ipam::AuditAppended& appended) {
          bytes_behind(entry.user);
 }
 
+// Of what is not shown: it is kept together with what is.
+std::size_t bytes_behind(const ipam::OutcomeStored& kept) {
+  return bytes_behind(kept.stored.key) + bytes_behind(kept.stored.outcome);
+}
+
+std::size_t bytes_behind(const ipam::OutcomeForgotten& gone) { return bytes_behind(gone.key); }
+
+std::size_t bytes_behind(const ipam::LastHeldPut& put) { return bytes_behind(put.held.owner); }
+
+std::size_t bytes_behind(const ipam::LastHeldForgotten& gone) { return bytes_behind(gone.owner); }
+
+std::size_t bytes_behind(const ipam::TokenPut& put) {
+  return bytes_behind(put.token.name) + put.token.vrfs.size() * sizeof(ipam::VrfId);
+}
+
 template <class T>
 concept PointsToMore = requires(const T& change) { bytes_behind(change); };
 

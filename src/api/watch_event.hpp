@@ -17,7 +17,7 @@ bool is_shown(const ipam::Change& change);
 // least; the others are left out.
 std::string event_text(ipam::Revision revision, const std::vector<ipam::Change>& changes);
 
-// What the copy of a change takes, all that it points to included; about, and rather too much.
+// What a change takes, all that it points to included; about, and rather too much.
 std::size_t bytes_of(const ipam::Change& change);
 
 }  // namespace api

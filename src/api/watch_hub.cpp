@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -37,7 +36,7 @@ struct WatchHub::Ring {
   struct Event {
     ipam::Revision revision;
     std::string text;
-    std::vector<ipam::Change> changes;  // where there is no text
+    ipam::SharedChanges changes;  // where there is no text
     std::size_t bytes = 0;
   };
 
@@ -86,7 +85,7 @@ class WatchHub::Watcher : public http::BodySource {
     std::string text;
     for (auto event = ring_->after(seen_);
          event != ring_->events.end() && text.size() < watch_piece_bytes; ++event) {
-      text += event->text.empty() ? event_text(event->revision, event->changes) : event->text;
+      text += event->text.empty() ? event_text(event->revision, *event->changes) : event->text;
       seen_ = event->revision;
     }
     if (!text.empty()) give({std::move(text), After::more});
@@ -116,20 +115,18 @@ WatchHub::WatchHub(ipam::Revision revision, std::size_t bytes_max)
 
 WatchHub::~WatchHub() { close(); }
 
-void WatchHub::publish(ipam::Revision revision, const std::vector<ipam::Change>& changes) {
+void WatchHub::publish(ipam::Revision revision, const ipam::SharedChanges& changes) {
   Ring& ring = *ring_;
   ASSERT(ring.events.empty() || ring.events.back().revision < revision);
-  const auto shown = std::count_if(changes.begin(), changes.end(), is_shown);
-  if (shown == 0) return;
+  if (std::none_of(changes->begin(), changes->end(), is_shown)) return;
   Ring::Event& event = ring.events.emplace_back(Ring::Event{revision, {}, {}, 0});
   event.bytes = event_overhead_bytes;
   if (!ring.watchers.empty()) {
-    event.text = event_text(revision, changes);
+    event.text = event_text(revision, *changes);
     event.bytes += event.text.size();
   } else {
-    event.changes.reserve(static_cast<std::size_t>(shown));
-    std::copy_if(changes.begin(), changes.end(), std::back_inserter(event.changes), is_shown);
-    for (const ipam::Change& change : event.changes) event.bytes += bytes_of(change);
+    event.changes = changes;
+    for (const ipam::Change& change : *changes) event.bytes += bytes_of(change);
   }
   ring.bytes += event.bytes;
   // The newest stays, however large it is.

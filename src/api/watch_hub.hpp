@@ -32,7 +32,7 @@ class WatchHub {
   WatchHub& operator=(const WatchHub&) = delete;
 
   // REQUIRES: the revisions rise. A revision that changed nothing that is shown gives no event.
-  void publish(ipam::Revision revision, const std::vector<ipam::Change>& changes);
+  void publish(ipam::Revision revision, const ipam::SharedChanges& changes);
   // Hands what was published to the watchers that wait. Apart from publish(), so that a batch of
   // entries wakes them once.
   void deliver();

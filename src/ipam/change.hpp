@@ -2,6 +2,8 @@
 // state.db, the watch hub, the audit log (design.md, rule 3). Pure.
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -99,6 +101,12 @@ using Change = std::variant<NetworkPut, NetworkDeleted, AllocationPut, AuditAppe
                             OutcomeForgotten, QuarantinePut, QuarantineEnded, VrfPut, VrfDeleted,
                             LastHeldPut, LastHeldForgotten, ThresholdCrossed, ReservationPut,
                             ReservationDeleted, TokenPut, TokenRevoked>;
+
+// Those of one entry, on their way to who reads them, on threads of their own: nobody changes them.
+using SharedChanges = std::shared_ptr<const std::vector<Change>>;
+inline SharedChanges share(std::vector<Change> changes) {
+  return std::make_shared<const std::vector<Change>>(std::move(changes));
+}
 
 // A VRF or a network is made, changed or deleted.
 inline bool changes_plan(const Change& change) {

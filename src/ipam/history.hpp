@@ -47,6 +47,9 @@ struct AddressQuery {
   std::uint64_t limit = 100;
   Revision at = revision_max;                         // as they were then
   std::optional<AllocationId> before = std::nullopt;  // only those older than this one
+  // Who holds it now. Who asks the replica leaves this empty: its memory knows them, and state.db
+  // finds by itself only those that have ended.
+  std::vector<AllocationId> held_by = {};
 };
 
 // The VRFs, networks or allocations (of every status) as they were when `at` was the last revision

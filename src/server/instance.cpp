@@ -66,7 +66,7 @@ base::Result<std::unique_ptr<Instance>, std::string> Instance::open(
   instance->hub_ =
       std::make_unique<api::WatchHub>(ipam::Revision(files->durable.applied.last.index.value()));
   api::WatchHub& hub = *instance->hub_;
-  events.on_changed = [&hub](ipam::Revision revision, const std::vector<ipam::Change>& changes) {
+  events.on_changed = [&hub](ipam::Revision revision, const ipam::SharedChanges& changes) {
     hub.publish(revision, changes);
   };
   events.on_batch = [&hub] { hub.deliver(); };

@@ -77,7 +77,11 @@ void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
 void Replica::ask(ipam::HistoryQuery query, Answered done) {
   if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
   const auto shared = std::make_shared<Answered>(std::move(done));
-  const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
+  auto* const asked = std::get_if<ipam::AddressQuery>(&query);
+  // state.db is as of the same entry when it comes to this question: it stands behind all appends.
+  if (asked != nullptr)
+    for (const ipam::Allocation& holder : state_machine_.allocations_holding(asked->address))
+      asked->held_by.push_back(holder.id);
   if (asked == nullptr || !is_of_now(*asked))
     return store_->query(std::move(query),
                          [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
@@ -156,8 +160,9 @@ void Replica::apply(const raft::AppliedEntry& entry) {
   if (std::any_of(changes.begin(), changes.end(), ipam::changes_plan))
     plan_changed_ = applied_.index;
   no_history_.apply(changes);
-  if (events_.on_changed) events_.on_changed(ipam::Revision(applied_.index.value()), changes);
-  store_->append(state_machine_.counters(), std::move(position), std::move(changes));
+  ipam::SharedChanges shared = ipam::share(std::move(changes));
+  if (events_.on_changed) events_.on_changed(ipam::Revision(applied_.index.value()), shared);
+  store_->append(state_machine_.counters(), std::move(position), std::move(shared));
 }
 
 void Replica::apply_command(const raft::AppliedEntry& entry, std::vector<ipam::Change>& changes) {

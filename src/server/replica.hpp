@@ -39,7 +39,7 @@ struct ReplicaEvents {
   std::function<void(const std::string& reason, bool failed)> on_stop_wanted;
   // The change stream; each may be empty. An entry was applied; a batch of them was; the state was
   // replaced by one of that revision.
-  std::function<void(ipam::Revision, const std::vector<ipam::Change>&)> on_changed;
+  std::function<void(ipam::Revision, const ipam::SharedChanges&)> on_changed;
   std::function<void()> on_batch;
   std::function<void(ipam::Revision)> on_replaced;
 };

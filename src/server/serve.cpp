@@ -274,7 +274,8 @@ class Process {
 
   const ServerOptions options_;
   base::Logger logger_;
-  asio::io_context io_{1};
+  // Sockets and timers are this thread's alone; what other threads post is locked as ever.
+  asio::io_context io_{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   asio::signal_set signals_;
   asio::signal_set reload_signal_;
   net::TlsContext::Pointer certificate_;  // of the connections to come; nullptr: plain HTTP

@@ -8,9 +8,7 @@
 #include "base/mutant.hpp"
 #include "sqlite/database.hpp"
 #include "sqlite/files.hpp"
-#include "sqlite/structure_check.hpp"
 #include "state/audit_query.hpp"
-#include "state/ordered_worker.hpp"
 #include "state/rows.hpp"
 #include "state/verification.hpp"
 
@@ -22,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr sqlite::Format format{
     .kind = "state database",
     .application_id = 0x69707374,  // "ipst"
-    .version = 7,
+    .version = 8,
     .remedy = "Move the data directory away, and restore a backup, or let the node join the "
               "cluster again under a new node id."};
 
@@ -39,9 +37,6 @@ std::string describe_as(const sqlite::Format& kind, const fs::path& path,
     return sqlite::describe_damage(path, kind, fmt::format("is damaged ({})", error.what()));
   return error.what();  // of the file system: names the file
 }
-
-// What is read at the start goes to the other thread in pieces of so many.
-constexpr std::size_t rows_per_block = 256;
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -155,8 +150,8 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
       "oldest_known=?, audit_hash=?, crc=? WHERE id=1");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
   select_covers_ = connection_.prepare(
-      "SELECT * FROM allocations WHERE cover IN (SELECT value FROM json_each(?)) AND id < ? "
-      "ORDER BY id DESC");
+      "SELECT * FROM allocations INDEXED BY ended_allocations_by_cover WHERE status <> 1 AND "
+      "cover IN (SELECT value FROM json_each(?)) AND id < ? ORDER BY id DESC");
 }
 
 void Database::read_meta() {
@@ -176,93 +171,6 @@ void Database::read_meta() {
 
 // ---- reading ----
 
-base::Result<Loaded, std::string> Database::load() {
-  try {
-    Loaded loaded{ipam::StateMachine(), position_};
-    // What is numbered from the counters on would be handed out again.
-    const auto check_below = [](std::uint64_t id, std::uint64_t next, std::string_view table) {
-      if (id == 0 || id >= next)
-        throw Damage(fmt::format("row {} of table {} is beyond its counter", id, table));
-    };
-    loaded.state_machine.load_counters(counters_);
-    sqlite::Statement vrfs = connection_.prepare("SELECT * FROM vrfs ORDER BY id");
-    while (vrfs.step()) {
-      check_below(vrfs.number(0), counters_.next_vrf, "vrfs");
-      loaded.state_machine.load_vrf(read_vrf(vrfs));
-    }
-    sqlite::Statement networks = connection_.prepare("SELECT * FROM networks ORDER BY id");
-    while (networks.step()) {
-      check_below(networks.number(0), counters_.next_network, "networks");
-      loaded.state_machine.load_network(read_network(networks));
-    }
-    load_allocations(loaded.state_machine);
-    sqlite::Statement quarantines = connection_.prepare("SELECT * FROM quarantines");
-    while (quarantines.step())
-      loaded.state_machine.load_quarantine(read_quarantine(quarantines));
-    sqlite::Statement owners = connection_.prepare("SELECT * FROM last_held");
-    while (owners.step()) loaded.state_machine.load_last_held(read_last_held(owners));
-    sqlite::Statement reservations = connection_.prepare("SELECT * FROM reservations ORDER BY id");
-    while (reservations.step()) {
-      check_below(reservations.number(0), counters_.next_reservation, "reservations");
-      loaded.state_machine.load_reservation(read_reservation(reservations));
-    }
-    sqlite::Statement tokens = connection_.prepare("SELECT * FROM tokens ORDER BY id");
-    while (tokens.step()) {
-      check_below(tokens.number(0), counters_.next_token, "tokens");
-      loaded.state_machine.load_token(read_token(tokens));
-    }
-    sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
-    while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
-      loaded.state_machine.load_outcome(read_outcome(outcomes));
-    for (const auto& [table, next] :
-         {std::pair{"allocations", counters_.next_allocation}, {"audit", counters_.next_audit}}) {
-      sqlite::Statement last =
-          connection_.prepare(fmt::format("SELECT max(id) FROM {}", table));
-      if (last.step() && !last.is_null(0)) check_below(last.number(0), next, table);
-    }
-    return loaded;
-  } catch (const sqlite::Error& error) {
-    return base::fail(explain(error));
-  } catch (const std::runtime_error& error) {  // Damage, or of the state machine
-    return base::fail(explain(Damage(error.what())));
-  }
-}
-
-base::Result<Loaded, std::string> Database::load_and_check() {
-  try {
-    // What a crash left in the log is not in the file yet.
-    const fs::path log = sqlite::with_suffix(path_, "-wal");
-    if (files_.exists(log) && files_.file_size(log) > 0) {
-      if (const std::string found = sqlite::check_structure(connection_); found != "ok")
-        return base::fail(explain(Damage(found)));
-      return load();
-    }
-    sqlite::StructureCheck check(path_, files_.vfs());
-    auto loaded = load();
-    if (!loaded) return loaded;
-    if (const std::string found = check.finish(); found != "ok")
-      return base::fail(explain(Damage(found)));
-    return loaded;
-  } catch (const std::exception& error) {
-    return base::fail(explain(error));
-  }
-}
-
-void Database::load_allocations(ipam::StateMachine& machine) {
-  sqlite::Statement rows =
-      connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
-  OrderedWorker<RowBlock> worker([&machine](const RowBlock& block) {
-    block.for_each([&](const Row& row) { machine.load_allocation(read_allocation(row)); });
-  });
-  RowBlock block;
-  while (rows.step()) {
-    block.add(rows);
-    if (block.size() == rows_per_block) worker.give(std::exchange(block, {}));
-  }
-  worker.give(std::move(block));
-  worker.finish();
-}
-
 ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
   flush();
   if (const auto* audit = std::get_if<ipam::AuditQuery>(&query))
@@ -273,9 +181,7 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
   }
   if (const auto* one = std::get_if<ipam::AllocationQuery>(&query)) {
     std::vector<ipam::Allocation> found;
-    select_allocation_.start(one->id.value());
-    if (select_allocation_.step()) found.push_back(read_allocation(select_allocation_));
-    select_allocation_.reset();
+    if (auto allocation = allocation_of(one->id)) found.push_back(*std::move(allocation));
     return found;
   }
   if (const auto* held = std::get_if<ipam::AddressQuery>(&query)) return holders_of(*held);
@@ -295,7 +201,21 @@ ipam::HistoryAnswer Database::query(const ipam::HistoryQuery& query) {
   return with_oldest(allocation_versions_.at(std::get<ipam::AtQuery<ipam::Allocation>>(query)));
 }
 
+std::optional<ipam::Allocation> Database::allocation_of(ipam::AllocationId id) {
+  std::optional<ipam::Allocation> found;
+  select_allocation_.start(id.value());
+  if (select_allocation_.step()) found = read_allocation(select_allocation_);
+  select_allocation_.reset();
+  return found;
+}
+
 std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& query) {
+  std::vector<ipam::Allocation> holders;
+  const auto add = [&](ipam::Allocation allocation) {
+    if (allocation.first > query.address || query.address > allocation.last) return;
+    if (auto then = allocation_versions_.as_of(std::move(allocation), query.at))
+      holders.push_back(*std::move(then));
+  };
   std::string wanted = "[";  // the statement keeps a view of it
   for (int length = 0; length <= ipam::bits_of(query.address.family); ++length) {
     ipam::Prefix prefix{query.address, length};
@@ -304,15 +224,18 @@ std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& que
                           static_cast<std::int64_t>(cover_key(prefix)));
   }
   wanted += ']';
-  std::vector<ipam::Allocation> holders;
-  select_covers_.start(wanted, query.before ? query.before->value() : ipam::number_max);
-  while (holders.size() < query.limit && select_covers_.step()) {
-    ipam::Allocation allocation = read_allocation(select_covers_);
-    if (allocation.first > query.address || query.address > allocation.last) continue;
-    if (auto then = allocation_versions_.as_of(std::move(allocation), query.at))
-      holders.push_back(*std::move(then));
-  }
+  const std::uint64_t before = query.before ? query.before->value() : ipam::number_max;
+  select_covers_.start(wanted, before);
+  while (holders.size() < query.limit && select_covers_.step())
+    add(read_allocation(select_covers_));
   select_covers_.reset();
+  for (const ipam::AllocationId id : query.held_by) {  // one for each VRF at most
+    if (id.value() >= before) continue;
+    if (auto held = allocation_of(id)) add(*std::move(held));
+  }
+  std::sort(holders.begin(), holders.end(),
+            [](const auto& a, const auto& b) { return a.id > b.id; });
+  holders.resize(std::min<std::size_t>(holders.size(), query.limit));
   return holders;
 }
 

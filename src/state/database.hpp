@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ class Database {
   void load_allocations(ipam::StateMachine& machine);
   void begin();
   void flush();  // what the open transaction has not written yet
+  std::optional<ipam::Allocation> allocation_of(ipam::AllocationId id);
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);
   void write_allocation(const ipam::Allocation& allocation);

@@ -12,13 +12,15 @@
 
 namespace state {
 
-// Format version 7. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
+// Format version 8. Each row ends with its checksum (row_checksum.hpp). `allocations` keeps every
 // one that ever was (status 1 allocated, 2 released, 3 expired); `end_ip` is NULL for a single
 // address, `owner`, `metadata`, `gateway` and `threshold_percent` where there is none. `cover` is
-// the number (cover_key()) of the longest prefix that contains all of it: who holds an address has
+// the number (cover_key()) of the longest prefix that contains all of it: who held an address has
 // one of the 33 or 129 prefixes that contain the address as its cover, so an index finds them,
-// blocks too. `tokens` has the hash of each secret, nowhere the secret; `role` is 1 viewer,
-// 2 editor or 3 admin, `vrfs` an array of the numbers of VRFs.
+// blocks too. The index has those that have ended; who holds an address now is in memory.
+//
+// `tokens` has the hash of each secret, nowhere the secret; `role` is 1 viewer, 2 editor or
+// 3 admin, `vrfs` an array of the numbers of VRFs.
 //
 // `audit.newest_allocation` is the number of the allocation that was the newest one then. As that
 // never goes back, the entry that made an allocation is found by halving, without an index, which
@@ -49,7 +51,7 @@ inline constexpr VersionedTable versioned_tables[] = {
 };
 
 inline constexpr const char* other_tables = R"(
-  CREATE INDEX allocations_by_cover ON allocations(cover);
+  CREATE INDEX ended_allocations_by_cover ON allocations(cover) WHERE status <> 1;
   CREATE INDEX allocations_by_network ON allocations(network_id);
   CREATE TABLE moved_allocations(id INTEGER NOT NULL, until INTEGER NOT NULL,
                                  network_id INTEGER NOT NULL, crc INTEGER NOT NULL,

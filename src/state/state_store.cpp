@@ -76,7 +76,7 @@ std::optional<Moment> StateStore::perform_due(Moment now) {
 }
 
 void StateStore::append(const ipam::Counters& counters, Position position,
-                        std::vector<ipam::Change> changes) {
+                        ipam::SharedChanges changes) {
   implementation_->tasks->push(Worker::Append{counters, std::move(position), std::move(changes)});
 }
 

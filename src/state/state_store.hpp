@@ -76,7 +76,7 @@ class StateStore {
   // Queues what one entry changed, in the order of the log, each once. on_durable() says when it is
   // on disk: up to commit_delay (250 ms) later, unless flush() hurries it.
   // `position` is as of this entry (its configuration is empty where it did not change).
-  void append(const ipam::Counters& counters, Position position, std::vector<ipam::Change> changes);
+  void append(const ipam::Counters& counters, Position position, ipam::SharedChanges changes);
   // Entries and their changes that the thread has not yet taken up; the node refuses proposals
   // beyond a limit.
   std::size_t queued_changes() const;

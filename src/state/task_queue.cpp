@@ -10,7 +10,7 @@ namespace {
 // An append without changes still moves the position.
 std::size_t weight(const Worker::Task& task) {
   const auto* append = std::get_if<Worker::Append>(&task);
-  return append != nullptr ? 1 + append->changes.size() : 0;
+  return append != nullptr ? 1 + append->changes->size() : 0;
 }
 
 }  // namespace

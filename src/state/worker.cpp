@@ -59,8 +59,8 @@ void Worker::perform(Task task, Moment now) {
 void Worker::perform_one(Append append, Moment now) {
   or_poison([&] {
     if (!database_->in_transaction()) commit_deadline_ = now + commit_delay;
-    open_changes_ += 1 + append.changes.size();
-    database_->append(append.counters, std::move(append.position), append.changes);
+    open_changes_ += 1 + append.changes->size();
+    database_->append(append.counters, std::move(append.position), *append.changes);
     if (NODE_MUTANT(durable_before_commit) && durable_listener_)
       post_([listener = durable_listener_, index = database_->position().index] {
         listener(index);

@@ -37,7 +37,7 @@ class Worker {
   struct Append {
     ipam::Counters counters;
     Position position;
-    std::vector<ipam::Change> changes;
+    ipam::SharedChanges changes;
   };
   // Where the database has failed, `failed` is called instead of `run` (if there is one), also
   // where `run` itself throws.

@@ -217,7 +217,7 @@ class Client {
 
 LoadResult run_load(const LoadOptions& options, Workload& workload,
                     const std::vector<Event>& events) {
-  asio::io_context io(1);
+  asio::io_context io(ASIO_CONCURRENCY_HINT_UNSAFE);  // nothing comes from another thread
   Run run(options, workload);
   std::deque<Client> clients;
   for (std::size_t i = 0; i < options.clients; ++i) clients.emplace_back(io, run, i).start();

@@ -181,7 +181,7 @@ class World {
     history_.take(revision_, applied.changes);
     if (std::any_of(applied.changes.begin(), applied.changes.end(), ipam::changes_plan))
       plan_changed_ = revision_;
-    hub->publish(revision_, applied.changes);
+    hub->publish(revision_, ipam::share(applied.changes));
     hub->deliver();
     return applied;
   }

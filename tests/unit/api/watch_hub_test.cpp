@@ -16,8 +16,8 @@ using api_test::text_at;
 using api_test::World;
 using ipam::Revision;
 
-std::vector<ipam::Change> deleted(std::uint64_t id) {
-  return {ipam::NetworkDeleted{ipam::NetworkId(id)}};
+ipam::SharedChanges deleted(std::uint64_t id) {
+  return ipam::share({ipam::NetworkDeleted{ipam::NetworkId(id)}});
 }
 
 // Reads a stream as a session does: asks for the next piece once it has taken the one before.
@@ -72,10 +72,11 @@ TEST_CASE("a watcher gets one event a revision, with all that it changed") {
   WatchHub hub(Revision(4));
   Reader reader(hub.watch(std::nullopt, Revision(4)));
   CHECK(reader.take() == "retry: 1000\nid: 4\n\n");
-  hub.publish(Revision(5), {ipam::NetworkDeleted{ipam::NetworkId(1)},
-                            ipam::NetworkDeleted{ipam::NetworkId(2)}, ipam::OutcomeForgotten{"k"}});
-  hub.publish(Revision(6), {});
-  hub.publish(Revision(7), {ipam::OutcomeForgotten{"secret"}});
+  hub.publish(Revision(5), ipam::share({ipam::NetworkDeleted{ipam::NetworkId(1)},
+                                        ipam::NetworkDeleted{ipam::NetworkId(2)},
+                                        ipam::OutcomeForgotten{"k"}}));
+  hub.publish(Revision(6), ipam::share({}));
+  hub.publish(Revision(7), ipam::share({ipam::OutcomeForgotten{"secret"}}));
   CHECK(reader.take().empty());  // until it is delivered
   hub.deliver();
   CHECK(reader.take() ==
@@ -203,7 +204,7 @@ TEST_CASE("the memory of what nobody reads is bounded too, with all that a chang
     put.allocation.description = std::string(bytes, 'd');
     put.allocation.tags = {std::string(bytes, 't')};
     put.allocation.extras = ipam::AllocationExtras{"o", {{"k", std::string(bytes, 'v')}}};
-    return std::vector<ipam::Change>{put, ipam::OutcomeForgotten{"k"}};
+    return ipam::share({put, ipam::OutcomeForgotten{"k"}});
   };
   WatchHub hub(Revision(0), 100'000);
   for (std::uint64_t revision = 1; revision <= 100; ++revision)
@@ -254,7 +255,7 @@ TEST_CASE("watchers that come, read, break off and resume at random see every re
     for (int step = 0; step < 400; ++step) {
       revision += 1 + random.below(3);
       const bool shown = random.chance(80);
-      hub.publish(Revision(revision), shown ? deleted(revision) : std::vector<ipam::Change>());
+      hub.publish(Revision(revision), shown ? deleted(revision) : ipam::share({}));
       if (shown) all.push_back(revision);
       if (random.chance(50)) hub.deliver();
       Client& client = clients[random.below(clients.size())];

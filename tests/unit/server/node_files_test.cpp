@@ -57,7 +57,7 @@ void append(server::NodeFiles& files, std::uint64_t index, std::uint64_t term) {
 
 void apply(server::NodeFiles& files, std::uint64_t index, std::uint64_t term) {
   files.state_store->append(
-      {}, {index, term, raft::encode(files.durable.applied.configuration)}, {});
+      {}, {index, term, raft::encode(files.durable.applied.configuration)}, ipam::share({}));
 }
 
 bool mentions(const std::string& text, std::string_view part) {

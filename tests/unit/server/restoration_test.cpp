@@ -46,7 +46,7 @@ std::uint64_t make_backup(const std::string& directory, const std::string& file)
     ++index;
     const auto applied = machine.apply(ipam::Revision(index), 1'700'000'000'000, {"tester", body});
     store.value()->append(machine.counters(), {index, 5, raft::encode(three_members())},
-                          applied.changes);
+                          ipam::share(applied.changes));
   }
   std::optional<state::StateStore::Backup> made;
   store.value()->make_backup([&](auto result) { made = *result; });

@@ -61,8 +61,8 @@ TEST_CASE("a state.db that is empty, foreign, of another version or in use is re
   fs::remove(file);
   fill(directory.path());
   sql(directory.path(), "PRAGMA user_version=99");
-  check_refusal(directory.path(), "has format version 99, this program knows version 7", "newer");
-  sql(directory.path(), "PRAGMA user_version=7");
+  check_refusal(directory.path(), "has format version 99, this program knows version 8", "newer");
+  sql(directory.path(), "PRAGMA user_version=8");
   Loop loop;
   auto store = open(directory.path(), loop);
   check_refusal(directory.path(), "is in use by another process", "Stop that one");

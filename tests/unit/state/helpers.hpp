@@ -158,7 +158,7 @@ class Node {
           fmt::format("configuration as of {}", position_.index);
     else
       position.configuration.clear();
-    store.append(machine_.counters(), position, applied.changes);
+    store.append(machine_.counters(), position, ipam::share(applied.changes));
     return applied;
   }
 

@@ -28,7 +28,7 @@ TEST_CASE("allocations with audit per second (printed)") {
   };
   std::uint64_t index = 0;
   for (auto& [counters, changes] : stream)
-    store->append(counters, state::Position{++index, 1, {}}, std::move(changes));
+    store->append(counters, state::Position{++index, 1, {}}, ipam::share(std::move(changes)));
   CHECK(flush(loop, *store) == count + 1);
   MESSAGE("written: " << static_cast<double>(count) / seconds() << " allocations with audit/s");
   const auto made = loop.get<base::Result<state::StateStore::SnapshotFile, std::string>>(

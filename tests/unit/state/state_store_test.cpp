@@ -92,9 +92,12 @@ TEST_CASE("queries see what was appended before them, committed or not") {
   CHECK(released[0].first == one.first);
   CHECK(released[0].released_at.has_value());
 
+  // As the replica asks: memory says who holds it now.
   const auto holders = [&](const char* ip, std::uint64_t limit) {
-    return ask<ipam::Allocation>(loop, *store,
-                                 ipam::AddressQuery{*ipam::parse_address(ip), limit});
+    ipam::AddressQuery query{*ipam::parse_address(ip), limit};
+    for (const ipam::Allocation& holder : node.machine().allocations_holding(query.address))
+      query.held_by.push_back(holder.id);
+    return ask<ipam::Allocation>(loop, *store, query);
   };
   CHECK(holders("10.0.0.1", 9) == std::vector{released[0]});
   CHECK(holders("2001:db8::5", 9) == std::vector{block});
@@ -107,6 +110,11 @@ TEST_CASE("queries see what was appended before them, committed or not") {
   CHECK(audit[0].user == "tester");
   CHECK(audit[0].revision == ipam::Revision(6));
   CHECK(ask<ipam::AuditEntry>(loop, *store, ipam::AuditQuery{~0ull}).size() == 6);
+  // Who holds it now and who held it before, the newest first, as many as are asked for.
+  const ipam::Allocation again = allocate(1, 1);
+  REQUIRE(again.first == one.first);
+  CHECK(holders("10.0.0.1", 9) == std::vector{again, released[0]});
+  CHECK(holders("10.0.0.1", 1) == std::vector{again});
 }
 
 TEST_CASE("the audit log filtered is what its entries say") {
@@ -176,12 +184,14 @@ TEST_CASE("an allocation that one entry makes and changes is one row, as it was 
   counters.next_allocation += 2;
   const std::uint64_t index = node.position().index + 1;
   store->append(counters, {index, 1, {}},  // out of order, too
-                {ipam::AllocationPut{two_before}, ipam::AllocationPut{one},
-                 ipam::AllocationPut{two}});
+                ipam::share({ipam::AllocationPut{two_before}, ipam::AllocationPut{one},
+                             ipam::AllocationPut{two}}));
   CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{one.id}) == std::vector{one});
   CHECK(ask<ipam::Allocation>(loop, *store, ipam::AllocationQuery{two.id}) == std::vector{two});
-  CHECK(ask<ipam::Allocation>(loop, *store, ipam::AddressQuery{two.first, 10}) ==
-        std::vector{two});
+  ipam::AddressQuery of_two{two.first, 10};
+  CHECK(ask<ipam::Allocation>(loop, *store, of_two).empty());  // it has not ended
+  of_two.held_by = {two.id};
+  CHECK(ask<ipam::Allocation>(loop, *store, of_two) == std::vector{two});
 }
 
 TEST_CASE("commits are reported with rising indexes, by themselves and after a flush") {
