@@ -42,7 +42,7 @@ struct CoreOptions {
   // Who lacks more entries than this catches up: of these entries all such members together get so
   // many bytes in a tick, or twice what was proposed in the tick before where that is more.
   std::uint64_t catch_up_lag = 10'000;
-  std::size_t catch_up_bytes_per_tick = 200u << 10;
+  std::size_t catch_up_bytes_per_tick = 128u << 10;
   ProgressLimits progress;
 };
 
