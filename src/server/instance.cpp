@@ -12,6 +12,9 @@ constexpr std::chrono::milliseconds lease_check_interval{250};
 // Below the minute or so after which proxies take a silent connection for dead.
 constexpr std::chrono::seconds keep_alive_interval{15};
 
+// To members that catch up while clients write, whatever the heartbeat is: some 50,000 allocations.
+constexpr std::size_t catch_up_bytes_per_second = 2560u << 10;
+
 std::uint64_t random_number() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) | device();
@@ -37,6 +40,8 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
   out.driver.core.id = raft::NodeId(options.node.node_id);
   out.driver.core.seed = random_number();
   out.driver.core.heartbeat_ticks = ticks(options.heartbeat);
+  out.driver.core.catch_up_bytes_per_tick =
+      catch_up_bytes_per_second * static_cast<std::size_t>(out.tick.count()) / 1000;
   out.driver.core.election_timeout_ticks =
       std::max(ticks(options.election_timeout), 2 * out.driver.core.heartbeat_ticks);
   // By then a leader that lives has connected and sent a heartbeat or two.

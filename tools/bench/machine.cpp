@@ -68,4 +68,14 @@ boost::json::object describe_machine(const std::string& folder) {
                          {"overwritten", sync_times(scratch.path() + "/growing", false)}}}};
 }
 
+double stolen_seconds() {
+  constexpr int steal_column = 8;  // of the line "cpu", counted from its name
+  std::ifstream in("/proc/stat");
+  std::string name;
+  double ticks = 0;
+  in >> name;
+  for (int column = 0; column < steal_column && in; ++column) in >> ticks;
+  return in ? ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
+}
+
 }  // namespace bench

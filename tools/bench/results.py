@@ -97,6 +97,19 @@ class Goals:
         else:
             self.rows.append((goal, 'not measured', 'unknown', f'`bench {what}`'))
 
+    def steady(self, goal, column, most):
+        """A goal for the last minute of each round beside its second one."""
+        ratios = []
+        for (measurement, _), table in self.results.series.items():
+            if measurement == 'steady':
+                column_at = table['columns'].index(column)
+                rows = table['rows']
+                ratios.append(rows[-1][column_at] / rows[min(1, len(rows) - 1)][column_at])
+        if ratios:
+            self.add(goal, spread(ratios, ' times'), statistics.median(ratios) <= most, 'steady')
+        else:
+            self.rows.append((goal, 'not measured', 'unknown', '`bench steady`'))
+
     def beside_etcd(self, place, clients, times):
         works = [f'{work}, {clients} connection{"" if clients == 1 else "s"}'
                  for work in ('allocate', 'put of 100 bytes')]
@@ -168,10 +181,9 @@ def goals_of(results):
     for work in ('SIGTERM', 'transfer-leader'):
         goals.value(f'hand-over by {work}: under 50 ms', 'failover', work,
                     lambda values: max(values) < 50, ' ms')
-    goals.value('steady load: p99 of the last minute at most 1.5 times that of the second', 'steady',
-                'p99 of the last minute to the second', median_at_most(1.5), ' times')
-    goals.value('… memory flat (within 10 %)', 'steady', 'memory of the last minute to the second',
-                median_at_most(1.1), ' times')
+    goals.steady('steady load: p99 of the last minute at most 1.5 times that of the second', 'p99 ms',
+                 1.5)
+    goals.steady('… memory flat (within 10 %)', 'memory MiB', 1.1)
     for way in ('log', 'snapshot'):
         article = 'the' if way == 'log' else 'a'
         goals.value(f'a follower catches up by {article} {way}: 80 % of the throughput meanwhile',

@@ -7,8 +7,10 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "bench/fixture.hpp"
+#include "bench/machine.hpp"
 
 namespace bench {
 namespace {
@@ -24,10 +26,12 @@ struct Sample {
   double resident_mib = 0;
   double state_mib = 0;      // state.db and its log
   double compacted_index = 0;
+  double stolen_seconds = 0;  // by then
 };
 
 Sample sample_of(Bed& bed) {
   Sample out;
+  out.stolen_seconds = stolen_seconds();
   for (std::size_t i = 0; i < bed.ipam.size(); ++i) {
     out.resident_mib = std::max(out.resident_mib, mebibytes(bed.ipam.node(i).resident_bytes()));
     std::uint64_t bytes = 0;
@@ -101,6 +105,7 @@ void measure_steady(const Settings& settings, Report& report) {
     load.duration = minute * static_cast<int>(settings.minutes);
     LoadResult result;
     std::vector<Sample> samples;
+    double stolen = stolen_seconds();
     {
       Sampler sampler(bed);
       result = run_load(load, work);
@@ -112,13 +117,16 @@ void measure_steady(const Settings& settings, Report& report) {
       throw std::runtime_error("a minute passed without an answer: " + result.first_failure);
     for (std::size_t i = 0; i < settings.minutes; ++i) {
       const Histogram& latency = result.slices[i];
+      const double stolen_now = samples[i].stolen_seconds;
+      const double stolen_percent = 100 * (stolen_now - std::exchange(stolen, stolen_now)) /
+                                    (60 * std::thread::hardware_concurrency());
       report.add_row(fmt::format("round {}", round + 1),
                      {"minute", "per second", "p50 ms", "p99 ms", "max ms", "memory MiB",
-                      "state.db MiB", "compacted at"},
+                      "state.db MiB", "compacted at", "stolen %"},
                      {static_cast<double>(i + 1), static_cast<double>(latency.count()) / 60,
                       milliseconds_of(latency.at(0.5)), milliseconds_of(latency.at(0.99)),
                       milliseconds_of(latency.max()), samples[i].resident_mib,
-                      samples[i].state_mib, samples[i].compacted_index});
+                      samples[i].state_mib, samples[i].compacted_index, stolen_percent});
     }
     const std::size_t second = std::min<std::size_t>(1, settings.minutes - 1);
     const Histogram& last = result.slices.back();
