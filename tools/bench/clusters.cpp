@@ -147,6 +147,8 @@ void IpamCluster::wait_for_all() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     wait_until("all nodes of ipam", wait_seconds_max,
                [&] { return status(i, "applied_index") >= wanted; });
+  // What is still being written would be measured with what comes next.
+  for (std::size_t i = 0; i < nodes_.size(); ++i) wait_until_written(i);
 }
 
 std::uint64_t IpamCluster::status(std::size_t node, std::string_view key) const {
@@ -154,6 +156,18 @@ std::uint64_t IpamCluster::status(std::size_t node, std::string_view key) const 
   return answer && answer->status == 200
              ? boost::json::parse(answer->body).at(key).to_number<std::uint64_t>()
              : 0;
+}
+
+void IpamCluster::wait_until_written(std::size_t node) const {
+  constexpr unsigned write_seconds_max = 60;
+  constexpr std::string_view queued = "\nipam_state_changes_queued ";
+  wait_until("state.db", write_seconds_max, [&] {
+    const auto answer = ask(ports_[node], "GET", "/metrics");
+    if (!answer || answer->status != 200) return false;
+    const std::size_t at = answer->body.find(queued);
+    if (at == std::string::npos) throw std::runtime_error("/metrics has no queue of state.db");
+    return answer->body.substr(at + queued.size()).starts_with("0\n");
+  });
 }
 
 bool IpamCluster::is_ready(std::size_t node) const {

@@ -19,7 +19,8 @@ class Cluster {
   virtual std::string name() const = 0;
   // The index of the node that says that it leads; waits up to 20 s for one, then throws.
   virtual std::size_t leader() const = 0;
-  // Until every node has what the leader has now, at most 20 s: one that was away catches up first.
+  // Until every node has what the leader has now, at most 20 s, and has written it: one that was
+  // away catches up first.
   virtual void wait_for_all() const = 0;
 
   std::size_t size() const { return nodes_.size(); }
@@ -49,6 +50,8 @@ class IpamCluster : public Cluster {
 
   // A number of /cluster/status, such as "applied_index"; 0: no answer.
   std::uint64_t status(std::size_t node, std::string_view key) const;
+  // Until state.db of the node has what it had to write by now; at most 60 s.
+  void wait_until_written(std::size_t node) const;
   bool is_ready(std::size_t node) const;  // by /health
   std::string data_of(std::size_t node) const;
   // One more node with an empty folder, started, which the cluster does not know yet: see add().

@@ -67,6 +67,8 @@ void measure_absence(const Settings& settings, Report& report, const std::string
     bed.ipam.node(node).signal(SIGTERM);
     bed.ipam.node(node).wait();
     run_number(settings.entries, bed.ipam.port(leader), fast_clients, allocate);
+    for (std::size_t other = 0; other < bed.ipam.size(); ++other)
+      if (other != node) bed.ipam.wait_until_written(other);
     bed.ipam.node(node).start();
     const CatchUp there = load_until_caught_up(settings, bed, allocate, leader, node);
     seconds.push_back(there.seconds);
