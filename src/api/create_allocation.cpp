@@ -16,19 +16,14 @@ constexpr std::uint64_t count_max = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t align_max = 1ull << 63;
 constexpr std::uint64_t seconds_per_hour = 3600;
 
-std::string list_json(const std::vector<ipam::Allocation>& allocations) {
-  std::string body;
-  JsonWriter json(body);
-  json.begin_array();
-  for (const ipam::Allocation& allocation : allocations) write_allocation(json, allocation);
-  json.end_array();
-  return body;
-}
-
 http::Response render_created_allocation(const ipam::Outcome& outcome) {
   if (const auto* error = std::get_if<ipam::Error>(&outcome)) return problem(*error);
-  if (const auto* scattered = std::get_if<std::vector<ipam::Allocation>>(&outcome))
-    return json_response(201, list_json(*scattered));
+  if (const auto* scattered = std::get_if<std::vector<ipam::Allocation>>(&outcome)) {
+    std::string body;
+    JsonWriter json(body);
+    write_allocations(json, *scattered);
+    return json_response(201, std::move(body));
+  }
   const auto* allocation = std::get_if<ipam::Allocation>(&outcome);
   ASSERT(allocation);
   return with_entity_tag(created("/api/v1/allocations/" + ipam::to_string(allocation->id),

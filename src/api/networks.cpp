@@ -107,10 +107,7 @@ http::Response render_created_networks(const ipam::Outcome& outcome) {
   ASSERT(networks);
   std::string body;
   JsonWriter json(body);
-  json.begin_array();
-  for (const ipam::NetworkView& network : *networks)
-    write_network(json, network, network.context);
-  json.end_array();
+  write_networks(json, *networks);
   return json_response(201, std::move(body));
 }
 

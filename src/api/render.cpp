@@ -146,6 +146,12 @@ void write_network(JsonWriter& json, const ipam::Network& network,
   json.end_object();
 }
 
+void write_networks(JsonWriter& json, const std::vector<ipam::NetworkView>& networks) {
+  json.begin_array();
+  for (const ipam::NetworkView& network : networks) write_network(json, network, network.context);
+  json.end_array();
+}
+
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
   json.begin_object();
   json.id("id", allocation.id);
@@ -165,6 +171,12 @@ void write_allocation(JsonWriter& json, const ipam::Allocation& allocation) {
   json.count("fence", allocation.fence());
   if (allocation.extras) write_extras(json, *allocation.extras);
   json.end_object();
+}
+
+void write_allocations(JsonWriter& json, const std::vector<ipam::Allocation>& allocations) {
+  json.begin_array();
+  for (const ipam::Allocation& allocation : allocations) write_allocation(json, allocation);
+  json.end_array();
 }
 
 std::string allocation_json(const ipam::Allocation& allocation) {

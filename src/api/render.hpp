@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/action.hpp"
 #include "api/json_writer.hpp"
@@ -17,7 +18,9 @@ void write_vrf(JsonWriter& json, const ipam::Vrf& vrf, std::uint64_t network_cou
 void write_network_record(JsonWriter& json, const ipam::Network& network);
 void write_network(JsonWriter& json, const ipam::Network& network,
                    const ipam::NetworkContext& context);
+void write_networks(JsonWriter& json, const std::vector<ipam::NetworkView>& networks);
 void write_allocation(JsonWriter& json, const ipam::Allocation& allocation);
+void write_allocations(JsonWriter& json, const std::vector<ipam::Allocation>& allocations);
 std::string allocation_json(const ipam::Allocation& allocation);
 // What the JSON of most objects fits into: reserved at once rather than in steps.
 inline constexpr std::size_t object_bytes_usual = 512;

@@ -208,11 +208,11 @@ void write(JsonWriter& json, const ipam::Allocation& allocation) {
 void write(JsonWriter& json, const ipam::Reservation& reservation) {
   write_reservation(json, reservation);
 }
-template <class Object>
-void write(JsonWriter& json, const std::vector<Object>& objects) {
-  json.begin_array();
-  for (const Object& object : objects) write(json, object);
-  json.end_array();
+void write(JsonWriter& json, const std::vector<ipam::NetworkView>& networks) {
+  write_networks(json, networks);
+}
+void write(JsonWriter& json, const std::vector<ipam::Allocation>& allocations) {
+  write_allocations(json, allocations);
 }
 
 template <class T>

@@ -96,7 +96,7 @@ void ListPerformer::advance(Reader reader, Wanted wanted, std::function<void(Out
     }
     go_on();
   };
-  replica_.store().query(std::move(ask->query), std::move(answered));
+  replica_.ask_store(std::move(ask->query), std::move(answered));
 }
 
 }  // namespace server

@@ -77,16 +77,12 @@ void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
 void Replica::ask(ipam::HistoryQuery query, Answered done) {
   if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
   const auto shared = std::make_shared<Answered>(std::move(done));
-  auto* const asked = std::get_if<ipam::AddressQuery>(&query);
-  // state.db is as of the same entry when it comes to this question: it stands behind all appends.
-  if (asked != nullptr)
-    for (const ipam::Allocation& holder : state_machine_.allocations_holding(asked->address))
-      asked->held_by.push_back(holder.id);
+  const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
   if (asked == nullptr || !is_of_now(*asked))
-    return store_->query(std::move(query),
-                         [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
-                           (*shared)(std::move(answer));
-                         });
+    return ask_store(std::move(query),
+                     [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
+                       (*shared)(std::move(answer));
+                     });
   auto learn = [this, shared, asked = *asked, ticket = no_history_.ask(asked->address)](
                    base::Result<ipam::HistoryAnswer, std::string> answer) {
     const auto has_ended = [](const ipam::Allocation& allocation) {
@@ -99,7 +95,15 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
     }
     (*shared)(std::move(answer));
   };
-  store_->query(std::move(query), std::move(learn));
+  ask_store(std::move(query), std::move(learn));
+}
+
+// state.db is as of the same entry when it comes to the question, which stands behind all appends.
+void Replica::ask_store(ipam::HistoryQuery query, AnsweredByStore done) {
+  if (auto* const asked = std::get_if<ipam::AddressQuery>(&query))
+    for (const ipam::Allocation& holder : state_machine_.allocations_holding(asked->address))
+      asked->held_by.push_back(holder.id);
+  store_->query(std::move(query), std::move(done));
 }
 
 // What is active is in memory, just as state.db has it; what has ended is in state.db alone.

@@ -64,6 +64,9 @@ class Replica : public raft::Host {
   // what is applied now.
   using Answered = base::UniqueFunction<void(base::Result<ipam::HistoryAnswer, std::string>)>;
   void ask(ipam::HistoryQuery query, Answered done);
+  // The same, always by state.db. All questions go to it by this way: some lack what memory adds.
+  using AnsweredByStore = std::function<void(base::Result<ipam::HistoryAnswer, std::string>)>;
+  void ask_store(ipam::HistoryQuery query, AnsweredByStore done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
   void when_applied(raft::Index index, std::function<void(bool)> done);
   // Called now and then: a leader proposes the end of leases that are due.

@@ -42,45 +42,46 @@ class NumberCheck {
   std::uint64_t last_ = 0;
 };
 
+// The rows of a table, or of a part of it, in the order of their numbers.
+template <class Visit>
+void for_each_numbered(sqlite::Connection& connection, std::string_view table, std::uint64_t next,
+                       const Visit& visit, std::string_view where = "") {
+  sqlite::Statement rows =
+      connection.prepare(fmt::format("SELECT * FROM {} {} ORDER BY id", table, where));
+  NumberCheck numbers(table, next);
+  while (rows.step()) {
+    numbers.see(rows.number(0));
+    visit(rows);
+  }
+}
+
 }  // namespace
 
 base::Result<Loaded, std::string> Database::load() {
   try {
     Loaded loaded{ipam::StateMachine(), position_};
-    loaded.state_machine.load_counters(counters_);
-    sqlite::Statement vrfs = connection_.prepare("SELECT * FROM vrfs ORDER BY id");
-    NumberCheck vrf_numbers("vrfs", counters_.next_vrf);
-    while (vrfs.step()) {
-      vrf_numbers.see(vrfs.number(0));
-      loaded.state_machine.load_vrf(read_vrf(vrfs));
-    }
-    sqlite::Statement networks = connection_.prepare("SELECT * FROM networks ORDER BY id");
-    NumberCheck network_numbers("networks", counters_.next_network);
-    while (networks.step()) {
-      network_numbers.see(networks.number(0));
-      loaded.state_machine.load_network(read_network(networks));
-    }
-    load_allocations(loaded.state_machine);
+    ipam::StateMachine& machine = loaded.state_machine;
+    machine.load_counters(counters_);
+    for_each_numbered(connection_, "vrfs", counters_.next_vrf, [&](const Row& row) {
+      machine.load_vrf(read_vrf(row));
+    });
+    for_each_numbered(connection_, "networks", counters_.next_network, [&](const Row& row) {
+      machine.load_network(read_network(row));
+    });
+    load_allocations(machine);
     sqlite::Statement quarantines = connection_.prepare("SELECT * FROM quarantines");
-    while (quarantines.step())
-      loaded.state_machine.load_quarantine(read_quarantine(quarantines));
+    while (quarantines.step()) machine.load_quarantine(read_quarantine(quarantines));
     sqlite::Statement owners = connection_.prepare("SELECT * FROM last_held");
-    while (owners.step()) loaded.state_machine.load_last_held(read_last_held(owners));
-    sqlite::Statement reservations = connection_.prepare("SELECT * FROM reservations ORDER BY id");
-    NumberCheck reservation_numbers("reservations", counters_.next_reservation);
-    while (reservations.step()) {
-      reservation_numbers.see(reservations.number(0));
-      loaded.state_machine.load_reservation(read_reservation(reservations));
-    }
-    sqlite::Statement tokens = connection_.prepare("SELECT * FROM tokens ORDER BY id");
-    NumberCheck token_numbers("tokens", counters_.next_token);
-    while (tokens.step()) {
-      token_numbers.see(tokens.number(0));
-      loaded.state_machine.load_token(read_token(tokens));
-    }
+    while (owners.step()) machine.load_last_held(read_last_held(owners));
+    for_each_numbered(connection_, "reservations", counters_.next_reservation, [&](const Row& row) {
+      machine.load_reservation(read_reservation(row));
+    });
+    for_each_numbered(connection_, "tokens", counters_.next_token, [&](const Row& row) {
+      machine.load_token(read_token(row));
+    });
     sqlite::Statement outcomes = connection_.prepare("SELECT * FROM idempotency ORDER BY key");
     while (!NODE_MUTANT(keys_not_loaded) && outcomes.step())
-      loaded.state_machine.load_outcome(read_outcome(outcomes));
+      machine.load_outcome(read_outcome(outcomes));
     for (const auto& [table, next] :
          {std::pair{"allocations", counters_.next_allocation}, {"audit", counters_.next_audit}}) {
       sqlite::Statement last =
@@ -116,18 +117,15 @@ base::Result<Loaded, std::string> Database::load_and_check() {
 }
 
 void Database::load_allocations(ipam::StateMachine& machine) {
-  sqlite::Statement rows =
-      connection_.prepare("SELECT * FROM allocations WHERE status=1 ORDER BY id");
   OrderedWorker<RowBlock> worker([&machine](const RowBlock& block) {
     block.for_each([&](const Row& row) { machine.load_allocation(read_allocation(row)); });
   });
-  NumberCheck numbers("allocations", counters_.next_allocation);
   RowBlock block;
-  while (rows.step()) {
-    numbers.see(rows.number(0));
-    block.add(rows);
+  const auto add = [&](const sqlite::Statement& row) {
+    block.add(row);
     if (block.size() == rows_per_block) worker.give(std::exchange(block, {}));
-  }
+  };
+  for_each_numbered(connection_, "allocations", counters_.next_allocation, add, "WHERE status=1");
   worker.give(std::move(block));
   worker.finish();
 }

@@ -130,3 +130,35 @@ TEST_CASE("memory and state.db tell the same of an address and of an allocation"
     }
   }
 }
+
+TEST_CASE("who holds an address is told of a past revision too") {
+  const TemporaryDirectory directory;
+  Node node(directory.path());
+  const auto write = [&](const std::string& target, const std::string& body) {
+    const http::Response response = node.perform(post(target, body));
+    CHECK(response.status < 300);
+    return *response.header("X-Ipam-Revision");
+  };
+  // "alloc-2 after alloc-1": who held it then, and who had held it before.
+  const auto told_of = [&](const std::string& revision) {
+    const json::value answer =
+        api_test::parsed(node.perform(get("addresses/10.0.0.1?at=" + revision)));
+    const json::value& holder = answer.at("allocation");
+    std::string text = holder.is_null() ? "nobody" : std::string(holder.at("id").as_string());
+    for (const json::value& before : answer.at("history").as_array())
+      text += " after " + std::string(before.at("id").as_string());
+    return text;
+  };
+  const std::string empty = write("networks", R"({"cidr":"10.0.0.0/28"})");
+  const std::string first = write("allocations", R"({"network_id":"net-1"})");
+  const std::string other = write("allocations", R"({"network_id":"net-1"})");
+  CHECK(told_of(empty) == "nobody");
+  CHECK(told_of(first) == "alloc-1");
+  CHECK(told_of(other) == "alloc-1");
+  const std::string released = write("allocations/alloc-1/release", "");
+  const std::string again = write("allocations", R"({"network_id":"net-1"})");
+  write("networks", R"({"cidr":"10.1.0.0/28"})");
+  CHECK(told_of(first) == "alloc-1");
+  CHECK(told_of(released) == "nobody after alloc-1");
+  CHECK(told_of(again) == "alloc-3 after alloc-1");
+}
