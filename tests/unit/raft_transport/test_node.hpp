@@ -94,11 +94,16 @@ struct TestNode {
   bool send(std::uint64_t to, std::uint64_t context) {
     return send({id, NodeId{to}, Term{1}, ReadIndexRequest{context}});
   }
-  // What is sent in one go leaves together.
+  // What is sent in one go leaves together. One flush is due at a time: one for each message would
+  // keep the io_context so busy with them that it hardly looks at the sockets.
   bool send(const Message& message) {
     const bool taken = transport->send(message);
+    if (flush_due_) return taken;
+    flush_due_ = true;
     asio::post(io_, [this, alive = std::weak_ptr<int>(alive_)] {
-      if (alive.lock() && transport) transport->flush();
+      if (!alive.lock()) return;
+      flush_due_ = false;
+      if (transport) transport->flush();
     });
     return taken;
   }
@@ -115,6 +120,7 @@ struct TestNode {
   std::unique_ptr<Transport> transport;
 
  private:
+  bool flush_due_ = false;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
