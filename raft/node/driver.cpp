@@ -431,6 +431,7 @@ void Driver::begin_persist() {
     return;
   }
   writing_ = true;
+  writing_ticks_ = 0;
   output_.persist = std::exchange(gathered_, {});
   writing_token_ = std::exchange(gathered_token_, std::nullopt);
   writing_messages_ = std::exchange(gathered_messages_, {});

@@ -506,6 +506,21 @@ TEST_CASE("a leader whose disk stalls hands over to one whose disk does not") {
   CHECK(cluster.nodes.at(2).driver->core().leader() != NodeId(1));
 }
 
+TEST_CASE("a disk that is always busy, and never with one write for long, does not stall") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  TestNode& leader = cluster.nodes[1];
+  for (int i = 0; i < 40; ++i) {
+    leader.disk_held = true;
+    cluster.propose(1, "x");
+    cluster.run();
+    REQUIRE(leader.writing);
+    cluster.tick();  // each finds another write under way
+    cluster.release_disk(1);
+  }
+  CHECK(leader.driver->core().is_leader());
+}
+
 TEST_CASE("a leader whose disk is nearly full hands over and leads only where nobody else does") {
   TestCluster cluster{1, 2, 3};
   cluster.elect(1);
