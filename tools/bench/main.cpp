@@ -41,7 +41,8 @@ constexpr Measurement measurements[] = {
     {"snapshot", "a new node gets a state of --records allocations", bench::measure_snapshot},
     {"growth", "latency with 10,000 to --records allocations, with 1 to --networks networks",
      bench::measure_growth},
-    {"steady", "--minutes of an open loop at 70 % of the highest rate", bench::measure_steady},
+    {"steady", "--minutes of an open loop at 70 % of the highest rate, found in each",
+     bench::measure_steady},
 };
 
 std::string what_help() {

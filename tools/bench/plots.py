@@ -140,8 +140,10 @@ def plots_of(results):
         out[f'latency-{clients}'] = latencies(results, clients)
     steady = ('steady', 'round 1')
     for name, title, unit, columns in (
-            ('steady-latency', 'Latency by the minute at 70 % of the highest rate', 'ms',
+            ('steady-latency', "Latency by the minute at 70 % of each minute's highest rate", 'ms',
              ['p50 ms', 'p99 ms']),
+            ('steady-rate', 'Allocations and releases by the minute', '/s',
+             ['highest per second', 'per second']),
             ('steady-size', 'Memory of the largest node, and state.db', 'MiB',
              ['memory MiB', 'state.db MiB'])):
         lines = columns_of(results, steady, 'minute', columns)
