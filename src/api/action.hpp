@@ -182,6 +182,8 @@ Action route(const http::Request& request, const Identity& identity = Caller());
 http::Response problem_no_leader();          // 503 NO_LEADER with Retry-After: not appended
 http::Response problem_outcome_unknown();    // 504 OUTCOME_UNKNOWN: says how to retry safely
 http::Response problem_read_timeout();       // 503: a read that found no leader in time
+// 503 READ_TIMEOUT: X-Ipam-Min-Revision named a revision that did not come in time.
+http::Response problem_revision_not_reached(std::uint64_t wanted, std::uint64_t applied);
 http::Response problem_overloaded();         // 503 OVERLOADED: not appended
 http::Response problem_shutting_down();      // 503
 http::Response problem_for_status(int status, std::string_view detail);  // http::ErrorRenderer

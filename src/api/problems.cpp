@@ -276,6 +276,14 @@ http::Response problem_read_timeout() {
                  "with ?consistency=stale what this node has");
 }
 
+http::Response problem_revision_not_reached(std::uint64_t wanted, std::uint64_t applied) {
+  return problem(P::read_timeout,
+                 fmt::format("this node has not reached revision {} of X-Ipam-Min-Revision in "
+                             "time, it is at {}: nothing was done; try again or at another node, "
+                             "or take X-Ipam-Revision of an answer of this cluster",
+                             wanted, applied));
+}
+
 http::Response problem_overloaded() {
   return problem(P::overloaded, "too many requests are waiting: nothing was changed; try again");
 }

@@ -69,9 +69,9 @@ void Replica::on_proposal_failed(const raft::FailedProposal& failed) {
                                                                        : WriteFailure::unknown);
 }
 
-void Replica::when_applied(raft::Index index, std::function<void(bool)> done) {
-  if (index <= applied_.index) return done(true);
-  waiting_for_index_.emplace(index, std::move(done));
+IndexWaiters::Ticket Replica::when_applied(raft::Index index, IndexWaiters::Done done) {
+  ASSERT(index > applied_.index);
+  return waiters_.add(index, std::move(done));
 }
 
 void Replica::ask(ipam::HistoryQuery query, Answered done) {
@@ -126,7 +126,7 @@ std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
 }
 
 void Replica::fail_waiting() {
-  for (auto& [index, done] : std::exchange(waiting_for_index_, {})) done(false);
+  waiters_.fail_all();
   for (auto& [sequence, done] : std::exchange(writes_, {})) done(WriteFailure::unknown);
 }
 
@@ -229,8 +229,7 @@ void Replica::record_event(ipam::RecordEvent event, ipam::Revision revision,
 
 void Replica::on_applied_batch() {
   if (events_.on_batch) events_.on_batch();
-  while (!waiting_for_index_.empty() && waiting_for_index_.begin()->first <= applied_.index)
-    waiting_for_index_.extract(waiting_for_index_.begin()).mapped()(true);
+  waiters_.on_applied(applied_.index);
 }
 
 void Replica::on_became_leader(raft::Term term, const std::string& why) {

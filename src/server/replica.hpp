@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include "base/unique_function.hpp"
 #include "ipam/state_machine.hpp"
 #include "raft/node/host.hpp"
+#include "server/index_waiters.hpp"
 #include "server/no_history.hpp"
 #include "server/node_files.hpp"
 #include "state/state_store.hpp"
@@ -68,7 +68,9 @@ class Replica : public raft::Host {
   using AnsweredByStore = std::function<void(base::Result<ipam::HistoryAnswer, std::string>)>;
   void ask_store(ipam::HistoryQuery query, AnsweredByStore done);
   // Calls `done(true)` once this index is applied, `done(false)` when the process stops.
-  void when_applied(raft::Index index, std::function<void(bool)> done);
+  // REQUIRES: index > applied().
+  IndexWaiters::Ticket when_applied(raft::Index index, IndexWaiters::Done done);
+  void stop_waiting(const IndexWaiters::Ticket& ticket) { waiters_.remove(ticket); }
   // Called now and then: a leader proposes the end of leases that are due.
   void expire_leases();
   // Answers whoever waits for an outcome or an index: there will be none here.
@@ -124,7 +126,7 @@ class Replica : public raft::Host {
   bool expiring_ = false;  // an ExpireLeases of ours is under way
   std::string failure_;
   std::unordered_map<std::uint64_t, Written> writes_;  // by sequence
-  std::multimap<raft::Index, std::function<void(bool)>> waiting_for_index_;
+  IndexWaiters waiters_;
 };
 
 }  // namespace server

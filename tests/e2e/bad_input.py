@@ -1,13 +1,16 @@
 """What must be refused: each with a clear error, and nothing changed."""
+import contextlib
 import json
 import os
 import shutil
 import socket
 import threading
 
-from harness import (Cluster, check, check_equal, test, verify_nothing_lost, wait_until, Load)
+from harness import (Client, Cluster, check, check_equal, resident_bytes, test, verify_nothing_lost,
+                     wait_until, Load)
 from standalone import start_server
 
+WAITING = 24  # at once, for a revision that never comes
 JSON = {'Content-Type': 'application/json'}
 # method, path, body (bytes, or JSON), status, a part of the answer
 BAD_REQUESTS = [
@@ -158,6 +161,39 @@ def check_raw_problem(answer, status, reason, request):
     check(f' {status} '.encode() in head.split(b'\r\n')[0],
           f'{request[:80]!r} gave {answer[:200]!r}')
     check_equal(json.loads(body)['reason'], reason, f'reason of {request[:80]!r}')
+
+
+@test()
+def nothing_is_left_of_a_wait_for_a_revision_that_never_comes(env):
+    server, client = start_server(env)
+    operations = [{'op': 'network.create', 'cidr': f'10.{i >> 8}.{i & 255}.0/24',
+                   'description': 'd' * 900} for i in range(1000)]
+    body = json.dumps({'operations': operations}).encode()
+    before = snapshot(client)
+
+    def wait(answers):
+        with contextlib.closing(Client(client.port)) as waiting:
+            answers.append(waiting.request('POST', '/transactions', body,
+                                           {**JSON, 'X-Ipam-Min-Revision': str(10**15)}))
+
+    # What the first ones need is kept for the next; what is left of each would be more and more.
+    resident = []
+    for _ in range(3):
+        answers = []
+        threads = [threading.Thread(target=wait, args=(answers,)) for _ in range(WAITING)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        check_equal([answer.status for answer in answers], [503] * WAITING, 'statuses')
+        check_equal(answers[0].json()['reason'], 'READ_TIMEOUT', 'reason')
+        check('nothing was done' in answers[0].json()['detail'], answers[0])
+        resident.append(resident_bytes(server))
+    grown = resident[-1] - resident[0]
+    check(grown < WAITING * len(body) / 2, f'{grown} bytes of {2 * WAITING} requests are left')
+    check_equal(snapshot(client), before, 'all as it was')
+    env.notes.append(f'grown by {grown >> 10} KiB after {2 * WAITING} requests of '
+                     f'{len(body) >> 10} KiB')
 
 
 @test()

@@ -134,6 +134,10 @@ TEST_CASE("the shell's answers say what is known and when to retry") {
   CHECK(text_at(problem_outcome_unknown(), "detail").find("retry") != std::string::npos);
   CHECK(header_of(problem_outcome_unknown(), "Retry-After").empty());
   CHECK(text_at(problem_read_timeout(), "reason") == "READ_TIMEOUT");
+  const http::Response not_reached = problem_revision_not_reached(8, 5);
+  CHECK(text_at(not_reached, "reason") == "READ_TIMEOUT");
+  CHECK(text_at(not_reached, "detail").find("revision 8") != std::string::npos);
+  CHECK(text_at(not_reached, "detail").find("it is at 5: nothing was done") != std::string::npos);
   CHECK(text_at(problem_overloaded(), "reason") == "OVERLOADED");
   CHECK(text_at(problem_shutting_down(), "reason") == "SHUTTING_DOWN");
 }
