@@ -43,6 +43,12 @@ void Driver::tick(const ClockReading& now) {
   forwarded_to_us_.tick();
   member_changes_.tick();
   sender_.tick();
+  // Known, but not applied here in time: a snapshot may be on its way instead.
+  std::erase_if(reads_known_, [&](const auto& known) {
+    if (known.second.deadline_tick > now_ticks_) return false;
+    output_.reads.push_back({known.second.id, false});
+    return true;
+  });
 }
 
 bool Driver::propose(const ProposalId& id, base::SharedBytes command) {

@@ -70,7 +70,11 @@ std::optional<ProposalId> Node::propose(base::SharedBytes command) {
   return loop_.propose(std::move(command));
 }
 
-void Node::read(base::UniqueFunction<void(bool)> done) { loop_.read(std::move(done)); }
+void Node::read(base::UniqueFunction<void(bool)> done) {
+  // Without turns and ticks it would wait for ever, and keep the process from its end.
+  if (stopping_ || loop_.failed()) return done(false);
+  loop_.read(std::move(done));
+}
 
 void Node::change_members(const MemberChange& change,
                           std::function<void(MemberChangeReply)> done) {

@@ -96,6 +96,8 @@ void Proposals::tick() {
                : ProposalFailure::unknown);
     deadlines_.pop_front();
   }
+  // The commands of those go, too, whether there is a leader that could take them or not.
+  while (!queued_.empty() && !pending_.contains(queued_.front().id)) queued_.pop_front();
 }
 
 void Proposals::fail_all() {

@@ -19,7 +19,7 @@ void SnapshotSender::want(NodeId peer) {
 
 void SnapshotSender::advance(Term term, std::uint64_t progress_id) {
   if (state_ == State::idle) {
-    if (waiting_.empty()) return;
+    if (waiting_.empty() || pause_ticks_left_ > 0) return;
     peer_ = waiting_.front();
     waiting_.pop_front();
     state_ = State::making;
@@ -35,7 +35,9 @@ void SnapshotSender::advance(Term term, std::uint64_t progress_id) {
 }
 
 void SnapshotSender::tick() {
-  if (!active() || abandoned_) return;
+  if (pause_ticks_left_ > 0) --pause_ticks_left_;
+  // However long the host takes to make the file, it will say when it is there.
+  if (!active() || state_ == State::making) return;
   ++ticks_since_sent_;
   if (++ticks_since_progress_ > give_up_ticks_) return fail();
   if (ticks_since_sent_ < resend_ticks_) return;
@@ -57,7 +59,7 @@ void SnapshotSender::on_made(std::optional<SnapshotMeta> meta, std::uint64_t tot
     // There is no file, and nothing more to be heard of it.
     failed_ = peer_;
     state_ = State::idle;
-    return;
+    return pause();
   }
   meta_ = std::move(*meta);
   total_bytes_ = total_bytes;
@@ -103,6 +105,7 @@ bool SnapshotSender::on_appended(NodeId from, const AppendEntriesResponse& respo
   if (state_ != State::installing || from != peer_ || response.rejected) return false;
   if (response.progress_id != progress_id_ || response.index < meta_.last.index) return false;
   finish();
+  next_pause_ticks_ = resend_ticks_;
   return true;
 }
 
@@ -118,6 +121,12 @@ void SnapshotSender::finish() {
 void SnapshotSender::fail() {
   failed_ = peer_;
   finish();
+  pause();
+}
+
+void SnapshotSender::pause() {
+  pause_ticks_left_ = next_pause_ticks_;
+  next_pause_ticks_ = std::min(2 * next_pause_ticks_, give_up_ticks_);
 }
 
 // ---- SnapshotReceiver ----

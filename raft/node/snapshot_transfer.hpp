@@ -81,6 +81,7 @@ class SnapshotSender {
  private:
   enum class State : std::uint8_t { idle, making, streaming, installing };
   void fail();
+  void pause();
   void read_next();
 
   const NodeId self_;
@@ -99,6 +100,10 @@ class SnapshotSender {
   bool abandoned_ = false;  // given up while the host still makes the file
   std::uint64_t ticks_since_sent_ = 0;
   std::uint64_t ticks_since_progress_ = 0;
+  // Before the next one, where one has failed: a copy of the state is made for each, and what is in
+  // the way, such as a full disk, stays there for a while.
+  std::uint64_t pause_ticks_left_ = 0;
+  std::uint64_t next_pause_ticks_ = resend_ticks_;  // doubles from one failure to the next
   std::vector<Message> messages_;
   std::vector<SnapshotWork> work_;
   std::optional<NodeId> failed_;

@@ -145,17 +145,19 @@ void Executor::perform_when_applied(api::Action&& action, Reply&& reply) {
   const raft::Index revision(action.min_revision);
   auto wait = std::make_shared<Wait>(Wait{asio::steady_timer(io_, min_revision_timeout),
                                           std::move(reply), std::move(action)});
-  wait->timer.async_wait([wait](const std::error_code& ec) {
-    if (ec || std::exchange(wait->over, true)) return;
-    wait->reply(api::problem_read_timeout());
-  });
   auto proceed = [this, wait](bool ok) {
     if (std::exchange(wait->over, true)) return;
     wait->timer.cancel();
     if (!ok) return wait->reply(api::problem_shutting_down());
     perform_for(wait->action.token, std::move(wait->action.body), std::move(wait->reply));
   };
-  replica_.when_applied(revision, std::move(proceed));
+  const IndexWaiters::Ticket ticket = replica_.when_applied(revision, std::move(proceed));
+  wait->timer.async_wait([this, wait, ticket](const std::error_code& ec) {
+    if (ec || std::exchange(wait->over, true)) return;
+    replica_.stop_waiting(ticket);
+    wait->reply(api::problem_revision_not_reached(wait->action.min_revision,
+                                                  replica_.applied().value()));
+  });
 }
 
 // What is no command is not checked where it is applied: then whether the token is good is asked
@@ -279,6 +281,8 @@ void Executor::perform(api::Watch&& watch, Reply&& reply) {
 
 void Executor::perform(api::ChangeMembers&& change, Reply&& reply) {
   if (!spec_.cluster_mode) return reply(change.render(api::MemberChangeResult::not_a_cluster));
+  if (node_.stopping() || !replica_.failure().empty())
+    return reply(api::problem_shutting_down());
   auto finished = [render = std::move(change.render), done = shared(std::move(reply)),
                    named = change.node_id != 0](const raft::MemberChangeReply& result) {
     done(render(result_of(result, named)));

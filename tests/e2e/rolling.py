@@ -226,6 +226,39 @@ def command_waits_for_a_server_that_stops(env):
     check_equal(server.wait(), 0, 'exit code')
 
 
+@test()
+def late_request_does_not_keep_a_node_from_its_end(env):
+    """Whether its token is known is asked behind a read barrier, when nobody answers one any more."""
+    cluster = Cluster(env).form()
+    for node in cluster.nodes:
+        node.variables = {**env.variables, 'IPAM_AUTH': 'required'}
+    cluster.start()
+    node = cluster.follower()
+    with socket.create_connection(('127.0.0.1', node.http_port)) as late:
+        late.settimeout(STOP_SECONDS_MAX)
+        late.sendall(b'GET /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n'
+                     b'Authorization: Bearer ipam_nobody\r\n\r\n')
+        wait_until('it is there', lambda: connections_of(env, node) >= 1)
+        node.process.popen.send_signal(signal.SIGTERM)
+        wait_until('its Raft has ended', lambda: not is_open(node.raft_port))
+        check(node.process.alive(), 'the node did not wait for the request')
+        late.sendall(b'x')
+        answer = late.recv(65536)
+        check(b'SHUTTING_DOWN' in answer, answer)
+    check_equal(node.process.wait(STOP_SECONDS_MAX), 0, 'exit code')
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
+def connections_of(env, node):
+    """/metrics needs a token here; what the kernel knows does not."""
+    found = env.run(['ss', '-Htn', 'state', 'established', f'( sport = :{node.http_port} )'])
+    return len(found.stdout.splitlines())
+
+
 def metrics_at(port):
     client = Client(port)
     try:

@@ -82,10 +82,12 @@ TEST_CASE("a proposal without a leader waits, and is refused for certain at its 
   cluster.elect(1);
   cluster.isolate(2);
   cluster.tick(40);  // node 2 no longer knows a leader
-  cluster.propose(2, "lonely");
+  const base::SharedBytes command = base::share(base::Bytes("lonely"));
+  cluster.nodes[2].driver->propose({1002, 77}, command);
   cluster.tick(150);
   REQUIRE(cluster.nodes[2].failed.size() == 1);
   CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::refused);
+  CHECK(command.use_count() == 1);  // nothing is left of it, though no leader came to take it
   cluster.cut.clear();
   cluster.tick(60);
   for (auto& [id, node] : cluster.nodes) CHECK(node.state.empty());
@@ -227,6 +229,23 @@ TEST_CASE("a read that no leader confirms fails at its deadline") {
   cluster.tick(150);
   REQUIRE(cluster.nodes[1].reads.size() == 1);
   CHECK_FALSE(cluster.nodes[1].reads[0].ok);
+}
+
+TEST_CASE("a read of what is known to be committed and is not applied here fails, too") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[2].disk_held = true;
+  cluster.propose(1, "a");
+  cluster.run();
+  REQUIRE(cluster.nodes[1].state.size() == 1);
+  cluster.nodes[2].driver->read(7);
+  cluster.tick(99);
+  CHECK(cluster.nodes[2].reads.empty());
+  cluster.tick(2);
+  REQUIRE(cluster.nodes[2].reads.size() == 1);
+  CHECK_FALSE(cluster.nodes[2].reads[0].ok);
+  cluster.release_disk(2);
+  CHECK(cluster.nodes[2].reads.size() == 1);
 }
 
 TEST_CASE("a read whose question was lost is asked again") {

@@ -26,9 +26,33 @@ TEST_CASE("a snapshot that could not be made is given up, and the next one is ma
   sender.on_made(std::nullopt, 0);  // the disk was full
   CHECK(sender.take_failed() == NodeId(2));
   CHECK_FALSE(sender.active());
+  // Not at once: each try costs a copy of the state, or what a full disk still has.
+  for (const int pause_ticks : {10, 20, 40}) {
+    sender.want(NodeId(2));
+    for (int tick = 1; tick < pause_ticks; ++tick) {
+      sender.tick();
+      sender.advance(Term(1), 5);
+      CHECK_FALSE(asks_for_file(sender));
+    }
+    sender.tick();
+    sender.advance(Term(1), 5);
+    REQUIRE(asks_for_file(sender));
+    sender.on_made(std::nullopt, 0);
+  }
+}
+
+TEST_CASE("a snapshot may take as long as it takes to be made") {
+  SnapshotSender sender(NodeId(1), 10, 100, 1000);
   sender.want(NodeId(2));
   sender.advance(Term(1), 5);
-  CHECK(asks_for_file(sender));
+  REQUIRE(asks_for_file(sender));
+  for (int tick = 0; tick < 10'000; ++tick) sender.tick();
+  CHECK_FALSE(sender.take_failed());
+  sender.on_made(SnapshotMeta{}, 1000);
+  CHECK(sender.active());
+  // And then it is given up where nobody takes it.
+  for (int tick = 0; tick < 101; ++tick) sender.tick();
+  CHECK(sender.take_failed() == NodeId(2));
 }
 
 TEST_CASE("a member that wants a snapshot anew while one for it is given up gets the next one") {
