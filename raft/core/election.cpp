@@ -206,6 +206,8 @@ void RaftCore::become_follower(Term term, NodeId leader) {
     campaign_reason_.reset();
   }
   if (new_leader) leader_connection_broken_ = false;
+  // A short wait, of a node that has just started or has just lost its leader, is over.
+  if (new_leader && leader) reset_election_timer();
   if (!std::holds_alternative<Follower>(role_)) {
     role_ = Follower{};
     reset_election_timer();
@@ -214,8 +216,8 @@ void RaftCore::become_follower(Term term, NodeId leader) {
 
 void RaftCore::heard_from_leader(NodeId leader) {
   become_follower(term_, leader);
+  if (std::exchange(leader_connection_broken_, false)) reset_election_timer();
   election_elapsed_ticks_ = 0;
-  leader_connection_broken_ = false;
 }
 
 void RaftCore::become_leader() {

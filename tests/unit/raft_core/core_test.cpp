@@ -95,6 +95,25 @@ TEST_CASE("the first wait is shorter where that is wanted, and no other one") {
   }
 }
 
+TEST_CASE("a short wait is over once a leader is heard") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    CoreOptions options;
+    options.id = NodeId(2);
+    options.seed = seed;
+    options.first_wait_ticks_min = 3;
+    RaftCore core(options, with_log(3, {}));
+    const Message heartbeat{NodeId(1), NodeId(2), Term(1), Heartbeat{}};
+    core.step(heartbeat);
+    CHECK(core.election_ticks_left() >= 10);
+    // Its connection broke, and it has dialled again.
+    core.on_peer_disconnected(NodeId(1));
+    CHECK(core.election_ticks_left() <= 3);
+    core.step(heartbeat);
+    CHECK(core.election_ticks_left() >= 10);
+  }
+}
+
 TEST_CASE("a vote leaves only once it is durable (Raft figure 2)") {
   Node node(2, with_log(3, {}));
   node.quick_disk = false;
