@@ -240,6 +240,8 @@ asio::awaitable<bool> Session::answer() {
 asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
                                       std::optional<std::uint64_t> bytes) {
   const bool chunked = parser_.request().minor_version >= 1 && !bytes;
+  parser_.drop_body();  // a stream may go on for days, and the handler is done with it
+  may_hold_request();   // counts that it is gone
   std::uint64_t given_bytes = 0;
   source_ = source;
   if (context_->stopping) source->cancel();

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t encrypted_bytes_max = 65536;
 constexpr std::size_t sending_bytes_kept = 16384;
 constexpr std::size_t receive_bytes = 16384;
+// Of TLS itself, behind what the socket does not take: some hundred.
+constexpr std::size_t own_answers_bytes_max = 16384;
 
 bool is_would_block(const std::error_code& ec) {
   return ec == asio::error::would_block || ec == asio::error::try_again;
@@ -93,6 +95,7 @@ asio::awaitable<Stream::Outcome> Stream::read_tls(asio::mutable_buffer buffer) {
     if (step == TlsEngine::Step::done) co_return Outcome(std::error_code(), size);
     if (step == TlsEngine::Step::closed) co_return Outcome(asio::error::eof, 0);
     if (step == TlsEngine::Step::failed) co_return Outcome(fail(), 0);
+    if (const std::error_code ec = send_own_answers()) co_return Outcome(ec, 0);
     // Also where there is something already: otherwise whoever sends without a pause, or much that
     // is no data of ours, would have the io thread for himself, and no deadline could end it.
     const auto waited = co_await socket_.async_wait(asio::socket_base::wait_read, as_tuple);
@@ -102,6 +105,16 @@ asio::awaitable<Stream::Outcome> Stream::read_tls(asio::mutable_buffer buffer) {
     if (ec == asio::error::eof) ec = asio::error::connection_reset;  // no close_notify: cut off
     if (ec) co_return Outcome(ec, 0);
   }
+}
+
+// What TLS says by itself while it reads, such as that it does not renegotiate, leaves at once.
+// Whoever asks for more of it than he reads is cut off.
+std::error_code Stream::send_own_answers() {
+  const std::error_code ec = is_sending_ ? std::error_code() : try_send_unsent();
+  if (ec && !is_would_block(ec)) return ec;
+  if (tls_->output_bytes() <= own_answers_bytes_max) return {};
+  failure_ = "it asks for more than it reads";
+  return std::make_error_code(std::errc::protocol_error);
 }
 
 // The engine has failed: its alert is sent if that needs no wait.

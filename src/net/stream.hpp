@@ -118,6 +118,7 @@ class Stream {
   std::error_code feed_from_socket(bool& fed);
   std::size_t encrypt(const Buffers& buffers, std::error_code& ec);
   std::error_code fail();
+  std::error_code send_own_answers();
 
   asio::ip::tcp::socket socket_;
   TlsContext::Pointer context_;

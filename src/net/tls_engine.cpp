@@ -104,7 +104,7 @@ void TlsEngine::take_output(std::string& to) {
   SSL_set0_wbio(native_, output_);
 }
 
-bool TlsEngine::has_output() const { return BIO_ctrl_pending(output_) > 0; }
+std::size_t TlsEngine::output_bytes() const { return BIO_ctrl_pending(output_); }
 
 TlsEngine::Step TlsEngine::handshake() {
   ERR_clear_error();

@@ -49,7 +49,8 @@ class TlsEngine {
   void feed(std::string_view bytes);
   // Takes all that has to be sent to the network, in the order of the calls, appended to `to`.
   void take_output(std::string& to);
-  bool has_output() const;
+  std::size_t output_bytes() const;
+  bool has_output() const { return output_bytes() > 0; }
 
   Step handshake();
   // REQUIRES for both: handshake() was done. `read` and `taken` count plain bytes.

@@ -86,6 +86,15 @@ TEST_CASE("a slow reader of a stream costs no memory, and is cut off by the writ
   CHECK(server.pieces_asked() < 20'000);                       // what the sockets' buffers hold
 }
 
+TEST_CASE("a stream does not hold the body of its request") {
+  TestServer server;
+  Client client(server.port(), 4096);
+  client.send("GET /stream/100000000 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" +
+              std::string(1'000'000, 'x'));
+  while (!client.has_input()) std::this_thread::yield();
+  CHECK(server.counts().request_bytes == 0);
+}
+
 TEST_CASE("a server that stops ends its streams") {
   TestServer server;
   Client client(server.port(), 4096);
