@@ -9,7 +9,7 @@
 #include <boost/json/value.hpp>
 #include <boost/json/value_stack.hpp>
 #include <cmath>
-#include <unordered_set>
+#include <set>
 
 #include "api/handlers.hpp"
 #include "base/ascii.hpp"
@@ -107,13 +107,14 @@ class StrictHandler {
 
  private:
   // An object with few keys, as all of ours are, is looked through; one with many has a set of
-  // them, so that nobody can make this take long.
+  // them, so that nobody can make this take long. Not one of hashes: keys that share one are easily
+  // made.
   static constexpr std::size_t compared_keys_max = 32;
   static constexpr std::size_t usual_keys = 8;
   static constexpr std::size_t usual_depth = 4;
   struct OpenObject {
     std::size_t first_key;  // in keys_
-    std::unordered_set<std::string> many;
+    std::set<std::string> many;
   };
 
   // Whether the innermost object has key_ already.

@@ -141,6 +141,36 @@ struct UpdateOf {
   }
 };
 
+// Whether what a row was refused for is there in all of its range: were a block that is taken in
+// part called there already, nobody would know that the rest of it may be handed out to others.
+struct IsThere {
+  const AddressPlan& plan;
+
+  bool operator()(const Allocate& row) const {
+    if (row.count <= 1) return true;
+    const VrfState* const vrf = plan.vrf(row.vrf);
+    const Address& first = *row.options->ip;
+    const NetworkState* const state =
+        vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
+    if (state == nullptr) return false;
+    const PackedAllocation held = state->first_allocation_in(first.value, first.value);
+    return held && held.last().value >= first.value + (row.count - 1);
+  }
+  bool operator()(const CreateReservation& row) const {
+    const VrfState* const vrf = plan.vrf(row.vrf);
+    const NetworkState* state = plan.network(row.network_id);
+    if (!row.network_id && vrf != nullptr) state = plan.network_of(vrf->vrf.id, row.first);
+    if (state == nullptr) return false;
+    const Reservation* const there =
+        state->first_reservation_in(row.first.value, row.first.value);
+    return there != nullptr && there->last.value >= row.last.value;
+  }
+  template <typename Other>
+  bool operator()(const Other&) const {
+    return true;
+  }
+};
+
 // nullopt where what is there is not what the row asks for.
 std::optional<Outcome> update_row(Decision& decision, const CommandBody& row,
                                   ImportReport& report) {
@@ -177,7 +207,8 @@ Outcome Decision::decide(const Import& command) {
       attempt.undo();
       return outcome;
     }
-    if (is_conflict(*error) && command.on_conflict == OnConflict::skip)
+    if (command.on_conflict == OnConflict::skip && is_conflict(*error) &&
+        std::visit(IsThere{plan}, command.rows[row].body))
       ++report.skipped;
     else
       report.refused.push_back(std::move(*error));

@@ -290,12 +290,12 @@ base::Result<Network, Error> merged(const std::vector<const NetworkState*>& stat
     for (const std::string& tag : state->network.tags)
       if (std::find(network.tags.begin(), network.tags.end(), tag) == network.tags.end())
         network.tags.push_back(tag);
+    if (network.tags.size() > tags_max)
+      return base::fail(Error{ErrorCode::invalid_argument,
+                              fmt::format("together they have more than {} tags", tags_max)});
   }
   network.extras.set(std::move(extras));
-  if (network.tags.size() <= tags_max) return network;
-  return base::fail(Error{ErrorCode::invalid_argument,
-                          fmt::format("together they have {} tags, {} are the most",
-                                      network.tags.size(), tags_max)});
+  return network;
 }
 
 // It is empty, and gone then.

@@ -198,23 +198,26 @@ std::string join_tags(const std::vector<std::string>& tags) {
   return boost::json::serialize(array);
 }
 
+bool add_tag(std::vector<std::string>& tags, std::string_view tag) {
+  if (!tag.empty() && std::find(tags.begin(), tags.end(), tag) == tags.end())
+    tags.emplace_back(tag);
+  return tags.size() <= ipam::tags_max;
+}
+
 std::vector<std::string> split_tags(std::string_view text) {
   std::vector<std::string> tags;
-  const auto add = [&](std::string_view tag) {
-    if (!tag.empty() && std::find(tags.begin(), tags.end(), tag) == tags.end())
-      tags.emplace_back(tag);
-  };
   if (text.starts_with('[')) {
     const auto document = parse_document(text);
     if (document && document->is_array()) {
-      for (const boost::json::value& element : document->get_array()) add(text_of(element));
+      for (const boost::json::value& element : document->get_array())
+        if (!add_tag(tags, text_of(element))) break;
       return tags;
     }
   }
   while (!text.empty()) {
     const std::size_t end = text.find_first_of(",;");
-    add(trimmed(text.substr(0, end)));
-    if (end == std::string_view::npos) break;
+    const bool goes_on = add_tag(tags, trimmed(text.substr(0, end)));
+    if (!goes_on || end == std::string_view::npos) break;
     text.remove_prefix(end + 1);
   }
   return tags;

@@ -34,6 +34,9 @@ std::optional<Interface> parse_interface(std::string_view text);
 
 // Tags as one text: by semicolons, or as a JSON array where one of them could be misread then.
 std::string join_tags(const std::vector<std::string>& tags);
+// Where it is new and not empty. False: there are more than an object may have, which is refused,
+// and more of them would only take time.
+bool add_tag(std::vector<std::string>& tags, std::string_view tag);
 // Also by commas.
 std::vector<std::string> split_tags(std::string_view text);
 

@@ -116,8 +116,7 @@ class RecordReader {
       std::string tag = text_of(element);
       if (const json::object* object = element.if_object())
         if (const json::value* name = find(*object, "name")) tag = text_of(*name);
-      const bool is_new = std::find(tags.begin(), tags.end(), tag) == tags.end();
-      if (!tag.empty() && is_new) tags.push_back(std::move(tag));
+      if (!add_tag(tags, tag)) break;
     }
     return tags;
   }

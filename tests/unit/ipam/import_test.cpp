@@ -62,6 +62,47 @@ TEST_CASE("on_conflict=skip does what each row alone does, and counts") {
   }
 }
 
+TEST_CASE("on_conflict=skip passes over a block that is there, not one that is taken in part") {
+  const auto block = [](std::string_view first, std::uint64_t count) {
+    Allocate allocate;
+    AllocateOptions options;
+    options.ip = *parse_address(first);
+    allocate.options = options;
+    allocate.count = count;
+    return Operation{allocate, {}};
+  };
+  const auto reservation = [](std::string_view first, std::string_view last) {
+    CreateReservation row;
+    row.first = *parse_address(first);
+    row.last = *parse_address(last);
+    return Operation{row, {}};
+  };
+  StateMachine machine;
+  const Import all{{{CreateNetwork{*parse_prefix("10.0.0.0/24"), "", {}}, {}},
+                    block("10.0.0.20", 10), reservation("10.0.0.100", "10.0.0.120")},
+                   OnConflict::fail};
+  const Applied made = machine.apply(Revision(1), 5, {.body = all});
+  REQUIRE(std::get<ImportReport>(made.outcome).created == 3);
+  const Import again{{block("10.0.0.20", 10), block("10.0.0.22", 3), block("10.0.0.22", 1),
+                      block("10.0.0.10", 41), block("10.0.0.25", 6),
+                      reservation("10.0.0.100", "10.0.0.120"),
+                      reservation("10.0.0.110", "10.0.0.110"),
+                      reservation("10.0.0.90", "10.0.0.130"),
+                      reservation("10.0.0.120", "10.0.0.121")},
+                     OnConflict::skip};
+  const auto report =
+      std::get<ImportReport>(machine.apply(Revision(2), 6, {.body = again}).outcome);
+  CHECK(report.created == 0);
+  CHECK(report.skipped == 5);
+  REQUIRE(report.refused.size() == 4);
+  CHECK(report.refused[0].operation == 3);
+  CHECK(report.refused[0].code == ErrorCode::address_in_use);
+  CHECK(report.refused[1].operation == 4);
+  CHECK(report.refused[2].operation == 7);
+  CHECK(report.refused[2].code == ErrorCode::reservation_overlaps);
+  CHECK(report.refused[3].operation == 8);
+}
+
 TEST_CASE("on_conflict=fail makes all rows or none") {
   StateMachine machine;
   const Import good{{network_row("10.0.0.0/24"), network_row("10.0.0.0/25"),

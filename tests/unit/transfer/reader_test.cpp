@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 
 #include "read.hpp"
+#include "transfer/fields.hpp"
 
 namespace {
 
@@ -133,6 +135,21 @@ TEST_CASE("phpIPAM's subnets and addresses") {
   REQUIRE_FALSE(addresses.error);
   REQUIRE(addresses.rows.size() == 1);
   CHECK(std::get<AllocationRow>(addresses.rows[0].object).hostname == "print-1");
+}
+
+TEST_CASE("of tags beyond what an object may have, one is enough to be refused") {
+  std::string many, array = "[";
+  for (int i = 0; i < 300'000; ++i) {
+    many += fmt::format("t{};", i);
+    array += fmt::format("{}\"t{}\"", i == 0 ? "" : ",", i);
+  }
+  for (const std::string& text : {many, array + "]"}) {
+    const std::vector<std::string> tags = split_tags(text);
+    REQUIRE(tags.size() == ipam::tags_max + 1);
+    CHECK(tags.front() == "t0");
+    CHECK(tags.back() == "t64");
+  }
+  CHECK(split_tags("a;b,a;;c") == std::vector<std::string>{"a", "b", "c"});
 }
 
 TEST_CASE("a reader stops at its limit of rows, whatever the format") {
