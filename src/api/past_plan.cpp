@@ -39,6 +39,7 @@ std::shared_ptr<PastPlans::Plan> PastPlans::get(ipam::Revision at) {
 }
 
 void PastPlans::keep(std::shared_ptr<Plan> plan) {
+  is_used_ = true;
   std::erase(kept_, plan);
   kept_.push_back(std::move(plan));
   if (kept_.size() > past_plans_kept_max) kept_.erase(kept_.begin());

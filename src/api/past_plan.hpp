@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "api/list_reader.hpp"
@@ -28,9 +29,11 @@ class PastPlans {
   void keep(std::shared_ptr<Plan> plan);
   // Nothing asked for them for a while.
   void drop() { kept_.clear(); }
-  bool has_kept() const { return !kept_.empty(); }
+  // Whether one was used since the last time that this was asked.
+  bool take_used() { return std::exchange(is_used_, false); }
 
  private:
+  bool is_used_ = false;
   std::vector<std::shared_ptr<Plan>> kept_;  // the one that was used last comes last
   std::map<ipam::Revision, std::weak_ptr<Plan>> plans_;  // that there are
 };

@@ -77,7 +77,7 @@ void ListPerformer::advance(Reader reader, Wanted wanted, std::function<void(Out
   api::ListReader::Step step =
       reader->next({replica_.state_machine(), ipam::Revision(replica_.applied().value()),
                     ipam::Revision(replica_.plan_changed().value()), past_plans_});
-  if (past_plans_.has_kept()) drop_past_plans_later();
+  if (past_plans_.take_used()) drop_past_plans_later();
   if (auto* whole = std::get_if<http::Response>(&step)) return done(std::move(*whole));
   if (auto* piece = std::get_if<api::ListReader::Piece>(&step)) return done(std::move(*piece));
   auto go_on = [this, reader, wanted = std::move(wanted), done] { advance(reader, wanted, done); };
