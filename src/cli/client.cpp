@@ -66,18 +66,25 @@ base::Result<http::Response, CommandError> Client::post_exactly_once(
     http::Request request, const std::string& key, const std::function<void()>& pause) {
   if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
   request.headers.push_back({"Idempotency-Key", key});
+  bool is_in_doubt = false;  // an attempt may have been carried out
   for (int attempt = 1;; ++attempt) {
     auto answer = connection_.perform(request);
+    is_in_doubt = is_in_doubt || (answer ? answer->status == 504
+                                         : answer.error().kind == ConnectionError::Kind::no_answer);
     const bool is_known = answer && answer->status != 503 && answer->status != 504;
     if (is_known && !is_held_up(*answer)) return std::move(*answer);
     if (attempt < attempts_max) {
       pause();
       continue;
     }
-    if (answer) return base::fail(refused(*answer));
-    const bool is_sent = answer.error().kind == ConnectionError::Kind::no_answer;
-    return base::fail(CommandError{is_sent ? ExitCode::failed : ExitCode::not_reachable,
-                                   answer.error().message});
+    CommandError error = answer ? refused(*answer)
+                                : CommandError{ExitCode::not_reachable, answer.error().message};
+    if (is_in_doubt) {
+      error.code = ExitCode::failed;
+      error.message +=
+          "; what was sent may or may not have been done: look before it is sent again";
+    }
+    return base::fail(std::move(error));
   }
 }
 

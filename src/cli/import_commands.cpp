@@ -66,8 +66,11 @@ class Importer {
 
  private:
   std::string so_far() const {
-    return fmt::format(" ({} rows before it were created, {} skipped)", totals_.created,
-                       totals_.skipped);
+    const bool is_dry = context_.arguments.has("dry-run");
+    const std::string updated =
+        totals_.updated == 0 ? "" : fmt::format(", {} updated", totals_.updated);
+    return fmt::format(" ({} rows before it {} created{}, {} skipped)", totals_.created,
+                       is_dry ? "would be" : "were", updated, totals_.skipped);
   }
 
   // Full pieces, or all that there is.

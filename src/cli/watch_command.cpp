@@ -23,23 +23,17 @@ class Printer {
   Printer(Context& context, std::uint64_t count) : context_(context), left_(count) {}
 
   bool take(std::string_view bytes) {
-    events_.feed(bytes);
-    while (const auto event = events_.next()) {
-      if (!event->id.empty()) last_id_ = event->id;
-      if (event->type == "error") {
-        error_ = detail_of(event->data);
-        return false;
-      }
-      if (event->data.empty()) continue;
-      if (!print(event->data)) return false;
-      if (--left_ == 0) return false;
-    }
+    const bool goes_on = print_events(bytes);
     context_.io.out.flush();
-    if (events_.too_large()) error_ = "the server sends no events";
-    return error_.empty() && context_.io.out.good();
+    if (!context_.io.out.good()) {  // a full disk: what was not printed is to come again
+      error_ = "cannot write the output";
+      return false;
+    }
+    last_id_ = seen_id_;
+    return goes_on;
   }
 
-  bool finished() const { return left_ == 0; }
+  bool finished() const { return left_ == 0 && error_.empty(); }
   // The text that says why it ended, and how to go on.
   std::string ended(std::string why) const {
     if (!error_.empty()) why = error_;
@@ -48,6 +42,22 @@ class Printer {
   }
 
  private:
+  bool print_events(std::string_view bytes) {
+    events_.feed(bytes);
+    while (const auto event = events_.next()) {
+      if (!event->id.empty()) seen_id_ = event->id;
+      if (event->type == "error") {
+        error_ = detail_of(event->data);
+        return false;
+      }
+      if (event->data.empty()) continue;
+      if (!print(event->data)) return false;
+      if (--left_ == 0) return false;
+    }
+    if (events_.too_large()) error_ = "the server sends no events";
+    return error_.empty();
+  }
+
   static std::string detail_of(const std::string& data) {
     boost::system::error_code error;
     const boost::json::value problem = boost::json::parse(data, error);
@@ -99,7 +109,8 @@ class Printer {
   Context& context_;
   EventStream events_;
   std::uint64_t left_;
-  std::string last_id_;
+  std::string seen_id_;
+  std::string last_id_;  // of what is printed for sure
   std::string error_;
   bool headed_ = false;
 };

@@ -121,4 +121,8 @@ def watch_command_shows_what_happens(env):
     check(actions.count('network_created') >= 1, f'actions: {actions}')
     text = env.ipam('watch', '--server', server, '--since', '0', '--count', '3').stdout
     check('network_created' in text, text)
+    # A full disk: the server is not blamed, and what was not written is not passed over.
+    full = env.run(['sh', '-c', f'./ipam watch --server {server} --since 0 --count 3 > /dev/full'],
+                   expect=1)
+    check_equal(full.stderr, 'Error: cannot write the output\n', 'a watch onto a full disk')
     check('Intact' in env.ipam('audit', 'verify', '--server', server).stdout, 'audit verify')

@@ -82,6 +82,29 @@ TEST_CASE("a piece whose outcome is not known is sent again as it was") {
   CHECK(world.err == "Error: no leader (0 rows before it were created, 0 skipped)\n");
 }
 
+TEST_CASE("a piece that one of many tries may have done is not called undone") {
+  World world;
+  world.in = "10.0.0.0/8";
+  const cli::ConnectionError broken{cli::ConnectionError::Kind::no_answer, "it broke"};
+  const cli::ConnectionError away{cli::ConnectionError::Kind::not_reachable, "cannot reach h"};
+  const std::string doubt =
+      "; what was sent may or may not have been done: look before it is sent again"
+      " (0 rows before it were created, 0 skipped)\n";
+  world.answers.push_back(base::fail(broken));
+  for (int i = 1; i < 40; ++i) world.answers.push_back(base::fail(away));
+  CHECK(world.run(import_prefixes) == 1);
+  CHECK(world.err == "Error: cannot reach h" + doubt);
+
+  world.answer_problem(504, "its result is not known yet");
+  for (int i = 1; i < 40; ++i) world.answer_problem(503, "no leader");
+  CHECK(world.run(import_prefixes) == 1);
+  CHECK(world.err == "Error: no leader" + doubt);
+
+  for (int i = 0; i < 40; ++i) world.answers.push_back(base::fail(away));
+  CHECK(world.run(import_prefixes) == 3);
+  CHECK(world.err.starts_with("Error: cannot reach h (0 rows"));
+}
+
 TEST_CASE("a piece that was one request too many is sent again, not so with a wrong token") {
   World world;
   world.in = "10.0.0.0/8";
