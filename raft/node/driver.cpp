@@ -212,6 +212,7 @@ void Driver::on_state_time(std::int64_t timestamp_ms) {
 }
 
 void Driver::advance_clock(const ClockReading& now) {
+  clock_.start(now);
   if (heard_stamp_ms_) clock_.on_stamp(*std::exchange(heard_stamp_ms_, std::nullopt), now);
   if (heard_leader_ms_)
     clock_.on_leader_time(heard_term_.value(), *std::exchange(heard_leader_ms_, std::nullopt), now);

@@ -41,6 +41,11 @@ class ReplicatedClock {
   explicit ReplicatedClock(std::optional<std::int64_t> saved_offset_ms)
       : saved_offset_ms_(saved_offset_ms) {}
 
+  // The first reading of the process. What was saved is beside the wall clock as it is then: set
+  // later, before anybody was heard or led, it would take the time with it.
+  void start(const ClockReading& now) {
+    if (saved_offset_ms_) begin(now);
+  }
   // Something that is committed is stamped so: the time has come so far.
   void rise_to(std::int64_t stamp_ms);
   // A leader stamped something so and sent it; it arrived by now, and need not be committed.

@@ -233,7 +233,7 @@ def late_request_does_not_keep_a_node_from_its_end(env):
     for node in cluster.nodes:
         node.variables = {**env.variables, 'IPAM_AUTH': 'required'}
     cluster.start()
-    node = cluster.follower()
+    node = cluster.nodes[0]
     with socket.create_connection(('127.0.0.1', node.http_port)) as late:
         late.settimeout(STOP_SECONDS_MAX)
         late.sendall(b'GET /api/v1/networks HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n'

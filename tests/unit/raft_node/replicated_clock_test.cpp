@@ -47,6 +47,22 @@ TEST_CASE("a clock that was set while nobody ran has the time from what was save
   CHECK(time_ms >= start_ms + 600'000 - ReplicatedClock::saved_offset_slack_ms);
 }
 
+TEST_CASE("a clock that is set after the start, before anybody is heard, moves no time") {
+  Machine machine{-200'000, 77};
+  ReplicatedClock before(std::nullopt);
+  before.on_leader_time(1, start_ms, machine.at(0));
+  const auto saved = before.take_offset_to_save(machine.at(0));
+  ReplicatedClock after(saved);
+  after.start(machine.at(1000));
+  machine.wall_offset_ms = 300'000;
+  after.start(machine.at(2000));
+  after.rise_to(start_ms + 500);
+  after.begin_leading(machine.at(3000));
+  const std::int64_t time_ms = after.lead(machine.at(3000));
+  CHECK(time_ms <= start_ms + 3000);
+  CHECK(time_ms >= start_ms + 3000 - ReplicatedClock::saved_offset_slack_ms);
+}
+
 TEST_CASE("without anything saved, what the wall clock says and what the state holds must do") {
   ReplicatedClock clock(std::nullopt);
   clock.rise_to(start_ms + 500);
