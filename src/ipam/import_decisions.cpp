@@ -75,6 +75,24 @@ std::optional<MetadataPatch> put_all(const Metadata& metadata) {
   return patch;
 }
 
+// What holds the first address of a row; false or nullptr: nothing.
+PackedAllocation holder_of(const AddressPlan& plan, const Allocate& row) {
+  const VrfState* const vrf = plan.vrf(row.vrf);
+  const Address& first = *row.options->ip;
+  const NetworkState* const state =
+      vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
+  if (state == nullptr) return {};
+  return state->first_allocation_in(first.value, first.value);
+}
+
+const Reservation* holder_of(const AddressPlan& plan, const CreateReservation& row) {
+  const VrfState* const vrf = plan.vrf(row.vrf);
+  const NetworkState* state = plan.network(row.network_id);
+  if (!row.network_id && vrf != nullptr) state = plan.network_of(vrf->vrf.id, row.first);
+  if (state == nullptr) return nullptr;
+  return state->first_reservation_in(row.first.value, row.first.value);
+}
+
 struct UpdateOf {
   const AddressPlan& plan;
 
@@ -101,12 +119,8 @@ struct UpdateOf {
   }
   // Where just these addresses are an allocation; one that has others too is another one.
   std::optional<CommandBody> operator()(const Allocate& row) const {
-    const VrfState* const vrf = plan.vrf(row.vrf);
     const Address& first = *row.options->ip;
-    const NetworkState* const state =
-        vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
-    if (state == nullptr) return std::nullopt;
-    const PackedAllocation held = state->first_allocation_in(first.value, first.value);
+    const PackedAllocation held = holder_of(plan, row);
     const bool is_same = held && held.first() == first &&
                          held.last().value - first.value == row.count - 1;
     if (!is_same) return std::nullopt;
@@ -120,12 +134,7 @@ struct UpdateOf {
   }
   // Where just these addresses are a reservation.
   std::optional<CommandBody> operator()(const CreateReservation& row) const {
-    const VrfState* const vrf = plan.vrf(row.vrf);
-    const NetworkState* state = plan.network(row.network_id);
-    if (!row.network_id && vrf != nullptr) state = plan.network_of(vrf->vrf.id, row.first);
-    if (state == nullptr) return std::nullopt;
-    const Reservation* const there =
-        state->first_reservation_in(row.first.value, row.first.value);
+    const Reservation* const there = holder_of(plan, row);
     const bool is_same =
         there != nullptr && there->first == row.first && there->last == row.last;
     if (!is_same) return std::nullopt;
@@ -148,21 +157,11 @@ struct IsThere {
 
   bool operator()(const Allocate& row) const {
     if (row.count <= 1) return true;
-    const VrfState* const vrf = plan.vrf(row.vrf);
-    const Address& first = *row.options->ip;
-    const NetworkState* const state =
-        vrf == nullptr ? nullptr : plan.network_of(vrf->vrf.id, first);
-    if (state == nullptr) return false;
-    const PackedAllocation held = state->first_allocation_in(first.value, first.value);
-    return held && held.last().value >= first.value + (row.count - 1);
+    const PackedAllocation held = holder_of(plan, row);
+    return held && held.last().value >= row.options->ip->value + (row.count - 1);
   }
   bool operator()(const CreateReservation& row) const {
-    const VrfState* const vrf = plan.vrf(row.vrf);
-    const NetworkState* state = plan.network(row.network_id);
-    if (!row.network_id && vrf != nullptr) state = plan.network_of(vrf->vrf.id, row.first);
-    if (state == nullptr) return false;
-    const Reservation* const there =
-        state->first_reservation_in(row.first.value, row.first.value);
+    const Reservation* const there = holder_of(plan, row);
     return there != nullptr && there->last.value >= row.last.value;
   }
   template <typename Other>

@@ -192,6 +192,8 @@ bool Executor::is_valid(ipam::TokenId id) const {
   return token != nullptr && !token->is_expired(node_.time_ms());
 }
 
+bool Executor::is_over() const { return node_.stopping() || !replica_.failure().empty(); }
+
 void Executor::perform(api::Write&& write, Reply&& reply) {
   if (!write.command.idempotency.key.empty())
     write.command.idempotency.retention_seconds = spec_.idempotency_seconds;
@@ -222,11 +224,8 @@ void Executor::perform(api::IssueToken&& issue, Reply&& reply) {
 template <class Then>
 void Executor::after_barrier(api::Consistency consistency, Reply&& reply, Then then) {
   if (consistency == api::Consistency::stale) return then(std::move(reply));
-  // A node that has failed applies nothing any more, whatever is committed; one that has stopped
-  // hears of nothing.
-  const auto is_over = [this] { return node_.stopping() || !replica_.failure().empty(); };
   if (is_over()) return reply(api::problem_shutting_down());
-  auto read = [is_over, reply = std::move(reply), then = std::move(then)](bool ok) mutable {
+  auto read = [this, reply = std::move(reply), then = std::move(then)](bool ok) mutable {
     if (is_over()) return reply(api::problem_shutting_down());
     if (ok) return then(std::move(reply));
     reply(api::problem_read_timeout());
@@ -281,8 +280,7 @@ void Executor::perform(api::Watch&& watch, Reply&& reply) {
 
 void Executor::perform(api::ChangeMembers&& change, Reply&& reply) {
   if (!spec_.cluster_mode) return reply(change.render(api::MemberChangeResult::not_a_cluster));
-  if (node_.stopping() || !replica_.failure().empty())
-    return reply(api::problem_shutting_down());
+  if (is_over()) return reply(api::problem_shutting_down());
   auto finished = [render = std::move(change.render), done = shared(std::move(reply)),
                    named = change.node_id != 0](const raft::MemberChangeReply& result) {
     done(render(result_of(result, named)));
@@ -301,8 +299,7 @@ void Executor::perform(api::MakeBackup&& backup, Reply&& reply) {
 }
 
 void Executor::perform(api::CutLog&& cut, Reply&& reply) {
-  if (node_.stopping() || !replica_.failure().empty())
-    return reply(api::problem_shutting_down());
+  if (is_over()) return reply(api::problem_shutting_down());
   // The node was told how far state.db is durable before this is called.
   auto flushed = [this, render = std::move(cut.render),
                   done = shared(std::move(reply))](const state::StateStore::Flushed& durable) {

@@ -67,6 +67,9 @@ class Executor {
     http::Response response;
   };
 
+  // A node that has failed applies nothing any more, whatever is committed; one that has stopped
+  // hears of nothing.
+  bool is_over() const;
   // Each of these takes what it is given: it is large, and handed on several times.
   void perform_when_applied(api::Action&& action, Reply&& reply);
   void perform_for(ipam::TokenId token, api::Body&& body, Reply&& reply);
