@@ -36,8 +36,7 @@ std::size_t RequestParser::body_bytes() const {
 }
 
 bool RequestParser::between_requests() const {
-  return (state_ == State::whole || (state_ == State::request_line && empty_lines_ == 0)) &&
-         in_.empty();
+  return (state_ == State::whole || state_ == State::request_line) && in_.empty();
 }
 
 void RequestParser::reset() {
@@ -47,6 +46,9 @@ void RequestParser::reset() {
   in_.shrink();
   framing_ = {};
   state_ = State::request_line;
+  // An answer to what is no request is one to a GET.
+  request_.method = Method::get;
+  request_.minor_version = 1;
   expects_continue_ = false;
   hosts_ = 0;
   empty_lines_ = 0;

@@ -243,6 +243,9 @@ asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
   parser_.drop_body();  // a stream may go on for days, and the handler is done with it
   may_hold_request();   // counts that it is gone
   std::uint64_t given_bytes = 0;
+  // What ends with the connection, and is cut off, ends with a reset: a FIN would make it whole.
+  const bool ends_with_connection = !chunked && !bytes;
+  if (ends_with_connection) reset_on_close(true);
   source_ = source;
   if (context_->stopping) source->cancel();
   bool whole = false;
@@ -262,7 +265,14 @@ asio::awaitable<bool> Session::stream(std::shared_ptr<BodySource> source,
   }
   if (!whole) source->cancel();
   source_.reset();
+  if (ends_with_connection && whole) reset_on_close(false);
+  else if (ends_with_connection) stream_.close();
   co_return whole;
+}
+
+void Session::reset_on_close(bool resets) {
+  std::error_code ignored;  // the connection is broken already
+  stream_.socket().set_option(asio::socket_base::linger(resets, 0), ignored);
 }
 
 asio::awaitable<void> Session::refuse(int status, std::string_view detail) {

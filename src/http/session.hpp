@@ -96,6 +96,7 @@ class Session {
   asio::awaitable<bool> flush();
   asio::awaitable<bool> stream(std::shared_ptr<BodySource> source,
                                std::optional<std::uint64_t> bytes);
+  void reset_on_close(bool resets);
   asio::awaitable<void> refuse(int status, std::string_view detail);
   asio::awaitable<void> linger();
   void put(Response response, bool keep_alive);

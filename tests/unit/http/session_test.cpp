@@ -76,6 +76,20 @@ TEST_CASE("a client that expects 100-continue gets it before it sends the body")
   CHECK(client.ask(get("/next")).status == 200);
 }
 
+TEST_CASE("what follows a HEAD and is no request is answered with a body") {
+  TestServer server;
+  for (const char* bad : {"\x01", "\r\n\r\n\r\n\r\n\r\n", "GET / HTTP/1.1\n\n"}) {
+    CAPTURE(bad);
+    Client client(server.port());
+    client.send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    REQUIRE(client.receive(http::Method::head).status == 200);
+    client.send(bad);
+    const http::Response refused = client.receive();
+    CHECK(refused.status == 400);
+    CHECK(!refused.body.empty());
+  }
+}
+
 TEST_CASE("an HTTP/1.0 client is told of keep-alive, or the connection is closed") {
   TestServer server;
   Client kept(server.port());

@@ -72,6 +72,12 @@ TEST_CASE("a streamed body that breaks off is not taken for a whole one") {
   Client client(server.port());
   client.send(get("/cut/3"));
   CHECK(client.receive().status == 0);
+  // Where nothing but the end of the connection says that it is whole, a reset says that it is not.
+  Client old(server.port());
+  old.send("GET /cut/3 HTTP/1.0\r\nHost: a\r\n\r\n");
+  bool clean = true;
+  old.read_to_end(&clean);
+  CHECK_FALSE(clean);
 }
 
 TEST_CASE("a slow reader of a stream costs no memory, and is cut off by the write timeout") {
