@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "api/text.hpp"
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 
 namespace api {
 
@@ -57,7 +57,7 @@ char* put_escaped(char* at, std::string_view text) {
       ++i;
       continue;
     }
-    const std::size_t bytes = utf8_sequence_bytes(text.substr(i));
+    const std::size_t bytes = base::utf8_sequence_bytes(text.substr(i));
     at = put(at, bytes == 0 ? replacement : text.substr(i, bytes));
     i += std::max<std::size_t>(bytes, 1);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.hpp"
 #include "ipam/address.hpp"
 #include "ipam/model.hpp"
 
@@ -23,31 +24,11 @@ Complaint check_utf8_and_size(std::string_view field, std::string_view text,
                               std::size_t bytes_max) {
   if (text.size() > bytes_max)
     return fmt::format("{} must be at most {} bytes long, not {}", field, bytes_max, text.size());
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t bytes = utf8_sequence_bytes(rest);
-    if (bytes == 0) return fmt::format("{} must be valid UTF-8", field);
-    rest.remove_prefix(bytes);
-  }
+  if (!base::is_utf8(text)) return fmt::format("{} must be valid UTF-8", field);
   return std::nullopt;
 }
 
 }  // namespace
-
-std::size_t utf8_sequence_bytes(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  // Overlong forms, surrogates, and what is beyond U+10FFFF.
-  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
-  if (lead == 0xed && byte(1) > 0x9f) return 0;
-  if (lead == 0xf0 && byte(1) < 0x90) return 0;
-  if (lead == 0xf4 && byte(1) > 0x8f) return 0;
-  return size;
-}
 
 std::string quoted(std::string_view text) {
   if (text.size() <= quoted_bytes_max) return fmt::format("\"{}\"", text);

@@ -10,10 +10,6 @@
 
 namespace api {
 
-// Length of the UTF-8 sequence at the start of `text` (RFC 3629), 0 where it is invalid or cut off.
-// REQUIRES: text is not empty.
-std::size_t utf8_sequence_bytes(std::string_view text);
-
 // User input in an error's detail is cut at this size: answers stay small.
 inline constexpr std::size_t quoted_bytes_max = 100;
 

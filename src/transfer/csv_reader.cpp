@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "base/utf8.hpp"
 #include "transfer/document_reader.hpp"
 #include "transfer/line_reader.hpp"
 
 namespace transfer {
 
 namespace {
-
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 // phpIPAM's columns, in lower case, and ours.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> phpipam_columns = {{
@@ -44,6 +43,11 @@ std::string take_field(std::vector<Field>& fields, std::string_view name) {
       return value;
     }
   return {};
+}
+
+// Line ends of texts that Windows wrote are line ends.
+void drop_carriage_returns(std::string& text) {
+  for (std::size_t at = 0; (at = text.find("\r\n", at)) != std::string::npos;) text.erase(at, 1);
 }
 
 // "255.255.255.0" as "24"; any other text as it is.
@@ -97,7 +101,10 @@ std::optional<ReadError> CsvReader::take(char c, std::vector<Row>& rows) {
                ? std::nullopt
                : std::optional(error(fmt::format("more than {} columns", columns_max)));
   }
-  if (c == '"' && state_ == State::value_start) {
+  const bool is_after_mark = state_ == State::plain && names_.empty() && record_.empty() &&
+                             value_ == base::byte_order_mark;
+  if (c == '"' && (state_ == State::value_start || is_after_mark)) {
+    value_.clear();
     state_ = State::quoted;
     return std::nullopt;
   }
@@ -119,6 +126,7 @@ std::optional<ReadError> CsvReader::take(char c, std::vector<Row>& rows) {
 // What is in quotes is taken as it is; else blanks at the ends are no part of the value.
 void CsvReader::end_value() {
   const bool is_quoted = state_ == State::quote_in_quoted;
+  if (is_quoted) drop_carriage_returns(value_);
   record_.push_back(is_quoted ? value_ : std::string(trimmed(value_)));
   value_.clear();
   state_ = State::value_start;
@@ -128,9 +136,11 @@ std::optional<ReadError> CsvReader::end_record(std::vector<Row>& rows) {
   const std::vector<std::string> record = std::exchange(record_, {});
   record_bytes_ = 0;
   if (record.size() == 1 && record[0].empty()) return std::nullopt;  // an empty line
+  if (!std::all_of(record.begin(), record.end(), base::is_utf8))
+    return error("the record is not UTF-8: save the file as UTF-8 (in Excel: CSV UTF-8)");
   if (names_.empty()) {
     std::vector<std::string> header = record;
-    if (header[0].starts_with(byte_order_mark)) header[0].erase(0, byte_order_mark.size());
+    header[0] = base::without_byte_order_mark(record[0]);
     auto names = names_of(header);
     if (!names) return error(std::move(names.error()));
     names_ = *std::move(names);

@@ -1,7 +1,8 @@
-// JSON documents, which are read whole. Pure.
+// JSON: documents, which are read whole, and lines. Pure.
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,17 +27,25 @@ class DocumentReader : public Reader {
   std::string text_;
 };
 
-// What `export` writes: one object a line, or an array of objects.
-class JsonReader final : public DocumentReader {
+// What `export` writes, one object a line, taken as they come; or an array of objects, which is a
+// document.
+class JsonReader final : public Reader {
  public:
-  using DocumentReader::DocumentReader;
+  using Reader::Reader;
 
- protected:
-  std::optional<ReadError> document(std::string_view text, std::vector<Row>& rows) override;
+  std::optional<ReadError> feed(std::string_view bytes, std::vector<Row>& rows) override;
+  std::optional<ReadError> finish(std::vector<Row>& rows) override;
 
  private:
-  std::optional<ReadError> read_object(const boost::json::value& value, std::uint64_t position,
-                                       std::vector<Row>& rows) const;
+  enum class Shape : std::uint8_t { unknown, lines, array };
+
+  std::optional<ReadError> read_lines(std::vector<Row>& rows);
+  std::optional<ReadError> read_line(std::string_view line, std::vector<Row>& rows);
+  std::optional<ReadError> read_object(const boost::json::value& value, std::vector<Row>& rows);
+
+  Shape shape_ = Shape::unknown;
+  std::string text_;             // without the lines that were read
+  std::uint64_t position_ = 0;  // of the line or element that was read last
 };
 
 inline constexpr std::size_t nesting_max = 32;

@@ -119,6 +119,9 @@ base::Result<Object, std::string> network_of(const Record& record) {
 }
 
 base::Result<Object, std::string> allocation_of(const Record& record) {
+  const std::string& status = record["status"];
+  if (!status.empty() && status != "allocated")
+    return base::fail(fmt::format("an allocation that is {:?} is none: leave it out", status));
   const auto range = read_range(record["ip"], record["end_ip"]);
   if (!range) return base::fail(range.error());
   AllocationRow row;

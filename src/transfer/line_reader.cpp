@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
+
 namespace transfer {
 
 std::string_view trimmed(std::string_view text) {
@@ -44,6 +46,7 @@ std::optional<ReadError> LineReader::finish(std::vector<Row>& rows) {
 
 std::optional<ReadError> LineReader::take(std::string_view text, std::vector<Row>& rows) {
   if (text.ends_with('\r')) text.remove_suffix(1);
+  if (number_ == 0) text = base::without_byte_order_mark(text);
   return line(text, ++number_, rows);
 }
 

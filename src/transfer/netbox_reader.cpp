@@ -36,12 +36,13 @@ std::string model_of(const json::object& fields) {
   return "other";
 }
 
-void add_records(const json::value& value, std::vector<Record>& records) {
+// False: an answer of the REST API says that there are further pages of it.
+bool add_records(const json::value& value, std::vector<Record>& records) {
   const json::object* object = value.if_object();
-  if (object == nullptr) return;
+  if (object == nullptr) return true;
   if (const json::value* results = find(*object, "results"); results && results->is_array()) {
     for (const json::value& result : results->get_array()) add_records(result, records);
-    return;
+    return find(*object, "next") == nullptr;
   }
   const std::uint64_t position = records.size() + 1;
   const json::value* model = find(*object, "model");
@@ -50,6 +51,7 @@ void add_records(const json::value& value, std::vector<Record>& records) {
     records.push_back({text_of(*model), position, &fields->get_object()});
   else
     records.push_back({model_of(*object), position, object});
+  return true;
 }
 
 // The names of what fixtures refer to by number.
@@ -96,7 +98,7 @@ class RecordReader {
     const json::value* value = find(*record_.fields, name);
     if (value == nullptr) return {};
     if (const json::object* object = value->if_object()) {
-      for (const std::string_view key : {"name", "vid", "slug"})
+      for (const std::string_view key : {"name", "vid", "slug", "value"})
         if (const json::value* inner = find(*object, key)) return text_of(*inner);
       return {};
     }
@@ -140,11 +142,14 @@ class RecordReader {
     return metadata;
   }
 
+  // Line ends are those that browsers send.
   std::string description() const {
     std::string description = text("description");
     const std::string comments = text("comments");
-    if (description.empty()) return comments;
-    return comments.empty() ? description : description + "; " + comments;
+    if (!description.empty() && !comments.empty()) description += "; ";
+    description += comments;
+    std::erase(description, '\r');
+    return description;
   }
 
  private:
@@ -213,9 +218,10 @@ base::Result<Object, std::string> reservation_of(const RecordReader& record) {
 }
 
 // What a record of the models below says and no object of ours has a place for.
-constexpr std::array<std::string_view, 8> unkept_fields = {
-    "import_targets", "export_targets",     "nat_inside", "assigned_object_id",
-    "is_pool",        "mark_utilized",      "date_added", "custom_field_data"};
+constexpr std::array<std::string_view, 12> unkept_fields = {
+    "import_targets", "export_targets",    "nat_inside",    "nat_outside",
+    "is_pool",        "mark_utilized",     "date_added",    "assigned_object_id",
+    "scope",          "custom_field_data", "custom_fields", "scope_id"};
 
 bool says_something(const json::value& value) {
   if (const json::array* array = value.if_array()) return !array->empty();
@@ -240,12 +246,12 @@ std::optional<ReadError> NetboxReader::document(std::string_view text, std::vect
   const auto document = parse_document(text);
   if (!document) return ReadError{0, document.error()};
   std::vector<Record> records;
+  std::map<std::string, std::uint64_t> others;
   if (const json::array* array = document->if_array())
     for (const json::value& value : *array) add_records(value, records);
-  else
-    add_records(*document, records);
+  else if (!add_records(*document, records))
+    ++others["further pages of the answer (ask for all with limit=0)"];
   const Names names = names_of(*document);
-  std::map<std::string, std::uint64_t> others;
   for (const auto& [model, convert] : conversions)
     for (const Record& record : records) {
       if (record.model != model) continue;

@@ -67,6 +67,24 @@ TEST_CASE("answers of the REST API carry what they refer to") {
   CHECK(result.ignored == std::vector<Ignored>{{"other", 1}});
 }
 
+TEST_CASE("what an answer of the REST API says and has no place here is counted") {
+  const Read result = read(Format::netbox, R"({"count":9,"next":"http://n/?offset=1","results":[
+{"id":1,"address":"10.0.0.5/24","role":{"value":"vip","label":"VIP"},"custom_fields":{"owner":"x"},
+ "comments":"one\r\ntwo"},
+{"id":2,"prefix":"10.0.0.0/24","scope_type":"dcim.site","scope_id":7,"scope":{"name":"Berlin"},
+ "custom_fields":{}}]})");
+  REQUIRE_FALSE(result.error);
+  REQUIRE(result.rows.size() == 2);
+  const auto& address = std::get<AllocationRow>(result.rows[1].object);
+  CHECK(address.metadata == ipam::Metadata{{"role", "vip"}});
+  CHECK(address.description == "one\ntwo");
+  CHECK(result.ignored ==
+        std::vector<Ignored>{{"further pages of the answer (ask for all with limit=0)", 1},
+                             {"ipam.ipaddress.custom_fields", 1},
+                             {"ipam.prefix.scope", 1},
+                             {"ipam.prefix.scope_id", 1}});
+}
+
 TEST_CASE("an error names the record and its kind") {
   const Read result = read(Format::netbox, R"([{"model":"ipam.vrf","pk":1,"fields":{"name":"x"}},
 {"model":"ipam.prefix","pk":1,"fields":{"prefix":"10.0.0.1/24"}}])");

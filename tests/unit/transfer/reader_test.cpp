@@ -77,7 +77,30 @@ TEST_CASE("a csv with semicolons, a byte order mark, names in capitals, short re
   CHECK(std::get<NetworkRow>(result.rows[0].object).description == "a,b");
 }
 
+TEST_CASE("a byte order mark is no part of a file, whatever its format") {
+  const std::string mark = "\xef\xbb\xbf";
+  for (const auto& [format, text] :
+       {std::pair(Format::csv, "\"cidr\",\"description\"\r\n\"10.0.0.0/8\",\"a\"\r\n"),
+        std::pair(Format::prefixes, "10.0.0.0/8\n"), std::pair(Format::prefixes, "# routes\n::/8"),
+        std::pair(Format::json, "{\"cidr\":\"10.0.0.0/8\"}\n"),
+        std::pair(Format::json, "[{\"cidr\":\"10.0.0.0/8\"}]"),
+        std::pair(Format::netbox, "[{\"prefix\":\"10.0.0.0/8\"}]")}) {
+    CAPTURE(text);
+    REQUIRE_FALSE(read(format, text).error);
+    for (const std::size_t piece : {1u, 2u, 4u, 1u << 20})
+      CHECK(read(format, mark + text, piece) == read(format, text));
+  }
+}
+
+TEST_CASE("line ends in a csv's values are those of every text") {
+  const Read result = read(Format::csv, "cidr,description\r\n10.0.0.0/8,\"a\r\nb\rc\r\n\"\r\n");
+  REQUIRE(result.rows.size() == 1);
+  CHECK(std::get<NetworkRow>(result.rows[0].object).description == "a\nb\rc\n");
+}
+
 TEST_CASE("what a csv must not be") {
+  CHECK(error_of(Format::csv, "cidr,description\n10.0.0.0/8,B\xfcro\n")
+            .starts_with("2: the record is not UTF-8: save the file as UTF-8"));
   CHECK(error_of(Format::csv, "colour\nred\n").starts_with("1: the first line must name"));
   CHECK(error_of(Format::csv, "cidr,cidr\n") == "1: the column \"cidr\" is there twice");
   CHECK(error_of(Format::csv, "cidr,colour\n10.0.0.0/8,red\n") == "2: unknown field \"colour\"");
@@ -110,7 +133,24 @@ TEST_CASE("json: one object a line, or an array of them; both give the same rows
   CHECK(std::get<AllocationRow>(lines.rows[1].object).network == prefix("10.0.0.0/24"));
 }
 
+TEST_CASE("json: lines are taken as they come, however many there are") {
+  std::vector<Row> rows;
+  const auto reader = make_reader(Format::json);
+  CHECK_FALSE(reader->feed("{\"cidr\":\"10.0.0.0/8\"}\n{\"cidr\":", rows));
+  CHECK(rows.size() == 1);
+  const std::string line = "{\"cidr\":\"11.0.0.0/8\"}\n" + std::string(1 << 20, ' ') + "\n";
+  CHECK_FALSE(reader->feed("\"12.0.0.0/8\"}\n", rows));
+  for (std::size_t bytes = 0; bytes <= document_bytes_max; bytes += line.size()) {
+    REQUIRE_FALSE(reader->feed(line, rows));
+    rows.resize(2);
+  }
+  CHECK_FALSE(reader->finish(rows));
+  CHECK(rows.size() == 2);
+}
+
 TEST_CASE("what a json must not be") {
+  CHECK(error_of(Format::json, R"({"ip":"10.0.0.1","status":"released"})") ==
+        "1: an allocation that is \"released\" is none: leave it out");
   CHECK(error_of(Format::json, "{\"cidr\":\"10.0.0.0/8\"}\n{\n")
             .starts_with("2: no valid JSON at"));
   CHECK(error_of(Format::json, "[1]").starts_with("1: not a JSON object"));
@@ -175,9 +215,11 @@ TEST_CASE("a reader stops at its limit of rows, whatever the format") {
 TEST_CASE("the size of the pieces changes nothing") {
   const std::string csv = "cidr,description\r\n10.0.0.0/8,\"a\r\n\"\"b\"\"\"\r\n\n11.0.0.0/8,c";
   const std::string lines = "10.0.0.0/8\r\n#\n11.0.0.0/8\nx";
+  const std::string json = "\n {\"cidr\":\"10.0.0.0/8\"}\r\n\n{\"cidr\":\"11.0.0.0/8\"}\nx";
   for (const std::size_t piece : {1u, 2u, 3u, 7u}) {
     CHECK(read(Format::csv, csv, piece) == read(Format::csv, csv));
     CHECK(read(Format::prefixes, lines, piece) == read(Format::prefixes, lines));
+    CHECK(read(Format::json, json, piece) == read(Format::json, json));
   }
 }
 
