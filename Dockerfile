@@ -16,6 +16,8 @@ RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin ipam
 COPY --from=build /src/build/src/server/ipam /usr/bin/ipam
 COPY examples/cluster/docker-entrypoint.sh examples/cluster/docker-healthcheck.sh /usr/lib/ipam/
 USER ipam
+# Commands of the CLI in the container are about its data; the entry point says so to the server.
+ENV IPAM_DB_PATH=/data
 WORKDIR /data
 VOLUME /data
 # HTTP and, in cluster mode, raft.

@@ -111,7 +111,12 @@ members() {
 
 form_node() {
   local node=$1 command=(join)
-  [ -e "$data/node$node/cluster.json" ] && return
+  if [ -e "$data/node$node/cluster.json" ]; then
+    grep -q "\"raft_addr\": *\"localhost:$(raft_port_of "$node")\"" "$data/node$node/cluster.json" ||
+      die "$data/node$node was made for another raft port: give that one, or delete the data with" \
+        "scripts/3-node-cluster.sh clean"
+    return
+  fi
   # Node 1 makes the secret that they prove to each other, the others get copies.
   [ ! -e "$data/node1/cluster.secret" ] || command+=(--secret-file "$data/node1/cluster.secret")
   [ "$node" != 1 ] || command=(init)
@@ -167,17 +172,18 @@ wait_until_formed() {
 }
 
 print_use() {
-  local first=$http_port
+  local first=$http_port shown=$probe
+  [ "$probe" != 127.0.0.1 ] || shown=localhost
   cat <<TEXT
 
 Any node answers everything:
-  curl http://localhost:$first/api/v1/health
-  curl -X POST http://localhost:$((first + 1))/api/v1/networks \\
+  curl http://$shown:$first/api/v1/health
+  curl -X POST http://$shown:$((first + 1))/api/v1/networks \\
     -H "Content-Type: application/json" -d '{"cidr": "10.0.0.0/16", "description": "Production network"}'
-  curl -X POST http://localhost:$((first + 2))/api/v1/allocations \\
+  curl -X POST http://$shown:$((first + 2))/api/v1/allocations \\
     -H "Content-Type: application/json" -d '{"cidr": "10.0.0.0/16", "hostname": "web-server"}'
-  curl http://localhost:$first/api/v1/cluster/status
-  ./ipam list --server http://localhost:$first
+  curl http://$shown:$first/api/v1/cluster/status
+  ./ipam list --server http://$shown:$first
 
 Logs: $data/node1.log, node2.log, node3.log
 TEXT
@@ -199,7 +205,7 @@ start() {
   refuse_taken_ports "nothing was started"
 
   mkdir -p "$data"
-  [ "$detach" = 1 ] || trap 'echo; stop_nodes "${started[@]}"; exit 0' INT TERM
+  [ "$detach" = 1 ] || trap 'echo; stop_nodes "${started[@]}"; exit 0' INT TERM HUP
   for node in "${started[@]}"; do form_node "$node"; done
   for node in "${started[@]}"; do start_node "$node"; done
   wait_until_formed
@@ -277,7 +283,7 @@ status() {
     else
       all=1
     fi
-    say "node $node: running (pid $pid), http://localhost:$(http_port_of "$node"), $health"
+    say "node $node: running (pid $pid), http://${probe/#127.0.0.1/localhost}:$(http_port_of "$node"), $health"
   done
   return $all
 }
