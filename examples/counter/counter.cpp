@@ -47,6 +47,7 @@ class Counter : public raft::Host {
   void read_snapshot(std::uint64_t, std::size_t, Bytes done) override { done(std::nullopt); }
   void drop_snapshot() override {}
   void begin_receive(std::uint64_t, Done done) override { done(false); }
+  void drop_received() override {}
   void write_chunk(std::uint64_t, base::SharedBytes, Done done) override { done(false); }
   void install_snapshot(const raft::SnapshotMeta&, Done done) override { done(false); }
 };

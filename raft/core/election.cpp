@@ -132,15 +132,22 @@ void RaftCore::count_votes() {
   };
   Configuration configuration = membership_.current();
   if (MUTANT(joint_needs_one_half)) configuration.joint = false;
-  if (has_quorum(configuration, [&](NodeId voter) { return answer(voter, false); })) {
+  const bool founds = options_.founders_all_vote && log_.last_index() == Index();
+  const auto wins = [&](bool unknown) {
+    const auto granted = [&](NodeId voter) { return answer(voter, unknown); };
+    if (!founds) return has_quorum(configuration, granted);
+    return std::all_of(
+        configuration.members.begin(), configuration.members.end(),
+        [&](const auto& member) { return member.second.learner() || granted(member.first); });
+  };
+  if (wins(false)) {
     if (pre_candidate != nullptr)
       begin_vote(false);
     else
       become_leader();
     return;
   }
-  if (!has_quorum(configuration, [&](NodeId voter) { return answer(voter, true); }))
-    become_follower(term_, NodeId());
+  if (!wins(true)) become_follower(term_, NodeId());
 }
 
 void RaftCore::handle(NodeId from, Term term, const RequestVote& request) {
@@ -185,10 +192,12 @@ void RaftCore::handle(NodeId from, const TimeoutNow&) {
   campaign(true);
 }
 
+// One that was added by an entry that was never committed was not removed: that entry went with the
+// leader that had it, and the node waits to be added.
 void RaftCore::handle(NodeId, const NotMember& message) {
-  if (membership_.current().contains(id()) &&
-      !up_to_date(membership_.current_position(), message.as_of))
-    removed_ = true;
+  const bool was_member =
+      membership_.at(commit_).contains(id()) && membership_.current().contains(id());
+  if (was_member && !up_to_date(membership_.current_position(), message.as_of)) removed_ = true;
 }
 
 void RaftCore::become_follower(Term term, NodeId leader) {

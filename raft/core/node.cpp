@@ -184,7 +184,7 @@ CoreStatus RaftCore::status() const {
       status.progress.push_back(
           {peer, progress.state(), progress.match(),
            progress.heard ? std::optional(progress.ticks_since_heard) : std::nullopt,
-           progress.disconnected});
+           progress.ticks_since_heard, progress.disconnected});
   return status;
 }
 

@@ -33,6 +33,9 @@ struct CoreOptions {
   // Of the first wait after the start, drawn from here up to election_timeout_ticks: a leader that
   // lives is heard sooner, and pre-vote makes a mistake harmless. 0: as any other wait.
   unsigned first_wait_ticks_min = 0;
+  // The first leader of a cluster is elected by all its founders, not by a majority of them: those
+  // whose disks were lost would elect one another, beside those that have what was acknowledged.
+  bool founders_all_vote = false;
   unsigned heartbeat_ticks = 1;
   std::size_t message_bytes_max = 1u << 20;      // of entry data in one AppendEntries
   std::size_t uncommitted_bytes_max = 64u << 20;  // beyond: proposals are refused
@@ -40,7 +43,7 @@ struct CoreOptions {
   std::size_t reads_max = 65536;                  // waiting on a leader; beyond: refused
   std::uint64_t promotion_lag_max = 256;  // entries that a learner may lack to be promoted
   // Who lacks more entries than this catches up: of these entries all such members together get so
-  // many bytes in a tick, or twice what was proposed in the tick before where that is more.
+  // many bytes in a tick, or twice what was committed in the tick before where that is more.
   std::uint64_t catch_up_lag = 10'000;
   std::size_t catch_up_bytes_per_tick = 128u << 10;
   ProgressLimits progress;
@@ -81,6 +84,7 @@ struct ProgressStatus {
   Progress::State state;
   Index match;
   std::optional<std::uint64_t> ticks_since_heard;
+  std::uint64_t ticks_silent;  // the same, or since this node leads where it never heard
   bool disconnected;  // its process has ended, probably
 };
 
@@ -182,7 +186,7 @@ class RaftCore {
     std::uint64_t round_sent = 0;  // the read round of the latest heartbeats
     Index term_start;              // the no-op of this term
     std::size_t uncommitted_bytes = 0;
-    std::size_t proposed_bytes = 0;  // since the last tick
+    std::size_t written_bytes = 0;  // of its own term, committed since the last tick
     std::optional<std::size_t> catch_up_bytes_left;  // until the next tick; nullopt: any
     unsigned ticks_since_heartbeat = 0;
     unsigned ticks_since_quorum_check = 0;

@@ -66,13 +66,7 @@ bool Progress::on_rejected(Index rejected, Index agreement) {
   return true;
 }
 
-void Progress::on_heartbeat_answered() {
-  probe_sent_ = false;
-  if (state_ == State::replicate && paused()) {
-    inflight_bytes_ -= inflight_.front().bytes;
-    inflight_.pop_front();
-  }
-}
+void Progress::on_heartbeat_answered() { probe_sent_ = false; }
 
 void Progress::begin_snapshot() { become(State::snapshot); }
 
@@ -81,6 +75,8 @@ void Progress::end_snapshot(Index index, bool arrived) {
   become(State::probe);
   if (arrived) next_ = std::max(next_, index + 1);
   next_ = std::max(next_, match_ + 1);
+  // Not for one that is gone: a copy of the state is made for each try.
+  probe_sent_ = !arrived;
 }
 
 }  // namespace raft

@@ -38,11 +38,11 @@ class Progress {
   // previous.index `rejected` did not match there; `agreement` is our guess, from its hint, of
   // where the logs agree. False where the answer is stale.
   bool on_rejected(Index rejected, Index agreement);
-  // A heartbeat came back: a probe may be repeated, and a full window lets one message through, so
-  // that lost messages do not stop replication for good.
+  // A heartbeat came back: a probe may be repeated. A full window stays full: the leader asks what
+  // of it has arrived.
   void on_heartbeat_answered();
   void begin_snapshot();
-  // Go on after `index` where the snapshot got there, else try anew.
+  // Go on after `index` where the snapshot got there, else try anew once it answers a heartbeat.
   void end_snapshot(Index index, bool arrived);
 
   bool recently_active = false;  // heard from since the last check of the quorum

@@ -20,10 +20,10 @@ Progress* RaftCore::progress_of(NodeId peer) {
 
 void RaftCore::tick_leader(Leader& leader) {
   for (auto& [peer, progress] : leader.progress) ++progress.ticks_since_heard;
-  const std::size_t proposed = std::exchange(leader.proposed_bytes, 0);
+  const std::size_t written = std::exchange(leader.written_bytes, 0);
   leader.catch_up_bytes_left.reset();
-  if (proposed > 0)
-    leader.catch_up_bytes_left = std::max(options_.catch_up_bytes_per_tick, 2 * proposed);
+  if (written > 0)
+    leader.catch_up_bytes_left = std::max(options_.catch_up_bytes_per_tick, 2 * written);
   if (++leader.ticks_since_quorum_check >= options_.election_timeout_ticks) {
     leader.ticks_since_quorum_check = 0;
     const bool heard = has_counting_quorum(leader, [&](NodeId peer) {
@@ -51,7 +51,6 @@ void RaftCore::append_as_leader(EntryKind kind, base::SharedBytes data) {
   auto* leader = leader_role();
   ASSERT(leader != nullptr);
   leader->uncommitted_bytes += data->size();
-  leader->proposed_bytes += data->size();
   log_.append({log_.last_index() + 1, term_, kind, std::move(data)});
 }
 
@@ -92,7 +91,10 @@ void RaftCore::send_append(Leader& leader, NodeId to, Progress& progress) {
   request.previous = {previous, *previous_term};
   request.commit = commit_;
   request.progress_id = progress.id();
-  if (const std::size_t bytes_max = bytes_to_send(leader, progress); bytes_max > 0)
+  // Beyond the window there is only the question whether what was sent has arrived.
+  const bool is_full = progress.state() == Progress::State::replicate && progress.paused();
+  const std::size_t bytes_max = is_full ? 0 : bytes_to_send(leader, progress);
+  if (bytes_max > 0)
     request.entries = log_.slice(progress.next(), log_.last_index(), bytes_max);
   std::size_t bytes = 0;
   for (const Entry& entry : request.entries) bytes += entry.data->size();
@@ -143,8 +145,11 @@ void RaftCore::advance_commit(Leader& leader) {
 void RaftCore::commit_to(Index index) {
   ASSERT(index >= commit_ && (mutants_built || index <= log_.last_index()));
   if (auto* leader = leader_role())
-    for (Index committed = commit_ + 1; committed <= index; ++committed)
-      leader->uncommitted_bytes -= log_.at(committed).data->size();
+    for (Index committed = commit_ + 1; committed <= index; ++committed) {
+      const Entry& entry = log_.at(committed);
+      leader->uncommitted_bytes -= entry.data->size();
+      if (entry.term == term_) leader->written_bytes += entry.data->size();
+    }
   commit_ = index;
 }
 
@@ -207,9 +212,11 @@ void RaftCore::handle(NodeId from, const HeartbeatResponse& response) {
   progress->disconnected = false;
   progress->ticks_since_heard = 0;
   progress->on_heartbeat_answered();
-  // Something that was sent may be lost: an append without entries makes the follower say so.
+  // Something that was sent may be lost: an append without entries makes the follower say so. More
+  // than the window is not sent: who answers heartbeats may have a disk that hangs.
+  const bool is_all_sent = progress->next() > log_.last_index() || progress->paused();
   if (progress->state() == Progress::State::replicate && progress->match() < log_.last_index() &&
-      progress->next() > log_.last_index())
+      is_all_sent)
     send_append(*leader_role(), from, *progress);
   if (response.read_round > progress->read_round) {
     progress->read_round = response.read_round;

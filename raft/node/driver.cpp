@@ -28,7 +28,8 @@ Driver::Driver(const DriverOptions& options, DurableState durable)
       sender_(options.core.id, options.snapshot_resend_ticks, options.snapshot_give_up_ticks,
               options.snapshot_chunk_bytes),
       receiver_(options.core.id),
-      applied_(core_.applied()) {}
+      applied_(core_.applied()),
+      next_read_context_(options.origin + 1) {}
 
 void Driver::tick(const ClockReading& now) {
   ++now_ticks_;
@@ -152,7 +153,8 @@ void Driver::handle_driver_message(Message& message) {
   } else if (const auto* install = std::get_if<InstallSnapshot>(&message.body)) {
     // Only with its bytes here can the core take it; the sender repeats itself until then.
     const bool needed = message.term >= core_.term() && install->meta.last.index > core_.commit();
-    if (installing_ || (needed && !receiver_.complete(install->meta.last))) return;
+    if (installing_) return receiver_.tell_complete(message.from, install->meta.last);
+    if (needed && !receiver_.complete(install->meta.last)) return;
     core_.step(message);
     // At once: a chunk of another snapshot must not take the place of these bytes any more.
     while (!installing_ && core_.has_ready()) take_ready();
@@ -167,8 +169,10 @@ void Driver::handle_driver_message(Message& message) {
       heard_leader_ms_ = std::max(heard_leader_ms_.value_or(time->time_ms), time->time_ms);
     }
   } else {
-    if (const auto* append = std::get_if<AppendEntries>(&message.body))
+    if (const auto* append = std::get_if<AppendEntries>(&message.body)) {
+      if (host_behind_ && !append->entries.empty()) return;  // as if it were lost: it comes again
       hear_stamp(message.term, *append);
+    }
     core_.step(message);
   }
 }
@@ -294,7 +298,7 @@ void Driver::append_forwarded(const ClockReading& now) {
   if (hands_over) forwarded_to_us_.note_hand_over();
   if (forwarded_to_us_.empty()) return;
   const bool takes_them = core_.is_leader() && !hands_over;
-  if (takes_them && append(forwarded_to_us_.proposals(), now).ok())
+  if (takes_them && !host_behind_ && append(forwarded_to_us_.proposals(), now).ok())
     return forwarded_to_us_.appended();
   if (takes_them || !forwarded_to_us_.passes_on())
     return forwarded_to_us_.refuse(output_.messages);
@@ -519,6 +523,7 @@ void Driver::advance_snapshots() {
   if (sender_.active() && progress_id != 0 && !core_.awaits_snapshot(peer)) sender_.finish();
   sender_.advance(core_.term(), progress_id);
   if (const auto failed = sender_.take_failed()) core_.on_snapshot_sent(*failed, Index(), false);
+  if (!installing_) receiver_.on_committed(core_.commit());
   for (Message& message : sender_.take_messages()) output_.messages.push_back(std::move(message));
   for (Message& message : receiver_.take_messages()) output_.messages.push_back(std::move(message));
   for (SnapshotWork& work : sender_.take_work()) output_.snapshot_work.push_back(std::move(work));

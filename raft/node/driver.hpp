@@ -118,6 +118,9 @@ class Driver {
   void on_peer_disconnected(NodeId peer);
   // The disk of this node is nearly full (or not any more): it should not lead.
   void on_disk_low(bool low);
+  // The host has not taken up yet what was applied (or has now): nothing more is taken from the
+  // leader, nor for other nodes, or what waits there would grow without a limit.
+  void on_host_behind(bool behind) { host_behind_ = behind; }
   // After the entry was applied: whether on_digest() wants to know.
   bool wants_digest(Index index) const {
     return index.value() % options_.digest_interval_entries == 0;
@@ -212,6 +215,7 @@ class Driver {
   bool writing_ = false;
   std::uint64_t writing_ticks_ = 0;
   bool disk_low_ = false;
+  bool host_behind_ = false;
   std::uint64_t low_disk_retry_tick_ = 0;  // when it may hand over for that again
   NodeId told_successor_;
   HandOverCause hand_over_cause_ = HandOverCause::operator_asked;
@@ -226,7 +230,7 @@ class Driver {
   std::vector<WaitingRead> reads_new_;
   std::unordered_map<std::uint64_t, ReadGroup> reads_asked_;
   std::multimap<Index, WaitingRead> reads_known_;
-  std::uint64_t next_read_context_ = 1;
+  std::uint64_t next_read_context_;  // of no other process of this node: answers may come late
 
   Output output_;
 };

@@ -22,6 +22,8 @@ class Host {
   virtual std::optional<std::uint64_t> digest() const { return std::nullopt; }
   // The latest timestamp of a command that the state contains; 0: of none.
   virtual std::int64_t time_ms() const { return 0; }
+  // So much that was applied is not written yet that nothing more should come for the moment.
+  virtual bool is_behind() const { return false; }
   // All entries of one turn were applied.
   virtual void on_applied_batch() {}
   virtual void on_proposal_failed(const FailedProposal& failed) = 0;
@@ -39,6 +41,7 @@ class Host {
   using Done = std::function<void(bool ok)>;
   virtual void begin_receive(std::uint64_t total_bytes, Done done) = 0;
   virtual void write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) = 0;
+  virtual void drop_received() = 0;
   virtual void install_snapshot(const SnapshotMeta& meta, Done done) = 0;
 };
 

@@ -91,6 +91,7 @@ void HostLoop::answer(const Output& output) {
 void HostLoop::turn() {
   if (failed_) return;
   driver_.on_state_time(host_.time_ms());
+  driver_.on_host_behind(host_.is_behind());
   perform(driver_.take_output(shell_.clocks()));
 }
 
@@ -172,6 +173,8 @@ void HostLoop::perform(SnapshotWork& work) {
       driver_.on_snapshot_begun(ok);
       shell_.schedule_turn();
     });
+  } else if (std::holds_alternative<DropReceived>(work)) {
+    host_.drop_received();
   } else if (auto* write = std::get_if<WriteChunk>(&work)) {
     host_.write_chunk(write->offset, std::move(write->data), [this](bool ok) {
       driver_.on_snapshot_written(ok);

@@ -211,20 +211,25 @@ void Node::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   stop_ticks_left_ = drain_ticks;
   if (loop_.failed()) return finish_stop();
-  if (!transport_) {
-    // Nobody to hand over to, and no message that has to leave first.
-    loop_.fail_pending();
-    turn();
-    return finish_stop();
-  }
+  if (is_alone_and_idle()) return end_alone();
   // Or it is handing over already.
   if (loop_.hand_over(HandOverCause::stopping) || loop_.core().transfer_target())
     stop_ticks_left_ = hand_over_ticks;
 }
 
+// Nobody to hand over to, and no message that has to leave first.
+bool Node::is_alone_and_idle() const { return !transport_ && loop_.pending_proposals() == 0; }
+
+void Node::end_alone() {
+  loop_.fail_pending();
+  turn();
+  finish_stop();
+}
+
 // Called each tick.
 void Node::continue_stop() {
   if (!stopped_) return;
+  if (is_alone_and_idle()) return end_alone();
   if (!loop_.core().is_leader() && stop_ticks_left_ > drain_ticks)
     stop_ticks_left_ = drain_ticks;
   if (--stop_ticks_left_ == drain_ticks / 2) {

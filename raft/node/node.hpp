@@ -98,6 +98,8 @@ class Node : public Proposer, private HostLoop::Shell {
   void schedule_tick();
   void watch_disk_space();
   void update_peers();
+  bool is_alone_and_idle() const;
+  void end_alone();
   void continue_stop();
   void finish_stop();
 

@@ -90,6 +90,8 @@ void SnapshotSender::on_response(NodeId from, const SnapshotChunkResponse& respo
   if (from != peer_ || response.last != meta_.last) return;
   if (response.rejected) return fail();
   if (response.next_offset > total_bytes_) return;
+  // The receiver has it all, and is still installing it.
+  if (state_ == State::installing && response.next_offset == offset_) ticks_since_progress_ = 0;
   // An answer to a repeated chunk says nothing new; one that goes back means the receiver lost it.
   if (response.next_offset == offset_) return;
   offset_ = response.next_offset;
@@ -194,6 +196,13 @@ void SnapshotReceiver::on_written(bool ok) {
   held_.reset();
   state_ = next_offset_ == total_bytes_ ? State::complete : State::receiving;
   answer(false);
+}
+
+void SnapshotReceiver::on_committed(Index commit) {
+  if (state_ == State::idle || commit < last_.index) return;
+  state_ = State::idle;
+  held_.reset();
+  work_.push_back(DropReceived{});
 }
 
 void SnapshotReceiver::answer(bool rejected) {

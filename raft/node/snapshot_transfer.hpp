@@ -30,8 +30,9 @@ struct WriteChunk {
   std::uint64_t offset = 0;
   base::SharedBytes data;
 };
+struct DropReceived {};
 using SnapshotWork =
-    std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk>;
+    std::variant<MakeSnapshot, ReadSnapshot, DropSnapshot, BeginReceive, WriteChunk, DropReceived>;
 
 struct SnapshotProgress {
   NodeId peer;
@@ -122,7 +123,15 @@ class SnapshotReceiver {
   bool complete(const LogPosition& last) const {
     return state_ == State::complete && last_ == last;
   }
+  // While that snapshot is being installed, however long it takes: the sender is not to give up.
+  void tell_complete(NodeId from, const LogPosition& last) {
+    if (!complete(last)) return;
+    from_ = from;
+    answer(false);
+  }
   void reset() { state_ = State::idle; }
+  // The node has come as far without it, by the log: what was received takes room for nothing.
+  void on_committed(Index commit);
 
   std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
   std::vector<SnapshotWork> take_work() { return std::exchange(work_, {}); }

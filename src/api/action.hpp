@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -35,6 +36,7 @@ struct MemberStatus {
   std::uint64_t match_index = 0;       // known on the leader only, like the two below
   std::uint64_t lag = 0;               // entries behind the leader's last
   std::int64_t last_heard_ms = -1;     // -1: never, or not known here
+  std::int64_t silent_ms = 0;  // since it was last heard, or since the leader leads
 };
 struct NodeStatus {
   bool cluster_mode = false;
@@ -117,10 +119,11 @@ struct Read {
 struct ReadHistory {
   Consistency consistency = Consistency::linearizable;
   ipam::HistoryQuery query;
-  std::function<http::Response(const ipam::HistoryAnswer&)> render;
-  // May be empty. Called before render with the state as of the very revision that the answer of
-  // state.db is of.
-  std::function<void(const ipam::StateMachine&)> look = {};
+  // Nothing: this does not do, and `look` has another question.
+  std::function<std::optional<http::Response>(const ipam::HistoryAnswer&)> render;
+  // May be empty. Called before each question is asked, which it may change, with the state as of
+  // the very revision that the answer of state.db will be of.
+  std::function<void(const ipam::StateMachine&, ipam::HistoryQuery&)> look = {};
 };
 // Performed step by step (list_reader.hpp).
 struct ReadList {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 
 #include "api/handlers.hpp"
 #include "api/past_plan.hpp"
@@ -22,10 +21,10 @@ constexpr std::uint64_t history_limit_max = 1000;  // some 2 MB of answer
 struct Known {
   std::string_view status = "unmanaged";
   std::optional<ipam::NetworkView> network;
-  // What contains the address in other VRFs: what they handed out is not of this one.
-  std::set<ipam::NetworkId> elsewhere;
-  // For who is limited: what contains it in this VRF. What a network held that is gone is not told.
-  std::optional<std::set<ipam::NetworkId>> here = {};
+  std::optional<ipam::Allocation> allocation;  // that holds it in this VRF
+  // What a network that contains the address in another VRF handed out is not of this one. To who
+  // is limited only what contains it in this VRF tells: not what a network held that is gone.
+  ipam::NetworkFilter networks = {};
   bool vrf_exists = true;
   std::optional<ipam::TimeMs> quarantine_ends_at;
   std::optional<ipam::Reservation> reservation;  // that covers the address, whoever has it
@@ -40,15 +39,15 @@ Known look_at_plan(const ipam::StateMachine& state, const ipam::Address& address
   if (!known.vrf_exists) return known;
   const ipam::Prefix alone{address, ipam::bits_of(address.family)};
   if (caller.is_limited()) {
-    known.here.emplace();
+    auto& here = known.networks.only_of.emplace();
     state.for_each_network_containing(
-        vrf->id, alone, [&](const ipam::Network& network) { known.here->insert(network.id); });
+        vrf->id, alone, [&](const ipam::Network& network) { here.insert(network.id); });
   }
   state.for_each_vrf([&](const ipam::Vrf& other) {
     if (other.id == vrf->id) return;
     state.for_each_network_containing(
         other.id, alone,
-        [&](const ipam::Network& network) { known.elsewhere.insert(network.id); });
+        [&](const ipam::Network& network) { known.networks.not_of.insert(network.id); });
   });
   const ipam::Network* network = state.network_of(address, vrf->id);
   if (network == nullptr) return known;
@@ -68,8 +67,9 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   if (const ipam::Reservation* reservation = state.reservation_of(address, vrf))
     known.reservation = *reservation;
   if (known.status != "free") return known;
-  if (state.is_held(address, vrf)) known.status = "allocated";
-  else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf)) {
+  if ((known.allocation = state.allocation_of(address, vrf))) {
+    known.status = "allocated";
+  } else if (const ipam::Quarantine* quarantine = state.quarantine_of(address, vrf)) {
     known.status = "quarantined";
     known.quarantine_ends_at = quarantine->ends_at;
   } else {
@@ -78,9 +78,10 @@ Known look_at(const ipam::StateMachine& state, const ipam::Address& address,
   return known;
 }
 
-// Those of other VRFs are among the holders: so many are asked for that they leave room.
+// Those of other VRFs are among the holders at first: so many are asked for that they leave room.
 constexpr std::uint64_t holders_asked = history_limit_max + 1;
 
+// `holders`: the newest first; the one that holds it now may be among them.
 std::string address_json(const ipam::Address& address, const Known& known,
                          const std::vector<ipam::Allocation>& holders, std::uint64_t limit) {
   std::string body;
@@ -95,16 +96,8 @@ std::string address_json(const ipam::Address& address, const Known& known,
   else
     json.raw("null");
   json.key("allocation");
-  const auto is_here = [&](const ipam::Allocation& allocation) {
-    if (known.here) return known.here->contains(allocation.network_id);
-    return !known.elsewhere.contains(allocation.network_id);
-  };
-  const auto is_active = [&](const ipam::Allocation& allocation) {
-    return allocation.status == ipam::AllocationStatus::allocated && is_here(allocation);
-  };
-  const auto active = std::find_if(holders.begin(), holders.end(), is_active);
-  if (active != holders.end())
-    write_allocation(json, *active);
+  if (known.allocation)
+    write_allocation(json, *known.allocation);
   else
     json.raw("null");
   if (known.quarantine_ends_at)
@@ -118,11 +111,13 @@ std::string address_json(const ipam::Address& address, const Known& known,
     json.raw("null");
   json.key("history");
   json.begin_array();
-  for (const ipam::Allocation& allocation : holders)
-    if (limit > 0 && is_here(allocation) && !is_active(allocation)) {
-      write_allocation(json, allocation);
-      --limit;
-    }
+  for (const ipam::Allocation& allocation : holders) {
+    if (limit == 0) break;
+    const bool has_it = known.allocation && known.allocation->id == allocation.id;
+    if (has_it || !known.networks.admits(allocation.network_id)) continue;
+    write_allocation(json, allocation);
+    --limit;
+  }
   json.end_array();
   json.end_object();
   return body;
@@ -143,10 +138,14 @@ class AddressAt : public ReaderAt {
   Step go_on(const View& view) override {
     const ipam::StateMachine* const plan = plan_.state(view, revision());
     if (!plan) return plan_.step();
-    if (!holders_)
-      return Ask{ipam::AddressQuery{address_, holders_asked, revision(), std::nullopt}};
     Known known = look_at_plan(*plan, address_, vrf_, caller_);
     if (!known.vrf_exists) return vrf_not_found(vrf_);
+    // Those of networks that are gone tell of a quarantine: who is not to see them does not.
+    if (!holders_)
+      return Ask{ipam::AddressQuery{.address = address_,
+                                    .limit = holders_asked,
+                                    .at = revision(),
+                                    .networks = {.not_of = known.networks.not_of}}};
     if (known.status == "free")
       look_at_holders(*plan, known, moment_ms().value_or(view.state.counters().now));
     http::Response response = list_head(revision());
@@ -168,8 +167,10 @@ class AddressAt : public ReaderAt {
       return holder.status == ipam::AllocationStatus::allocated &&
              holder.network_id == known.network->id;
     };
-    if (std::any_of(holders_->begin(), holders_->end(), is_active)) {
+    const auto active = std::find_if(holders_->begin(), holders_->end(), is_active);
+    if (active != holders_->end()) {
       known.status = "allocated";
+      known.allocation = *active;
       return;
     }
     if (known.network->gateway() == address_) known.status = "reserved";
@@ -195,20 +196,36 @@ class AddressAt : public ReaderAt {
 };
 
 // What is asked of an address as it is now, and what memory knew of it when that was asked.
-struct AddressNow {
-  const ipam::Address address;
-  const ipam::VrfReference vrf;
-  const Caller caller;
-  const std::uint64_t limit;
-  Known known;
+class AddressNow {
+ public:
+  AddressNow(const ipam::Address& address, ipam::VrfReference vrf, Caller caller,
+             std::uint64_t limit)
+      : address_(address), vrf_(std::move(vrf)), caller_(std::move(caller)), limit_(limit) {}
 
-  void look(const ipam::StateMachine& state) { known = look_at(state, address, vrf, caller); }
-  http::Response render(const ipam::HistoryAnswer& answer) const {
-    if (!known.vrf_exists) return vrf_not_found(vrf);
-    const auto* holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
-    ASSERT(holders);
-    return json_response(200, address_json(address, known, *holders, limit));
+  void look(const ipam::StateMachine& state, ipam::HistoryQuery& query) {
+    known_ = look_at(state, address_, vrf_, caller_);
+    ipam::AddressQuery of_address{.address = address_, .limit = holders_asked, .only_ended = true};
+    if (is_crowded_) of_address.networks = known_.networks;
+    query = std::move(of_address);
   }
+  std::optional<http::Response> render(const ipam::HistoryAnswer& answer) {
+    if (!known_.vrf_exists) return vrf_not_found(vrf_);
+    const auto* const holders = std::get_if<std::vector<ipam::Allocation>>(&answer);
+    ASSERT(holders);
+    if (!is_crowded_ && holders->size() == holders_asked && known_.networks.is_given()) {
+      is_crowded_ = true;
+      return std::nullopt;
+    }
+    return json_response(200, address_json(address_, known_, *holders, limit_));
+  }
+
+ private:
+  const ipam::Address address_;
+  const ipam::VrfReference vrf_;
+  const Caller caller_;
+  const std::uint64_t limit_;
+  Known known_;
+  bool is_crowded_ = false;  // so many in all VRFs that some of this one may be missing
 };
 
 }  // namespace
@@ -230,15 +247,13 @@ Body get_address(const Call& call) {
     return ReadList{call.consistency,
                     std::make_shared<AddressAt>(*address, vrf, call.caller, *limit,
                                                 **moment)};
-  ipam::AddressQuery query;
-  query.address = *address;
-  query.limit = holders_asked;
-  const auto now = std::make_shared<AddressNow>(
-      AddressNow{*address, vrf, call.caller, *limit, Known()});
+  const auto now = std::make_shared<AddressNow>(*address, vrf, call.caller, *limit);
   return ReadHistory{
-      call.consistency, query,
+      call.consistency, ipam::AddressQuery{.address = *address},
       [now](const ipam::HistoryAnswer& answer) { return now->render(answer); },
-      [now](const ipam::StateMachine& state) { now->look(state); }};
+      [now](const ipam::StateMachine& state, ipam::HistoryQuery& query) {
+        now->look(state, query);
+      }};
 }
 
 }  // namespace api

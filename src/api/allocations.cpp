@@ -48,12 +48,12 @@ namespace {
 // Who is limited sees the active ones alone: memory knows whose they are.
 void show_limited(ipam::AllocationId id, const Caller& caller, ReadHistory& read) {
   const auto is_seen = std::make_shared<bool>(false);
-  read.look = [is_seen, id, caller](const ipam::StateMachine& state) {
+  read.look = [is_seen, id, caller](const ipam::StateMachine& state, ipam::HistoryQuery&) {
     const auto held = state.allocation(id);
     *is_seen = held && caller.network(state, held->network_id);
   };
   read.render = [is_seen, id, render = std::move(read.render)](const ipam::HistoryAnswer& answer) {
-    return *is_seen ? render(answer) : allocation_not_found(ipam::to_string(id));
+    return *is_seen ? render(answer) : std::optional(allocation_not_found(ipam::to_string(id)));
   };
 }
 

@@ -1,9 +1,12 @@
 #include "api/caller.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "api/problems.hpp"
 #include "api/route_table.hpp"
+#include "api/text.hpp"
 #include "base/sha256.hpp"
 
 namespace api {
@@ -46,6 +49,28 @@ Identity identify(const ipam::StateMachine& state, const base::Sha256& hash, ipa
   if (token == nullptr) return Denial::unknown_token;
   if (token->is_expired(now)) return Denial::expired_token;
   return Caller{token->name, token->role, token->vrfs, token->id};
+}
+
+std::optional<http::Response> refuse_foreign_page(const http::Request& request) {
+  using http::Method;
+  if (request.method == Method::get || request.method == Method::head ||
+      request.method == Method::options)
+    return std::nullopt;
+  const std::string* const origin = request.header("Origin");  // no page can leave it out
+  if (origin == nullptr) return std::nullopt;
+  const std::size_t scheme_end = origin->find("://");
+  const std::string_view site = scheme_end == std::string::npos
+                                    ? std::string_view(*origin)
+                                    : std::string_view(*origin).substr(scheme_end + 3);
+  // A proxy may ask under another name.
+  for (const char* name : {"Host", "X-Forwarded-Host"})
+    if (const std::string* const host = request.header(name);
+        host != nullptr && http::equal_ignoring_case(*host, site))
+      return std::nullopt;
+  return problem(Problem::forbidden,
+                 fmt::format("a page of {} may change nothing here, where no token is asked for: "
+                             "start with --auth required, or leave Origin out",
+                             quoted(*origin)));
 }
 
 bool is_open(const http::Request& request) {

@@ -45,6 +45,10 @@ std::optional<base::Sha256> presented_hash(const http::Request& request);
 // Of whoever has the secret of this hash, at this time: a Caller, unknown_token or expired_token.
 Identity identify(const ipam::StateMachine& state, const base::Sha256& hash, ipam::TimeMs now);
 
+// Where no token is asked for: why a browser's page of another site may change nothing, for it
+// needs no more than that its user can reach this server; nullopt: it is none, or only reads.
+std::optional<http::Response> refuse_foreign_page(const http::Request& request);
+
 // Whether it is answered without a token.
 bool is_open(const http::Request& request);
 

@@ -85,6 +85,12 @@ http::Response conditional(const Conditions& conditions, http::Response response
   return response;
 }
 
+std::optional<http::Response> conditional(const Conditions& conditions,
+                                          std::optional<http::Response> response) {
+  if (!response) return response;
+  return conditional(conditions, *std::move(response));
+}
+
 template <typename Read>
 Read with_conditional_render(const Conditions& conditions, Read read) {
   read.render = [conditions, render = std::move(read.render)](const auto& from) {

@@ -12,7 +12,7 @@ constexpr OperationText operations[] = {
     {Method::get, "/vrfs", "VRFs, by id", "", 200, "[]Vrf",
      "INVALID_PARAMETER REVISION_COMPACTED"},
     {Method::post, "/vrfs", "Create a VRF", "name! description", 201, "Vrf",
-     "INVALID_FIELD VRF_EXISTS IDEMPOTENCY_KEY_REUSED"},
+     "INVALID_FIELD VRF_EXISTS TOO_MANY_VRFS IDEMPOTENCY_KEY_REUSED"},
     {Method::get, "/vrfs/{id}", "One VRF, by its id or its name", "", 200, "Vrf",
      "VRF_NOT_FOUND PRECONDITION_FAILED"},
     {Method::patch, "/vrfs/{id}", "Change a VRF (JSON merge patch)", "name description+", 200,

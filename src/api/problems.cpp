@@ -57,6 +57,7 @@ constexpr std::array table{
     ProblemRow{P::token_not_found, 404, "TOKEN_NOT_FOUND", "Token not found"},
     ProblemRow{P::token_exists, 409, "TOKEN_EXISTS", "Token exists already"},
     ProblemRow{P::too_many_tokens, 409, "TOO_MANY_TOKENS", "Too many tokens"},
+    ProblemRow{P::too_many_vrfs, 409, "TOO_MANY_VRFS", "Too many VRFs"},
     ProblemRow{P::unauthenticated, 401, "UNAUTHENTICATED", "No valid token"},
     ProblemRow{P::forbidden, 403, "FORBIDDEN", "Not allowed for this token"},
 
@@ -216,6 +217,7 @@ Problem problem_of(ipam::ErrorCode code) {
     case ipam::ErrorCode::token_not_found: return P::token_not_found;
     case ipam::ErrorCode::token_exists: return P::token_exists;
     case ipam::ErrorCode::too_many_tokens: return P::too_many_tokens;
+    case ipam::ErrorCode::too_many_vrfs: return P::too_many_vrfs;
     case ipam::ErrorCode::unauthenticated: return P::unauthenticated;
     case ipam::ErrorCode::forbidden: return P::forbidden;
   }

@@ -48,6 +48,7 @@ enum class Problem : std::uint8_t {
   token_not_found,
   token_exists,
   too_many_tokens,
+  too_many_vrfs,
   unauthenticated,
   forbidden,
   // The request is wrong in itself.

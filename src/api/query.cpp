@@ -59,6 +59,14 @@ base::Result<bool, http::Response> Query::boolean(std::string_view name) const {
   return base::fail(invalid(fmt::format("{} must be true or false, not {}", name, quoted(*value))));
 }
 
+std::optional<ipam::TimeMs> parse_query_time(std::string_view text) {
+  constexpr std::size_t offset_bytes = 6;  // "+01:00"
+  std::string moment(text);
+  if (moment.size() > offset_bytes && moment[moment.size() - offset_bytes] == ' ')
+    moment[moment.size() - offset_bytes] = '+';
+  return ipam::parse_rfc3339(moment);
+}
+
 base::Result<std::uint64_t, http::Response> Query::whole_number(std::string_view name,
                                                                 std::uint64_t max,
                                                                 std::uint64_t otherwise) const {
@@ -74,7 +82,7 @@ base::Result<std::optional<ipam::TimeMs>, http::Response> Query::moment(
     std::string_view name) const {
   const std::string* value = find(name);
   if (!value) return std::optional<ipam::TimeMs>();
-  if (const auto time = ipam::parse_rfc3339(*value)) return time;
+  if (const auto time = parse_query_time(*value)) return time;
   return base::fail(invalid(fmt::format(
       "{} must be a time such as 2024-01-15T10:30:00Z, not {}", name, quoted(*value))));
 }

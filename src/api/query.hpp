@@ -15,6 +15,9 @@
 
 namespace api {
 
+// A time of RFC 3339 as it comes in a query, where a + that was not encoded is a blank.
+std::optional<ipam::TimeMs> parse_query_time(std::string_view text);
+
 class Query {
  public:
   // The error is a 400 that names the parameter and those that are known.

@@ -16,7 +16,7 @@ base::Result<std::optional<Moment>, http::Response> read_moment(const Query& que
   const auto revision = parse_whole_number(*text);
   if (revision && *revision <= ipam::number_max)
     return std::optional<Moment>(ipam::Revision(*revision));
-  if (const auto time = ipam::parse_rfc3339(*text)) return std::optional<Moment>(*time);
+  if (const auto time = parse_query_time(*text)) return std::optional<Moment>(*time);
   return base::fail(
       problem(Problem::invalid_parameter,
               fmt::format("at must be a revision or a time such as 2024-01-15T10:30:00Z, not {}",

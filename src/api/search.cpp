@@ -14,15 +14,18 @@ namespace {
 constexpr std::uint64_t search_limit_default = 100;
 constexpr std::uint64_t search_limit_max = 1000;
 constexpr std::size_t search_bytes_max = 1024;  // the longest text that could be found
-// Objects that one request looks at; then it gives a cursor. So a search for what is not there does
-// not hold up the node.
+// Objects that one request looks at, one with much text counted as several; then it gives a cursor.
+// So a search for what is not there does not hold up the node.
 constexpr std::uint64_t search_visits_max = 100'000;
+constexpr std::size_t bytes_per_visit = 256;
 
 struct Wanted {
   std::string text;
   std::uint64_t limit = search_limit_default;
   Caller caller = {};
-  // Where to go on: at this network, reservation or allocation, then at all of the kinds behind it.
+  // Where to go on: of an address at this VRF, else at this network, reservation or allocation,
+  // then at all of the kinds behind it.
+  std::optional<ipam::VrfId> vrf;
   std::optional<ipam::NetworkId> network;
   std::optional<ipam::ReservationId> reservation;
   std::optional<ipam::AllocationId> allocation;
@@ -39,10 +42,15 @@ class Search {
   }
 
   // False, and the cursor stands before the object, where no more may be looked at.
-  bool may_visit(const auto& id) {
-    if (left_ > 0 && ++visits_ <= search_visits_max) return true;
-    cursor_ = ipam::to_string(id);
-    return false;
+  bool may_visit(const auto& object) {
+    if (left_ == 0 || visits_ >= search_visits_max) {
+      cursor_ = ipam::to_string(object.id);
+      return false;
+    }
+    ++visits_;
+    if constexpr (requires { ipam::text_bytes(object); })
+      visits_ += ipam::text_bytes(object) / bytes_per_visit;
+    return true;
   }
 
   void found(const ipam::Network& network) {
@@ -94,18 +102,20 @@ class Search {
 };
 
 // The networks around it, from the inside out, VRF by VRF, each VRF's with the reservation that the
-// address is in, and its holders.
-void search_address(Search& search, const ipam::StateMachine& state, ipam::Address address) {
+// address is in, and its holder. A page ends with a VRF.
+void search_address(Search& search, const ipam::StateMachine& state, const Wanted& wanted,
+                    ipam::Address address) {
   const ipam::Prefix alone{address, ipam::bits_of(address.family)};
-  state.for_each_vrf([&](const ipam::Vrf& vrf) {
+  state.visit_vrfs(wanted.vrf.value_or(ipam::VrfId(1)), [&](const ipam::Vrf& vrf) {
+    if (!search.may_visit(vrf)) return false;
     std::vector<const ipam::Network*> around;  // the widest first
     state.for_each_network_containing(
         vrf.id, alone, [&](const ipam::Network& network) { around.push_back(&network); });
     for (auto it = around.rbegin(); it != around.rend(); ++it) search.found(**it);
     if (const auto* reserved = state.reservation_of(address, vrf.id)) search.found(*reserved);
+    if (const auto held = state.allocation_of(address, vrf.id)) search.found(*held);
+    return true;
   });
-  for (const ipam::Allocation& allocation : state.allocations_holding(address))
-    search.found(allocation);
 }
 
 // Everything that `matches` in the order of ids, networks first, then reservations.
@@ -113,7 +123,7 @@ template <class Matches>
 void search_all(Search& search, const ipam::StateMachine& state, const Wanted& wanted,
                 const Matches& matches) {
   const auto visit = [&](const auto& object) {
-    if (!search.may_visit(object.id)) return false;
+    if (!search.may_visit(object)) return false;
     if (matches(object)) search.found(object);
     return true;
   };
@@ -128,7 +138,7 @@ void search_all(Search& search, const ipam::StateMachine& state, const Wanted& w
 http::Response render_search(const ipam::StateMachine& state, const Wanted& wanted) {
   Search search(state, wanted.caller, wanted.limit);
   if (const auto address = ipam::parse_address(wanted.text)) {
-    search_address(search, state, *address);
+    search_address(search, state, wanted, *address);
   } else if (const auto prefix = ipam::parse_prefix(wanted.text)) {
     const auto is_within = [&](const auto& object) {
       if constexpr (requires { object.prefix; })
@@ -168,10 +178,11 @@ Body search(const Call& call) {
   wanted.limit = *limit;
   wanted.caller = call.caller;
   if (const std::string* cursor = call.query.find("cursor")) {
+    wanted.vrf = ipam::parse_vrf_id(*cursor);
     wanted.network = ipam::parse_network_id(*cursor);
     wanted.reservation = ipam::parse_reservation_id(*cursor);
     wanted.allocation = ipam::parse_allocation_id(*cursor);
-    if (!wanted.network && !wanted.reservation && !wanted.allocation)
+    if (!wanted.vrf && !wanted.network && !wanted.reservation && !wanted.allocation)
       return invalid("cursor must be the next_cursor of an answer");
   }
   return Read{call.consistency, [wanted](const ipam::StateMachine& state) {

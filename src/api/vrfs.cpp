@@ -46,6 +46,8 @@ std::string read_name(Fields& fields) {
   else if (name.size() > ipam::vrf_name_bytes_max || ipam::parse_vrf_id(name))
     fields.complain(Problem::invalid_field,
                     "name must have at most 128 bytes and must not look like an id (vrf-7)");
+  else if (name.find('/') != std::string::npos)  // /vrfs/{id} could not name it
+    fields.complain(Problem::invalid_field, "name must not have a slash");
   return name;
 }
 

@@ -89,8 +89,9 @@ boost::json::array json_list(const std::string& items) {
   return list;
 }
 
-base::Result<boost::json::object, CommandError> read_metadata(const std::string& pairs,
-                                                              bool removes) {
+base::Result<boost::json::value, CommandError> read_metadata(const std::string& pairs,
+                                                             bool removes) {
+  if (removes && pairs.empty()) return boost::json::value(nullptr);
   boost::json::object metadata;
   for (const std::string& pair : split_list(pairs)) {
     const std::size_t equals = pair.find('=');
@@ -102,7 +103,7 @@ base::Result<boost::json::object, CommandError> read_metadata(const std::string&
     else
       metadata[key] = pair.substr(equals + 1);
   }
-  return metadata;
+  return boost::json::value(std::move(metadata));
 }
 
 base::Result<boost::json::object, CommandError> find_holder(Context& context,

@@ -26,9 +26,10 @@ CommandResult check_numbers(const Arguments& arguments,
 
 // "a, b" as a JSON array.
 boost::json::array json_list(const std::string& items);
-// "rack=7,room=2" as an object. With `removes` a key without "=" becomes null: it is to go.
-base::Result<boost::json::object, CommandError> read_metadata(const std::string& pairs,
-                                                              bool removes);
+// "rack=7,room=2" as an object. With `removes` a key without "=" becomes null: it is to go; and an
+// empty text is null: all of it is to go.
+base::Result<boost::json::value, CommandError> read_metadata(const std::string& pairs,
+                                                             bool removes);
 
 // The active allocation that holds the address; in the network of --network-id where given.
 base::Result<boost::json::object, CommandError> find_holder(Context& context,

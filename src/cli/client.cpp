@@ -44,6 +44,17 @@ http::Request make_get(std::string_view path, const Query& query) {
   return request;
 }
 
+// A proxy that lost the server while it waited says 502 or 504 in words of its own; a server says
+// 504 where it does not know.
+bool is_in_doubt(const http::Response& response) {
+  return response.status == 502 || response.status == 504;
+}
+
+// What does not depend on the request, and so says nothing of an earlier attempt.
+bool is_about_sender(const http::Response& response) {
+  return response.status == 401 || response.status == 403 || response.status == 429;
+}
+
 // More requests than --requests-per-second allows: one of the next second may be sent again. After
 // too many wrong tokens it is a minute.
 bool is_held_up(const http::Response& response) {
@@ -66,20 +77,21 @@ base::Result<http::Response, CommandError> Client::post_exactly_once(
     http::Request request, const std::string& key, const std::function<void()>& pause) {
   if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
   request.headers.push_back({"Idempotency-Key", key});
-  bool is_in_doubt = false;  // an attempt may have been carried out
+  bool is_unknown = false;  // an attempt may have been carried out
   for (int attempt = 1;; ++attempt) {
     auto answer = connection_.perform(request);
-    is_in_doubt = is_in_doubt || (answer ? answer->status == 504
-                                         : answer.error().kind == ConnectionError::Kind::no_answer);
-    const bool is_known = answer && answer->status != 503 && answer->status != 504;
-    if (is_known && !is_held_up(*answer)) return std::move(*answer);
-    if (attempt < attempts_max) {
+    is_unknown = is_unknown || (answer ? is_in_doubt(*answer)
+                                       : answer.error().kind == ConnectionError::Kind::no_answer);
+    const bool is_known = answer && answer->status != 503 && !is_in_doubt(*answer);
+    const bool is_last = is_known && !is_held_up(*answer);
+    if (is_last && !(is_unknown && is_about_sender(*answer))) return std::move(*answer);
+    if (!is_last && attempt < attempts_max) {
       pause();
       continue;
     }
     CommandError error = answer ? refused(*answer)
                                 : CommandError{ExitCode::not_reachable, answer.error().message};
-    if (is_in_doubt) {
+    if (is_unknown) {
       error.code = ExitCode::failed;
       error.message +=
           "; what was sent may or may not have been done: look before it is sent again";
@@ -92,9 +104,20 @@ base::Result<std::string, CommandError> Client::get(std::string_view path, const
   return send(make_get(path, query));
 }
 
+base::Result<std::string, CommandError> Client::get_after_work(std::string_view path) {
+  std::string body;
+  const auto take = [&body](std::string_view bytes) {
+    body += bytes;
+    return true;
+  };
+  auto answer = exchange(make_get(path, {}), take, Wait::long_work);
+  if (!answer) return base::fail(answer.error());
+  return body;
+}
+
 base::Result<base::Ok, CommandError> Client::stream(std::string_view path, const Query& query,
                                                     const Connection::TakeBytes& take) {
-  auto answer = send(make_get(path, query), take);
+  auto answer = exchange(make_get(path, query), take);
   if (!answer) return base::fail(answer.error());
   return base::Ok{};
 }
@@ -103,7 +126,7 @@ base::Result<http::Response, CommandError> Client::stream_post(
     std::string_view path, const Query& query, const Connection::TakeBytes& take) {
   http::Request request = make_get(path, query);
   request.method = http::Method::post;
-  return exchange(std::move(request), take);
+  return exchange(std::move(request), take, Wait::long_work);
 }
 
 base::Result<std::string, CommandError> Client::post(std::string_view path,
@@ -151,17 +174,20 @@ base::Result<std::string, CommandError> Client::get_first(std::string_view path,
   return "[" + list + "]";
 }
 
-base::Result<std::string, CommandError> Client::send(http::Request request,
-                                                     const Connection::TakeBytes& take) {
-  auto answer = exchange(std::move(request), take);
+base::Result<std::string, CommandError> Client::send(http::Request request) {
+  auto answer = exchange(std::move(request));
   if (!answer) return base::fail(answer.error());
   return std::move(answer->body);
 }
 
 base::Result<http::Response, CommandError> Client::exchange(http::Request request,
-                                                            const Connection::TakeBytes& take) {
+                                                            const Connection::TakeBytes& take,
+                                                            Wait wait) {
   if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
-  auto answer = take ? connection_.stream(request, take) : connection_.perform(request);
+  auto answer = take ? connection_.stream(request, wait, take) : connection_.perform(request);
+  const bool is_write = request.method != http::Method::get && !take;
+  const std::string_view doubt =
+      is_write ? "; the change may or may not have been made: look before you try again" : "";
   if (!answer) {
     const ConnectionError& error = answer.error();
     if (error.kind == ConnectionError::Kind::not_reachable) {
@@ -169,13 +195,14 @@ base::Result<http::Response, CommandError> Client::exchange(http::Request reques
           ExitCode::not_reachable,
           error.message + " (is `ipam server` running there, and is --server right?)"});
     }
-    const bool write = request.method != http::Method::get && !take;
-    return base::fail(failed(error.message + (write ? "; the change may or may not have been made:"
-                                                      " look before you try again"
-                                                    : "")));
+    return base::fail(failed(fmt::format("{}{}", error.message, doubt)));
   }
-  if (answer->status < 200 || answer->status > 299) return base::fail(refused(*answer));
-  return std::move(*answer);
+  if (answer->status >= 200 && answer->status <= 299) return std::move(*answer);
+  CommandError error = refused(*answer);
+  // ipam's own 504 says what to do.
+  if (is_in_doubt(*answer) && !answer->content_type.starts_with("application/problem+json"))
+    error.message += doubt;
+  return base::fail(std::move(error));
 }
 
 CommandError Client::refused(const http::Response& response) const {

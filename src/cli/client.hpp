@@ -43,13 +43,15 @@ class Client {
 
   // `path` is what follows /api/v1, decoded. The body of a 2xx answer; all else is an error.
   base::Result<std::string, CommandError> get(std::string_view path, const Query& query = {});
+  // The same where the server reads all that it has before it says something.
+  base::Result<std::string, CommandError> get_after_work(std::string_view path);
   // The first `limit` objects of a list, as one array: page after page.
   base::Result<std::string, CommandError> get_first(std::string_view path, const Query& query,
                                                     std::uint64_t limit);
   // Hands the body of a 200 over as it comes, until it ends or `take` gives false.
   base::Result<base::Ok, CommandError> stream(std::string_view path, const Query& query,
                                               const Connection::TakeBytes& take);
-  // The same of a POST without a body that changes nothing; gives the head.
+  // The same of a POST without a body that changes nothing, and makes a file first; gives the head.
   base::Result<http::Response, CommandError> stream_post(std::string_view path, const Query& query,
                                                          const Connection::TakeBytes& take);
   base::Result<std::string, CommandError> post(std::string_view path,
@@ -70,10 +72,10 @@ class Client {
   CommandError refused(const http::Response& response) const;
 
  private:
+  using Wait = Connection::Wait;
   base::Result<http::Response, CommandError> exchange(
-      http::Request request, const Connection::TakeBytes& take = nullptr);
-  base::Result<std::string, CommandError> send(http::Request request,
-                                               const Connection::TakeBytes& take = nullptr);
+      http::Request request, const Connection::TakeBytes& take = nullptr, Wait wait = Wait::usual);
+  base::Result<std::string, CommandError> send(http::Request request);
   CommandError not_ipam() const;
 
   Connection& connection_;

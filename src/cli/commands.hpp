@@ -80,6 +80,8 @@ class Input {
  public:
   static base::Result<Input, CommandError> open(Context& context, const std::string& name);
   std::istream& stream() { return *stream_; }
+  // A read went wrong: what came before it is not the whole file.
+  bool is_broken() const;
 
  private:
   std::unique_ptr<std::ifstream> file_;

@@ -28,10 +28,13 @@ class Connection {
   virtual ~Connection() = default;
   virtual base::Result<http::Response, ConnectionError> perform(const http::Request& request) = 0;
 
+  // Whether the other side may say nothing for as long as it takes to make or read a whole file.
+  enum class Wait : unsigned char { usual, long_work };
   // The body of a 200 goes to `take` as it comes, and is not in the response; false from it ends
   // the exchange. Here: once all of it is there.
   using TakeBytes = std::function<bool(std::string_view)>;
   virtual base::Result<http::Response, ConnectionError> stream(const http::Request& request,
+                                                               Wait /*wait*/,
                                                                const TakeBytes& take) {
     auto response = perform(request);
     if (response && response->status == 200) take(std::exchange(response->body, {}));

@@ -67,13 +67,23 @@ bool DraftFile::sync() {
   return ::fsync(descriptor_) == 0 || fail(draft_, "synced");
 }
 
+// link() refuses to replace where rename() would; a file system without hard links is looked at.
+bool DraftFile::rename_new() {
+  if (::link(draft_.c_str(), file_.c_str()) == 0) {
+    ::unlink(draft_.c_str());
+    return true;
+  }
+  if (errno == EEXIST) return false;
+  struct stat named{};
+  if (::lstat(file_.c_str(), &named) == 0) errno = EEXIST;
+  else if (errno == ENOENT) return std::rename(draft_.c_str(), file_.c_str()) == 0;
+  return false;
+}
+
 bool DraftFile::finish(bool replace) {
   if (!error_.empty()) return false;
-  // link() refuses to replace where rename() would.
-  const bool renamed = replace ? std::rename(draft_.c_str(), file_.c_str()) == 0
-                               : ::link(draft_.c_str(), file_.c_str()) == 0;
-  if (!renamed) return fail(file_, "made");
-  if (!replace) ::unlink(draft_.c_str());
+  if (replace ? std::rename(draft_.c_str(), file_.c_str()) != 0 : !rename_new())
+    return fail(file_, "made");
   is_finished_ = true;
   const std::string parent = std::filesystem::path(file_).parent_path().string();
   const int directory =

@@ -26,6 +26,7 @@ class DraftFile {
   bool finish(bool replace);
 
  private:
+  bool rename_new();
   bool lock();
   bool fail(const std::string& file, std::string_view what);
 

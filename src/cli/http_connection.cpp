@@ -54,7 +54,7 @@ std::string serialize_request(const http::Request& request, const ServerUrl& url
 }
 
 base::Result<http::Response, ConnectionError> HttpConnection::exchange(
-    const http::Request& request, const TakeBytes& take) {
+    const http::Request& request, Wait wait, const TakeBytes& take) {
   auto channel = Channel::open(url_.endpoint, url_.tls ? tls_ : nullptr, timeouts_.connect);
   if (!channel) {
     return base::fail(ConnectionError{
@@ -62,9 +62,8 @@ base::Result<http::Response, ConnectionError> HttpConnection::exchange(
         fmt::format("cannot reach {}: {}", to_string(url_), channel.error())});
   }
   const auto unsent = channel->send(serialize_request(request, url_), timeouts_.idle);
-  const bool makes_file = take && request.method == http::Method::post;
-  auto response = receive(*channel, request.method,
-                          makes_file ? timeouts_.idle_of_file : timeouts_.idle, take);
+  const auto idle = wait == Wait::long_work ? timeouts_.idle_of_long_work : timeouts_.idle;
+  auto response = receive(*channel, request.method, idle, take);
   if (!response) {
     // A server that refuses our certificate says so behind our handshake, and reads no request.
     return base::fail(

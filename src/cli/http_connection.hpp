@@ -15,8 +15,9 @@ struct Timeouts {
   std::chrono::milliseconds connect{5000};
   // From the last progress (bytes sent or received). Above what a server takes to answer 504.
   std::chrono::milliseconds idle{30000};
-  // The same of a body that is made first: a node copies its database before it sends a backup.
-  std::chrono::milliseconds idle_of_file{600000};
+  // The same of Wait::long_work: a node copies its database before it sends a backup, and reads
+  // all of it before it says whether it is whole (ten million allocations: more than a minute).
+  std::chrono::milliseconds idle_of_long_work{600000};
 };
 
 class HttpConnection : public Connection {
@@ -27,15 +28,15 @@ class HttpConnection : public Connection {
       : url_(std::move(url)), tls_(std::move(tls)), timeouts_(timeouts) {}
 
   base::Result<http::Response, ConnectionError> perform(const http::Request& request) override {
-    return exchange(request, nullptr);
+    return exchange(request, Wait::usual, nullptr);
   }
-  base::Result<http::Response, ConnectionError> stream(const http::Request& request,
+  base::Result<http::Response, ConnectionError> stream(const http::Request& request, Wait wait,
                                                        const TakeBytes& take) override {
-    return exchange(request, take);
+    return exchange(request, wait, take);
   }
 
  private:
-  base::Result<http::Response, ConnectionError> exchange(const http::Request& request,
+  base::Result<http::Response, ConnectionError> exchange(const http::Request& request, Wait wait,
                                                          const TakeBytes& take);
 
   const ServerUrl url_;

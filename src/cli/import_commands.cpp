@@ -36,13 +36,15 @@ class Importer {
   Importer(Context& context, transfer::Format format)
       : context_(context),
         reader_(transfer::make_reader(format)),
+        is_dry_run_(context.arguments.has("dry-run")),
         query_("format=json&on_conflict=" +
                context.arguments.get("on-conflict").value_or("fail") +
-               (context.arguments.has("dry-run") ? "&dry_run=true" : "")),
-        rows_max_(context.arguments.has("dry-run") ? dry_run_rows_max : piece_rows_max),
+               (is_dry_run_ ? "&dry_run=true" : "")),
+        rows_max_(is_dry_run_ ? dry_run_rows_max : piece_rows_max),
         key_(fmt::format("import-{:08x}{:08x}", device_(), device_())) {}
 
-  CommandResult import(std::istream& stream) {
+  CommandResult import(Input& input) {
+    std::istream& stream = input.stream();
     std::string bytes(read_bytes, '\0');
     std::optional<transfer::ReadError> unreadable;
     while (stream && !unreadable) {
@@ -51,7 +53,7 @@ class Importer {
       unreadable = reader_->feed(std::string_view(bytes).substr(0, got), rows_);
       if (auto sent = send_rows(false); !sent) return sent;
     }
-    if (stream.bad()) return base::fail(failed("cannot read the file" + so_far()));
+    if (input.is_broken()) return base::fail(failed("cannot read the file" + so_far()));
     if (!unreadable) unreadable = reader_->finish(rows_);
     if (auto sent = send_rows(true); !sent) return sent;
     if (unreadable)
@@ -66,11 +68,12 @@ class Importer {
 
  private:
   std::string so_far() const {
-    const bool is_dry = context_.arguments.has("dry-run");
-    const std::string updated =
-        totals_.updated == 0 ? "" : fmt::format(", {} updated", totals_.updated);
-    return fmt::format(" ({} rows before it {} created{}, {} skipped)", totals_.created,
-                       is_dry ? "would be" : "were", updated, totals_.skipped);
+    const auto count = [](std::uint64_t number, std::string_view what) {
+      return number == 0 ? "" : fmt::format(", {} {}", number, what);
+    };
+    return fmt::format(" ({} rows before it {} created{}, {} skipped{})", totals_.created,
+                       is_dry_run_ ? "would be" : "were", count(totals_.updated, "updated"),
+                       totals_.skipped, count(totals_.refused.size(), "refused"));
   }
 
   // Full pieces, or all that there is.
@@ -78,6 +81,11 @@ class Importer {
     const transfer::Writer writer(transfer::ExportFormat::json);
     std::size_t next = 0;
     while (next < rows_.size() && (all || rows_.size() - next >= rows_max_)) {
+      if (is_dry_run_ && pieces_ > 0)
+        return base::fail(failed(fmt::format(
+            "a dry run checks the first {} rows alone, for what they would make, and later rows "
+            "may need, is not made{}",
+            totals_.rows, so_far())));
       std::string body;
       const std::size_t first = next;
       while (next < rows_.size() && next - first < rows_max_ && body.size() < piece_bytes_max)
@@ -133,9 +141,17 @@ class Importer {
     CommandError error = context_.client.refused(response);
     if (problem && problem->contains("position"))
       error.message = fmt::format("at {} of the file: {}", position_of(*problem, first),
-                                  error.message);
+                                  without_position(error.message));
     error.message += so_far();
     return error;
+  }
+
+  // What the server says of a piece, which is not what happened to the file.
+  static std::string_view without_position(std::string_view message) {
+    constexpr std::string_view of_piece = "nothing was imported: at ";
+    const std::size_t end =
+        message.starts_with(of_piece) ? message.find(": ", of_piece.size()) : message.npos;
+    return end == message.npos ? message : message.substr(end + 2);
   }
 
   static std::uint64_t number_of(const boost::json::object& object, std::string_view name) {
@@ -145,6 +161,7 @@ class Importer {
 
   Context& context_;
   std::unique_ptr<transfer::Reader> reader_;
+  const bool is_dry_run_;
   const std::string query_;
   const std::size_t rows_max_;
   std::random_device device_;
@@ -202,8 +219,9 @@ CommandResult import_file(Context& context) {
   auto input = Input::open(context, name);
   if (!input) return base::fail(input.error());
   Importer importer(context, *transfer::parse_format(*context.arguments.get("format")));
-  if (auto done = importer.import(input->stream()); !done) return done;
-  print_totals(context, importer.totals());
+  const auto done = importer.import(*input);
+  if (done || !importer.totals().refused.empty()) print_totals(context, importer.totals());
+  if (!done) return done;
   const std::size_t refused = importer.totals().refused.size();
   if (refused == 0) return base::Ok{};
   return base::fail(failed(fmt::format("{} rows were refused", refused)));
@@ -222,7 +240,7 @@ std::vector<Command> import_commands() {
           "fail: stop at what is there already (default); skip: leave it as it is; update: change "
           "it to what the file says",
           {"fail", "skip", "update"}},
-         {"dry-run", 0, "", "say what it would do, and do nothing"}},
+         {"dry-run", 0, "", "say what it would do, of 10,000 rows at most, and do nothing"}},
         {"ipam import --format prefixes prefixes.txt",
          "gunzip -c prefixes.txt.gz | ipam import -f prefixes --on-conflict skip -"}},
        check_import,

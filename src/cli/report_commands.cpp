@@ -112,7 +112,7 @@ CommandResult audit(Context& context) {
 }
 
 CommandResult verify_audit(Context& context) {
-  auto answer = context.client.get("/audit/verify");
+  auto answer = context.client.get_after_work("/audit/verify");
   if (!answer) return base::fail(answer.error());
   auto found = context.client.object(*answer);
   if (!found) return base::fail(found.error());

@@ -41,6 +41,9 @@ CommandResult check_token_create(const Arguments& arguments) {
     return base::fail(usage("--role viewer, editor or admin is required"));
   if (arguments.has("ttl") && arguments.has("expires"))
     return base::fail(usage("give --ttl or --expires, not both"));
+  // Without any it would be of all VRFs.
+  if (const auto vrfs = arguments.get("vrf"); vrfs && split_list(*vrfs).empty())
+    return base::fail(usage("--vrf must name a VRF, or be left out for a token of all of them"));
   const auto ttl = arguments.get("ttl");
   if (!ttl) return base::Ok{};
   const auto seconds = parse_number("--ttl", *ttl, 1, ipam::ttl_seconds_max);

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
-#include <iterator>
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <sstream>
 
+#include "base/utf8.hpp"
 #include "cli/commands.hpp"
 
 namespace cli {
@@ -18,6 +22,11 @@ base::Result<Input, CommandError> Input::open(Context& context, const std::strin
   return input;
 }
 
+// What std::cin reads by way of stdio it takes for the end where that fails.
+bool Input::is_broken() const {
+  return stream_->bad() || (stream_ == &std::cin && std::ferror(stdin) != 0);
+}
+
 namespace {
 
 // {"operations":[…]}, or the operations alone.
@@ -25,9 +34,16 @@ base::Result<boost::json::object, CommandError> read_transaction(Context& contex
   const std::string name = context.arguments.positional(0);
   auto input = Input::open(context, name);
   if (!input) return base::fail(input.error());
-  const std::string text{std::istreambuf_iterator<char>(input->stream()), {}};
+  std::ostringstream text;
+  while (input->stream() && !text.fail()) {
+    std::array<char, 4096> bytes;
+    input->stream().read(bytes.data(), bytes.size());
+    text.write(bytes.data(), input->stream().gcount());
+  }
+  if (input->is_broken()) return base::fail(failed(fmt::format("cannot read {}", name)));
   boost::system::error_code error;
-  boost::json::value value = boost::json::parse(text, error);
+  boost::json::value value =
+      boost::json::parse(base::without_byte_order_mark(text.view()), error);
   if (error) return base::fail(failed(fmt::format("{} is not JSON: {}", name, error.message())));
   if (value.is_object()) return std::move(value.as_object());
   if (!value.is_array())

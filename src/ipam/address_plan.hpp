@@ -144,10 +144,8 @@ class AddressPlan {
   void add_quarantine(Quarantine quarantine);
   // REQUIRES: one of the network begins there.
   Quarantine remove_quarantine(NetworkId id, U128 first);
-  // The lowest of the network that has an address of [first, last].
+  // The lowest of the network that has an address of [first, last]. O(log n).
   const Quarantine* first_quarantine_in(NetworkId id, U128 first, U128 last) const;
-  // How many addresses of [first, last] are in quarantine in the network. O(found).
-  U128 quarantined_in(NetworkId id, U128 first, U128 last) const;
 
   // What the owner gave back last in the network; nullptr: nothing, or it is forgotten.
   const LastHeld* last_held(NetworkId id, const std::string& owner) const;
@@ -169,6 +167,11 @@ class AddressPlan {
   // Each add_, put_, remove_ and replace_ notes its inverse in it, so that all can be taken back.
   // Nothing else changes the plan.
   UndoJournal<AddressPlan>& journal() { return journal_; }
+
+  // How many networks, free runs and quarantines were gone over by the changes until now: what one
+  // change costs beyond O(log n). It follows from what is in the plan, not from how it came there.
+  std::uint64_t steps() const { return steps_; }
+  void note_steps(std::uint64_t count) { steps_ += count; }
 
   const std::map<VrfId, VrfState>& vrfs() const { return vrfs_; }
   const std::map<NetworkId, NetworkState>& networks() const { return networks_; }
@@ -205,6 +208,7 @@ class AddressPlan {
   std::set<std::pair<Revision, OwnerKey>> last_held_by_age_;
   TokenTable tokens_;
   UndoJournal<AddressPlan> journal_;
+  std::uint64_t steps_ = 0;
 };
 
 }  // namespace ipam

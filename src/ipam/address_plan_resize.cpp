@@ -50,6 +50,7 @@ void AddressPlan::resize_free_set(NetworkState& state, const Prefix& prefix) {
       const U128 first = std::max(child.network.prefix.base.value, gained->first);
       const U128 last = std::min(child.network.prefix.last().value, gained->last);
       if (first <= last) take(state, first, last);
+      ++steps_;
     });
   }
 }
@@ -71,6 +72,7 @@ const Network& AddressPlan::resize_network(NetworkId id, const Prefix& prefix) {
     const bool was_in = before.contains(child.network.prefix);
     const bool is_in = prefix.contains(child.network.prefix);
     if (is_in) ++children_count;
+    ++steps_;
     if (was_in != is_in) movers.push_back(&child);
   });
   if (parent != nullptr) {

@@ -84,20 +84,20 @@ std::optional<Error> check_free(const Decision& decision, const NetworkState& st
     return Error{ErrorCode::address_in_use,
                  fmt::format("{} of {} is in use: {} holds it", held_range(held),
                              to_string(network), to_string(held.id()))};
-  const NetworkId id = state.network.id;
-  const U128 quarantined = decision.plan.quarantined_in(id, first.value, last.value);
-  const U128 withheld = state.withheld_in(first.value, last.value);
-  if (quarantined + withheld + state.free.free_count(first.value, last.value) == count) {
+  const AddressPlan& plan = decision.plan;
+  // What nobody holds and no child has is kept back: it is in quarantine or withheld.
+  if (plan.first_child_in(state, first, last) == nullptr) {
     constexpr std::string_view advice = "with force: true it is handed out all the same";
     if (force) return std::nullopt;
-    if (quarantined > 0)
-      return in_quarantine(*decision.plan.first_quarantine_in(id, first.value, last.value), advice);
+    if (const Quarantine* waits =
+            plan.first_quarantine_in(state.network.id, first.value, last.value))
+      return in_quarantine(*waits, advice);
     // Else it is the gateway: who names it gets it.
     const Reservation* reserved = state.first_reservation_in(first.value, last.value);
     return reserved == nullptr ? std::nullopt : std::optional(in_reservation(*reserved, advice));
   }
   for (const Address& end : {first, last}) {
-    const NetworkState* child = decision.plan.network_of(state.network.vrf, end);
+    const NetworkState* child = plan.network_of(state.network.vrf, end);
     if (child != nullptr && child != &state)
       return Error{ErrorCode::address_not_usable,
                    fmt::format("{} belongs to the child network {} ({}): allocate it there",

@@ -125,7 +125,8 @@ struct ImportReport {
   std::uint64_t created = 0;
   std::uint64_t skipped = 0;   // was there already
   std::vector<Error> refused;  // Error::operation is the row, counted from 0
-  // With OnConflict::update: was there already, and has another value now, or just the same.
+  // Was there already, and has another value now, or just the same: with OnConflict::update, and of
+  // the VRF default also with the others.
   std::uint64_t updated = 0;
   std::uint64_t unchanged = 0;
 

@@ -4,6 +4,7 @@
 // StateMachine::apply().
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,11 @@ struct Decision {
   std::vector<Change>& changes;
   const std::vector<VrfId>& vrfs;  // nothing outside them is touched; empty: all may be
   std::size_t moves = 0;  // that the command has made so far: at most moves_max
+  std::size_t weighed = 0, bytes = 0;  // of the changes so far, and the texts in them
+  std::uint64_t steps_before = plan.steps();
+
+  // Before one more operation of the command: whether those before it were too much already.
+  std::optional<Error> check_cost();
 
   // Decides whichever it is, where the VRFs allow it.
   Outcome decide_any(const CommandBody& body);

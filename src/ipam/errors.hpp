@@ -39,14 +39,15 @@ enum class ErrorCode : std::uint8_t {
   allocation_in_the_way = 25,     // 409 a network of that size would not hold it; names it
   network_in_the_way = 26,        // 409 names the parent or child that it would swap places with
   networks_not_mergeable = 27,    // 409 together they are not one block
-  too_much_to_move = 28,          // 409 moves_max
+  too_much_to_move = 28,          // 409 moves_max, change_bytes_max, change_steps_max
   token_not_found = 29,           // 404
   token_exists = 30,              // 409 the name is taken
   too_many_tokens = 31,           // 409
   unauthenticated = 32,           // 401 the token was revoked or expired meanwhile
   forbidden = 33,                 // 403 the token is limited to VRFs
+  too_many_vrfs = 34,             // 409
 };
-inline constexpr ErrorCode error_code_last = ErrorCode::forbidden;
+inline constexpr ErrorCode error_code_last = ErrorCode::too_many_vrfs;
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;

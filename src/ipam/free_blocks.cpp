@@ -1,7 +1,7 @@
 #include "ipam/free_blocks.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -82,11 +82,12 @@ int trailing_zeros(U128 value) {
   return count;
 }
 
-// Appends the largest blocks that make up the run, at most up to `limit` in all.
-void split(const FreeRun& run, Family family, std::size_t limit, std::vector<Prefix>& blocks) {
+// The largest blocks that make up the run, until `visit` gives false.
+template <class Visit>
+void for_each_block(const FreeRun& run, Family family, const Visit& visit) {
   const int width = bits_of(family);
   U128 first = run.first;
-  while (blocks.size() < limit) {
+  while (true) {
     int bits = first == 0 ? width : std::min(width, trailing_zeros(first));
     // 2^bits - 1 addresses more than the first one must be there.
     const auto fits = [&](int k) {
@@ -94,7 +95,7 @@ void split(const FreeRun& run, Family family, std::size_t limit, std::vector<Pre
       return run.last - first >= more;
     };
     while (!fits(bits)) --bits;
-    blocks.push_back({{family, first}, width - bits});
+    if (!visit(Prefix{{family, first}, width - bits})) return;
     const U128 more = bits == 128 ? ~U128{0} : (U128{1} << bits) - 1;
     if (run.last - first == more) return;
     first += more + 1;
@@ -133,21 +134,38 @@ std::vector<Prefix> largest_free_blocks(const AddressPlan& plan, const NetworkSt
   while (blocks.size() < limit) {
     const auto run = runs.next();
     if (!run) break;
-    split(*run, network.network.prefix.base.family, limit, blocks);
+    for_each_block(*run, network.network.prefix.base.family, [&](const Prefix& block) {
+      blocks.push_back(block);
+      return blocks.size() < limit;
+    });
   }
   return blocks;
 }
 
 std::vector<Prefix> best_free_blocks(const AddressPlan& plan, const NetworkState& network,
                                      int length, std::size_t limit) {
-  auto largest =
-      largest_free_blocks(plan, network, std::numeric_limits<std::size_t>::max());
-  std::erase_if(largest, [&](const Prefix& block) { return block.length > length; });
   // What is left of a block that was broken up is smaller than all others that have room, so the
-  // next one comes from there: each block is used up in turn.
-  std::sort(largest.begin(), largest.end(), [](const Prefix& a, const Prefix& b) {
+  // next one comes from there: each block is used up in turn. So many of them suffice, as each has
+  // room for one at least.
+  const auto is_better = [](const Prefix& a, const Prefix& b) {
     return a.length != b.length ? a.length > b.length : a.base < b.base;
-  });
+  };
+  std::vector<Prefix> largest;  // a heap: the worst one comes first
+  Runs runs(plan, network);
+  while (const auto run = runs.next())
+    for_each_block(*run, network.network.prefix.base.family, [&](const Prefix& block) {
+      const bool is_full = largest.size() >= limit;
+      if (block.length > length || limit == 0) return true;
+      if (is_full && !is_better(block, largest.front())) return true;
+      if (is_full) {
+        std::pop_heap(largest.begin(), largest.end(), is_better);
+        largest.pop_back();
+      }
+      largest.push_back(block);
+      std::push_heap(largest.begin(), largest.end(), is_better);
+      return true;
+    });
+  std::sort_heap(largest.begin(), largest.end(), is_better);
   std::vector<Prefix> blocks;
   for (const Prefix& block : largest) {
     const Family family = block.base.family;

@@ -17,7 +17,7 @@ std::vector<Prefix> free_blocks(const AddressPlan& plan, const NetworkState& net
 std::vector<Prefix> largest_free_blocks(const AddressPlan& plan, const NetworkState& network,
                                         std::size_t limit);
 // `limit` blocks of this length from where they break up the least: each from the smallest of the
-// largest free blocks that has room for it, the lowest of several. O(runs).
+// largest free blocks that has room for it, the lowest of several. O(blocks), memory for `limit`.
 std::vector<Prefix> best_free_blocks(const AddressPlan& plan, const NetworkState& network,
                                      int length, std::size_t limit);
 

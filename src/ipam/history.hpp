@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +22,7 @@ inline constexpr Revision revision_max{number_max};
 struct AuditQuery {
   std::uint64_t limit = 100;
   std::optional<AuditId> before = std::nullopt;  // only entries older than this one
+  AuditId from = AuditId(1);                     // and only this one and later ones
   std::optional<std::string> resource = std::nullopt;
   std::optional<std::string> actor = std::nullopt;
   std::optional<std::string> action = std::nullopt;
@@ -41,12 +43,25 @@ struct Verification {
   base::Sha256 head{};        // the hash of the last audit entry
 };
 
-// The allocations that hold or held the address, in whichever network, the newest first.
+// Which networks' allocations are meant.
+struct NetworkFilter {
+  std::set<NetworkId> not_of = {};
+  std::optional<std::set<NetworkId>> only_of = std::nullopt;
+
+  bool is_given() const { return !not_of.empty() || only_of; }
+  bool admits(NetworkId id) const {
+    return (!only_of || only_of->contains(id)) && !not_of.contains(id);
+  }
+};
+
+// The allocations that hold or held the address, the newest first.
 struct AddressQuery {
   Address address;
   std::uint64_t limit = 100;
   Revision at = revision_max;                         // as they were then
   std::optional<AllocationId> before = std::nullopt;  // only those older than this one
+  NetworkFilter networks = {};
+  bool only_ended = false;  // now: without those that hold it, which memory has
   // Who holds it now. Who asks the replica leaves this empty: its memory knows them, and state.db
   // finds by itself only those that have ended.
   std::vector<AllocationId> held_by = {};

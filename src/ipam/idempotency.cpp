@@ -22,13 +22,17 @@ const StoredOutcome* IdempotencyKeys::find(std::string_view key) const {
   return it == by_key_.end() ? nullptr : &*it;
 }
 
-void IdempotencyKeys::forget_next(std::vector<Change>& changes) {
-  const auto it = by_key_.find(**by_time_.begin());
+void IdempotencyKeys::forget(const StoredOutcome& stored, std::vector<Change>& changes) {
+  const auto it = by_key_.find(stored);
   ASSERT(it != by_key_.end());
-  by_time_.erase(by_time_.begin());
+  by_time_.erase(&*it);
   bytes_ -= bytes_of(*it);
   changes.push_back(OutcomeForgotten{it->key});
   by_key_.erase(it);
+}
+
+void IdempotencyKeys::forget_next(std::vector<Change>& changes) {
+  forget(**by_time_.begin(), changes);
 }
 
 void IdempotencyKeys::forget(TimeMs now, std::vector<Change>& changes) {

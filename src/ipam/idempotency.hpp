@@ -18,6 +18,8 @@ class IdempotencyKeys {
   const StoredOutcome* find(std::string_view key) const;  // nullptr: not known, or forgotten
   // Forgets keys whose time has come by `now`; a few at a time, so that no command waits for many.
   void forget(TimeMs now, std::vector<Change>& changes);
+  // This one alone, whose time has come. REQUIRES: it is one of find().
+  void forget(const StoredOutcome& stored, std::vector<Change>& changes);
   // REQUIRES: the key is not known.
   void store(const IdempotencyKey& key, Revision revision, TimeMs now, const Outcome& outcome,
              std::vector<Change>& changes);

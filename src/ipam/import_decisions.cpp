@@ -53,8 +53,8 @@ Outcome decide_row(Decision& decision, const CommandBody& body) {
   const NetworkState* const state = found.value();
   AllocateOptions options = *allocate.options;
   // The file says what is so: also in a network that hands out nothing by itself, or reserved.
-  options.force = decision.plan.quarantined_in(state->network.id, ip.value,
-                                               ip.value + (allocate.count - 1)) == 0;
+  options.force = decision.plan.first_quarantine_in(state->network.id, ip.value,
+                                                    ip.value + (allocate.count - 1)) == nullptr;
   Allocate in_network = allocate;
   in_network.network = state->network.id;
   in_network.options.set(std::move(options));
@@ -182,6 +182,13 @@ std::optional<Outcome> update_row(Decision& decision, const CommandBody& row,
   return outcome;
 }
 
+// The VRF default is always there: what a row says of it is taken where nothing is said of it yet.
+bool fills_default_vrf(const AddressPlan& plan, const CommandBody& row) {
+  const auto* const vrf = std::get_if<CreateVrf>(&row);
+  return vrf != nullptr && vrf->name == vrf_default_name &&
+         plan.vrf(vrf_default)->vrf.description.empty();
+}
+
 }  // namespace
 
 Outcome Decision::decide(const Import& command) {
@@ -189,13 +196,20 @@ Outcome Decision::decide(const Import& command) {
   changes.reserve(changes.size() + changes_per_operation * command.rows.size());
   Attempt attempt(*this);
   for (std::size_t row = 0; row < command.rows.size(); ++row) {
+    if (auto too_much = check_cost()) {
+      too_much->operation = static_cast<std::uint32_t>(row);
+      attempt.undo();
+      return *std::move(too_much);
+    }
     Outcome outcome = decide_row(*this, command.rows[row].body);
     auto* error = std::get_if<Error>(&outcome);
     if (error == nullptr) {
       ++report.created;
       continue;
     }
-    if (command.on_conflict == OnConflict::update && is_conflict(*error)) {
+    const bool updates = command.on_conflict == OnConflict::update ||
+                         fills_default_vrf(plan, command.rows[row].body);
+    if (updates && is_conflict(*error)) {
       if (auto updated = update_row(*this, command.rows[row].body, report))
         outcome = *std::move(updated);
       error = std::get_if<Error>(&outcome);

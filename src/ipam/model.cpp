@@ -281,4 +281,39 @@ std::string to_rfc3339(TimeMs time) {
   return std::string(buffer.data(), write_rfc3339(buffer.data(), time));
 }
 
+namespace {
+
+constexpr std::size_t bytes_per_text = 32;
+
+std::size_t bytes_of(const std::vector<std::string>& texts) {
+  std::size_t bytes = 0;
+  for (const std::string& text : texts) bytes += bytes_per_text + text.size();
+  return bytes;
+}
+
+std::size_t bytes_of(const Metadata& metadata) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : metadata)
+    bytes += 2 * bytes_per_text + key.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t text_bytes(const Network& network) {
+  const std::size_t bytes = network.description.size() + bytes_of(network.tags);
+  return network.extras ? bytes + bytes_of(network.extras->metadata) : bytes;
+}
+
+std::size_t text_bytes(const Allocation& allocation) {
+  const std::size_t bytes = allocation.hostname.size() + allocation.description.size() +
+                            bytes_of(allocation.tags);
+  if (!allocation.extras) return bytes;
+  return bytes + allocation.extras->owner.size() + bytes_of(allocation.extras->metadata);
+}
+
+std::size_t text_bytes(const Reservation& reservation) {
+  return reservation.reason.size() + bytes_of(reservation.tags) + bytes_of(reservation.metadata);
+}
+
 }  // namespace ipam

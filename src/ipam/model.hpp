@@ -322,6 +322,11 @@ char* write_rfc3339(char* at, TimeMs time);           // as write() of an id
 // RFC 3339 from 1970 to 9999.
 std::optional<TimeMs> parse_rfc3339(std::string_view text);
 
+// What the texts of an object take, and what comes with each of them; the same on every node.
+std::size_t text_bytes(const Network& network);
+std::size_t text_bytes(const Allocation& allocation);
+std::size_t text_bytes(const Reservation& reservation);
+
 // Limits on what a client may send; each bounds memory and the size of one log entry.
 inline constexpr std::size_t description_bytes_max = 1024;
 inline constexpr std::size_t hostname_bytes_max = 253;  // RFC 1035 §2.3.4 as text
@@ -331,9 +336,15 @@ inline constexpr std::uint64_t subnets_max = 1000;  // that one command makes, o
 // Allocations and quarantines that one command moves into another network, and the networks that
 // it makes for them: as many records as a transaction makes, and for the same reason.
 inline constexpr std::size_t moves_max = 20'000;
+// Of the operations of a transaction and the rows of an import together, looked at between two of
+// them: what they may write, and go over of what is there. Some 0.2 seconds of the io thread each.
+inline constexpr std::size_t change_bytes_max = 32u << 20;
+inline constexpr std::uint64_t change_steps_max = 1'000'000;
 inline constexpr std::size_t vrf_name_bytes_max = 128;
 inline constexpr std::size_t token_name_bytes_max = 128;
 inline constexpr std::size_t token_vrfs_max = 64;
+// A question about an address, and one about all networks, look at all of them.
+inline constexpr std::size_t vrfs_max = 10'000;
 // One answer lists them all, and one command notes the use of all of them.
 inline constexpr std::size_t tokens_max = 1000;
 // The last use of a token is noted once in so long: one write a minute for all of them together.

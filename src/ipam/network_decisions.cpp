@@ -198,6 +198,7 @@ Outcome Decision::decide(const CarveNetworks& command) {
   if (command.prefix_length <= whole.length || command.prefix_length > width)
     return not_longer(whole);
   const bool is_best = command.strategy == CarveStrategy::best;
+  if (is_best) plan.note_steps(parent->free.run_count());
   const auto blocks =
       is_best ? best_free_blocks(plan, *parent, command.prefix_length, command.count)
               : free_blocks(plan, *parent, command.prefix_length, command.count);

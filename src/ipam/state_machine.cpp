@@ -92,8 +92,13 @@ Applied StateMachine::apply(Revision revision, TimeMs timestamp, const Command& 
   IdempotencyKeys& keys = implementation_->keys;
   const IdempotencyKey& idempotency = command.idempotency;
   keys.forget(counters.now, applied.changes);
-  const StoredOutcome* const known =
+  const StoredOutcome* known =
       idempotency.key.empty() ? nullptr : keys.find(idempotency.key);
+  // Many may have come to their end together, of which it is not the turn of this one.
+  if (known != nullptr && known->forgotten_at <= counters.now) {
+    keys.forget(*known, applied.changes);
+    known = nullptr;
+  }
   if (known != nullptr) {
     applied.replayed = known->request_hash == idempotency.request_hash;
     applied.outcome = applied.replayed ? stored_outcome(*known) : Outcome(key_reused(*known));
@@ -235,9 +240,11 @@ std::vector<Allocation> StateMachine::allocations_holding(const Address& address
   return holding;
 }
 
-bool StateMachine::is_held(const Address& address, VrfId vrf) const {
+std::optional<Allocation> StateMachine::allocation_of(const Address& address, VrfId vrf) const {
   const NetworkState* state = implementation_->plan.network_of(vrf, address);
-  return state != nullptr && state->first_allocation_in(address.value, address.value);
+  if (state == nullptr) return std::nullopt;
+  const PackedAllocation held = state->first_allocation_in(address.value, address.value);
+  return held ? std::optional(held.unpacked()) : std::nullopt;
 }
 
 const Network* StateMachine::network_of(const Address& address, VrfId vrf) const {

@@ -64,8 +64,8 @@ class StateMachine {
   void for_each_allocation(const std::function<void(const Allocation&)>& visit) const;
   // Active allocations that contain the address, at most one in each VRF, by VRF.
   std::vector<Allocation> allocations_holding(const Address& address) const;
-  // Whether there is one in this VRF.
-  bool is_held(const Address& address, VrfId vrf) const;
+  // The one in this VRF.
+  std::optional<Allocation> allocation_of(const Address& address, VrfId vrf) const;
   // The most specific network that contains the address (longest match).
   const Network* network_of(const Address& address, VrfId vrf = vrf_default) const;
 

@@ -135,7 +135,39 @@ Outcome decide_operation(Decision& decision, const Operation& operation,
   return decide(body);
 }
 
+// What a change takes in memory and in state.db, more or less; the same on every node.
+struct BytesOf {
+  static constexpr std::size_t per_change = 256;
+
+  std::size_t operator()(const AllocationPut& put) const { return text_bytes(put.allocation); }
+  std::size_t operator()(const NetworkPut& put) const { return text_bytes(put.network); }
+  std::size_t operator()(const ReservationPut& put) const { return text_bytes(put.reservation); }
+  std::size_t operator()(const AuditAppended& appended) const {
+    return appended.entry.details.size();
+  }
+  template <class Other>
+  std::size_t operator()(const Other&) const {
+    return 0;
+  }
+};
+
 }  // namespace
+
+std::optional<Error> Decision::check_cost() {
+  for (; weighed < changes.size(); ++weighed)
+    bytes += BytesOf::per_change + std::visit(BytesOf(), changes[weighed]);
+  if (bytes > change_bytes_max)
+    return Error{ErrorCode::too_much_to_move,
+                 fmt::format("what is before this makes more than {} MiB of changes: send it in "
+                             "several requests",
+                             change_bytes_max >> 20)};
+  if (plan.steps() - steps_before > change_steps_max)
+    return Error{ErrorCode::too_much_to_move,
+                 fmt::format("what is before this goes over more than {} networks, free ranges and "
+                             "quarantines: send it in several requests",
+                             change_steps_max)};
+  return std::nullopt;
+}
 
 Outcome Decision::decide(const Transaction& command) {
   Attempt attempt(*this);
@@ -143,7 +175,9 @@ Outcome Decision::decide(const Transaction& command) {
   outcomes.of_operations.reserve(command.operations.size());
   changes.reserve(changes.size() + changes_per_operation * command.operations.size());
   for (const Operation& operation : command.operations) {
-    Outcome outcome = decide_operation(*this, operation, outcomes.of_operations);
+    auto too_much = check_cost();
+    Outcome outcome = too_much ? Outcome(*std::move(too_much))
+                               : decide_operation(*this, operation, outcomes.of_operations);
     if (auto* error = std::get_if<Error>(&outcome)) {
       error->operation = static_cast<std::uint32_t>(outcomes.of_operations.size());
       attempt.undo();

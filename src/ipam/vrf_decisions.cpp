@@ -27,6 +27,8 @@ Error vrf_not_found(const VrfReference& vrf) {
 Outcome Decision::decide(const CreateVrf& command) {
   if (const VrfState* existing = plan.vrf(VrfReference(command.name)))
     return vrf_exists(command.name, *existing);
+  if (plan.vrfs().size() >= vrfs_max)
+    return Error{ErrorCode::too_many_vrfs, fmt::format("there are {} VRFs already", vrfs_max)};
   Vrf vrf;
   vrf.id = VrfId(counters.next_vrf++);
   vrf.name = command.name;

@@ -6,18 +6,21 @@ namespace ipam {
 
 namespace {
 
-// Of each run of the set in [first, last], cut to it, after it was taken out.
+// Of each run of the set in [first, last], cut to it, after it was taken out. Gives their number.
 template <class Visit>
-void for_each_taken(AddressSet& set, U128 first, U128 last, Visit visit) {
+std::uint64_t for_each_taken(AddressSet& set, U128 first, U128 last, Visit visit) {
+  std::uint64_t count = 0;
   while (const auto run = set.run_from(first)) {
-    if (run->first > last) return;
+    if (run->first > last) break;
     const U128 begin = std::max(run->first, first);
     const U128 end = std::min(run->last, last);
     set.take(begin, end);
     visit(begin, end);
-    if (end == last) return;
+    ++count;
+    if (end == last) break;
     first = end + 1;
   }
+  return count;
 }
 
 }  // namespace
@@ -46,13 +49,13 @@ const Reservation* Withheld::first_reservation_in(U128 first, U128 last) const {
   return it != reservations.end() && it->first <= last ? it->second : nullptr;
 }
 
-void take_runs(AddressSet& set, U128 first, U128 last) {
-  for_each_taken(set, first, last, [](U128, U128) {});
+std::uint64_t take_runs(AddressSet& set, U128 first, U128 last) {
+  return for_each_taken(set, first, last, [](U128, U128) {});
 }
 
-void move_runs(AddressSet& from, AddressSet& to, U128 first, U128 last) {
-  for_each_taken(from, first, last,
-                 [&](U128 begin, U128 end) { to.give_back(begin, end); });
+std::uint64_t move_runs(AddressSet& from, AddressSet& to, U128 first, U128 last) {
+  return for_each_taken(from, first, last,
+                        [&](U128 begin, U128 end) { to.give_back(begin, end); });
 }
 
 }  // namespace ipam

@@ -34,9 +34,9 @@ class Withheld {
   AddressSet nobodys;  // what nobody has of all this
 };
 
-// Takes out of the set what it has of [first, last]. O(runs there).
-void take_runs(AddressSet& set, U128 first, U128 last);
+// Takes out of the set what it has of [first, last]. O(runs there), whose number they give.
+std::uint64_t take_runs(AddressSet& set, U128 first, U128 last);
 // Moves it into another one. REQUIRES: which has nothing of it.
-void move_runs(AddressSet& from, AddressSet& to, U128 first, U128 last);
+std::uint64_t move_runs(AddressSet& from, AddressSet& to, U128 first, U128 last);
 
 }  // namespace ipam

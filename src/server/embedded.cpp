@@ -61,16 +61,23 @@ class EmbeddedConnection : public cli::Connection {
   base::Result<http::Response, cli::ConnectionError> perform(
       const http::Request& request) override {
     std::string body;
-    auto response = stream(request, [&body](std::string_view bytes) {
+    auto response = stream(request, Wait::usual, [&body](std::string_view bytes) {
       body += bytes;
       return true;
     });
-    if (response && std::exchange(response->stream, nullptr)) response->body = std::move(body);
+    if (response && response->status == 200) {
+      response->stream = nullptr;
+      response->body = std::move(body);
+    }
     return response;
   }
 
   base::Result<http::Response, cli::ConnectionError> stream(const http::Request& request,
+                                                            Wait /*wait*/,
                                                             const TakeBytes& take) override {
+    // A server does that four times a second.
+    while (failure_.empty() && instance_->expire_due_leases() && io_.run_one() > 0) {
+    }
     std::optional<http::Response> answer;
     instance_->executor().perform(api::route(request, caller_), [&answer](http::Response response) {
       answer = std::move(response);
@@ -78,7 +85,10 @@ class EmbeddedConnection : public cli::Connection {
     while (!answer && failure_.empty() && io_.run_one() > 0) {
     }
     if (!answer) return base::fail(no_answer("the database failed: " + failure_));
-    if (!answer->stream) return std::move(*answer);
+    if (!answer->stream) {
+      if (answer->status == 200) take(std::exchange(answer->body, {}));
+      return std::move(*answer);
+    }
     if (answer->content_type == "text/event-stream") {
       answer->stream->cancel();  // nobody else can change what this process has open
       return base::fail(no_answer("only a running `ipam server` can be watched"));

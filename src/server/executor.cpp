@@ -111,9 +111,12 @@ void Executor::Reply::operator()(http::Response response) {
   if (token_ && !executor_->is_valid(token_)) response = api::denied(api::Denial::revoked_token);
   executor_->metrics_.on_answered(route_, response.status, seconds_since(began_));
   if (!response.header("X-Ipam-Revision"))  // a list is of its own
-    response.headers.push_back(
-        {"X-Ipam-Revision", fmt::format_int(executor_->replica_.applied().value()).str()});
+    response.headers.push_back(executor_->revision_header());
   executor_->deliver(std::move(done_), std::move(response));
+}
+
+http::Header Executor::revision_header() const {
+  return {"X-Ipam-Revision", fmt::format_int(replica_.applied().value()).str()};
 }
 
 // Answers leave by way of the queue of the io thread: a session that goes on with its next request
@@ -249,17 +252,23 @@ void Executor::perform(api::Read&& read, Reply&& reply) {
 
 void Executor::perform(api::ReadHistory&& read, Reply&& reply) {
   const api::Consistency consistency = read.consistency;
-  auto ask = [this, read = std::move(read)](Reply answered) mutable {
-    // The answer is as of what is applied now, also where state.db gives it (state/README.md).
-    if (read.look) read.look(replica_.state_machine());
-    auto finished = [render = std::move(read.render), answered = std::move(answered)](
-                        base::Result<ipam::HistoryAnswer, std::string> answer) mutable {
-      if (answer.ok()) return answered(render(*answer));
-      answered(api::problem_for_status(500, answer.error()));
-    };
-    replica_.ask(std::move(read.query), std::move(finished));
+  auto start = [this, read = std::move(read)](Reply answered) mutable {
+    ask(std::move(read), std::move(answered));
   };
-  after_barrier(consistency, std::move(reply), std::move(ask));
+  after_barrier(consistency, std::move(reply), std::move(start));
+}
+
+void Executor::ask(api::ReadHistory&& read, Reply&& reply) {
+  // The answer is as of what is applied now, also where state.db gives it (state/README.md).
+  if (read.look) read.look(replica_.state_machine(), read.query);
+  ipam::HistoryQuery query = std::move(read.query);
+  auto finished = [this, read = std::move(read), reply = std::move(reply)](
+                      base::Result<ipam::HistoryAnswer, std::string> answer) mutable {
+    if (!answer.ok()) return reply(api::problem_for_status(500, answer.error()));
+    if (auto response = read.render(*answer)) return reply(*std::move(response));
+    ask(std::move(read), std::move(reply));
+  };
+  replica_.ask(std::move(query), std::move(finished));
 }
 
 void Executor::perform(api::ReadList&& read, Reply&& reply) {
@@ -335,7 +344,10 @@ std::string Executor::not_ready_reason() const {
   const raft::RaftCore& core = node_.core();
   if (core.configuration().members.empty())
     return "this node is not a member yet: add it with POST /api/v1/cluster/nodes";
-  if (!core.leader()) return "no leader";
+  if (!core.leader())
+    return core.log().last_index() == raft::Index()
+               ? "no leader: the first one is elected by all founders, one of them is missing"
+               : "no leader";
   return "";
 }
 
@@ -381,9 +393,12 @@ void Executor::fill_members(api::NodeStatus& status) const {
     } else if (const auto it = progress.find(id); it != progress.end()) {
       out.match_index = it->second.match.value();
       out.lag = last - out.match_index;
+      const auto milliseconds = [this](std::uint64_t ticks) {
+        return static_cast<std::int64_t>(ticks) * tick_.count();
+      };
+      out.silent_ms = milliseconds(it->second.ticks_silent);
       if (it->second.ticks_since_heard)
-        out.last_heard_ms =
-            static_cast<std::int64_t>(*it->second.ticks_since_heard) * tick_.count();
+        out.last_heard_ms = milliseconds(*it->second.ticks_since_heard);
     }
     status.members.push_back(std::move(out));
   }

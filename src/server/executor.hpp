@@ -40,6 +40,7 @@ class Executor {
   // `done` is called once, on the io thread, never from within this call.
   void perform(api::Action action, Done done);
   api::NodeStatus status() const;
+  http::Header revision_header() const;  // X-Ipam-Revision: what is applied
   // What the HTTP server counts, for the metrics.
   void count_connections(std::function<http::Counts()> connections) {
     connections_ = std::move(connections);
@@ -79,6 +80,7 @@ class Executor {
   void perform(api::DryRun&& dry_run, Reply&& reply);
   void perform(api::Read&& read, Reply&& reply);
   void perform(api::ReadHistory&& read, Reply&& reply);
+  void ask(api::ReadHistory&& read, Reply&& reply);
   void perform(api::ReadList&& read, Reply&& reply);
   void perform(api::Watch&& watch, Reply&& reply);
   void perform(api::ChangeMembers&& change, Reply&& reply);

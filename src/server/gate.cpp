@@ -18,7 +18,11 @@ std::int64_t steady_ms() {
 }  // namespace
 
 void Gate::perform(const http::Request& request, Executor::Done done) {
-  if (!options_.is_required) return perform_as(request, api::Caller(), std::move(done));
+  if (!options_.is_required) {
+    if (auto refused = api::refuse_foreign_page(request))
+      return executor_.perform({0, api::Answer{*std::move(refused)}}, std::move(done));
+    return perform_as(request, api::Caller(), std::move(done));
+  }
   if (api::is_open(request))
     return perform_as(request, api::Denial::no_token, std::move(done));
   const auto hash = api::presented_hash(request);

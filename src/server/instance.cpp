@@ -39,6 +39,7 @@ raft::NodeOptions node_options(const InstanceOptions& options, std::uint64_t ori
   out.driver.snapshot_give_up_ticks = ticks(std::chrono::seconds(60));
   out.driver.core.id = raft::NodeId(options.node.node_id);
   out.driver.core.seed = random_number();
+  out.driver.core.founders_all_vote = true;
   out.driver.core.heartbeat_ticks = ticks(options.heartbeat);
   out.driver.core.catch_up_bytes_per_tick =
       catch_up_bytes_per_second * static_cast<std::size_t>(out.tick.count()) / 1000;
@@ -100,6 +101,11 @@ base::Result<base::Ok, std::string> Instance::start() {
   schedule_leases();
   schedule_keep_alive();
   return base::Ok();
+}
+
+bool Instance::expire_due_leases() {
+  replica_->expire_leases();
+  return replica_->has_due_leases();
 }
 
 void Instance::schedule_leases() {

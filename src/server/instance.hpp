@@ -48,6 +48,8 @@ class Instance {
   // The TLS of connections to other nodes from now on; before start() where none may be plain.
   void use_peer_tls(raft::TransportTls tls) { node_->use_peer_tls(std::move(tls)); }
   Gate& gate() { return *gate_; }  // for who comes from outside
+  // Begins to end the leases and quarantines that are due; false: there are none.
+  bool expire_due_leases();
   DirectoryLock& lock() { return *lock_; }
   // Hands leadership over, ends what is pending, writes everything out; then `done`.
   void stop(std::function<void()> done);

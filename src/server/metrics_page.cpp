@@ -117,13 +117,13 @@ void write_members(TextWriter& page, const NodeReadings& readings) {
                 {{"member", id(member)}, {"addr", member.address}, {"role", member.role}});
   if (readings.status.role != "leader") return;
   page.family("ipam_raft_member_lag_entries", Type::gauge,
-              "Entries that the member is known not to have; on the leader alone");
-  for (const api::MemberStatus& member : members) page.sample(member.lag, {{"member", id(member)}});
-  page.family("ipam_raft_member_last_heard_seconds", Type::gauge,
-              "Since the leader heard from the member; on the leader alone");
+              "Entries that the member is known not to have; on the leader, of whom it heard");
   for (const api::MemberStatus& member : members)
-    if (member.last_heard_ms >= 0)
-      page.sample(static_cast<double>(member.last_heard_ms) / 1000, {{"member", id(member)}});
+    if (member.last_heard_ms >= 0) page.sample(member.lag, {{"member", id(member)}});
+  page.family("ipam_raft_member_last_heard_seconds", Type::gauge,
+              "Since the leader heard from the member, or since it leads; on the leader alone");
+  for (const api::MemberStatus& member : members)
+    page.sample(static_cast<double>(member.silent_ms) / 1000, {{"member", id(member)}});
 }
 
 void write_refusals(TextWriter& page, const NodeReadings& readings) {

@@ -71,9 +71,11 @@ base::Result<base::Ok, Error> reconcile(const NodeSpec& spec, raft::LogStore& st
         "state.db was lost or replaced by an older one; restore the directory from a backup, or "
         "move it away and join anew",
         spec.data_dir.string(), applied.last.index.value(), log.compacted.index.value()));
-  // Entries that the snapshot has overtaken are of an earlier term than its last one. Later ones
-  // cannot be: what state.db holds was committed.
-  if (const auto term = view.term_at(applied.last.index); term && *term > applied.last.term)
+  // Entries that the snapshot has overtaken were never committed, though they may be of a later
+  // term than its last one (Raft figure 8). One that was cannot be another than the state has.
+  const bool was_committed = log.hard_state.commit >= applied.last.index;
+  if (const auto term = view.term_at(applied.last.index);
+      term && *term > applied.last.term && was_committed)
     return base::fail(fmt::format(
         "{0}/state.db and {0}/raft.db do not belong together: entry {1} is of term {2} in one and "
         "of term {3} in the other; restore the directory from a backup, or move it away and join "

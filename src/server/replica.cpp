@@ -20,12 +20,13 @@ raft::Configuration founders(const raft::Configuration& after_first_change) {
   return before;
 }
 
-// Asks for all that is known, rather than for what was known then, or for a further page.
-bool is_of_now(const ipam::AddressQuery& query) {
-  return query.at == ipam::revision_max && !query.before;
+// Asks for whatever has ended, in all networks: where that is nothing, it is learned.
+bool is_for_all_ended(const ipam::AddressQuery& query) {
+  return query.only_ended && !query.networks.is_given() && !query.before;
 }
 
-// Changes that state.db has not taken up yet; beyond, writes are refused until it has caught up.
+// Changes that state.db has not taken up yet; beyond, writes are refused until it has caught up,
+// and the node takes nothing from a leader.
 constexpr std::size_t queued_changes_max = 500'000;
 
 }  // namespace
@@ -51,13 +52,15 @@ Replica::Replica(base::Logger& logger, const NodeSpec& spec, std::uint64_t origi
 
 void Replica::write(const ipam::Command& command, Written done) {
   if (node_->stopping() || !failure_.empty()) return done(WriteFailure::stopping);
-  if (store_->queued_changes() > queued_changes_max) return done(WriteFailure::overloaded);
+  if (is_behind()) return done(WriteFailure::overloaded);
   const auto id = node_->propose(base::share(
       NODE_MUTANT(key_is_dropped) ? ipam::encode({command.actor, command.body})
                                   : ipam::encode(command)));
   if (!id) return done(WriteFailure::overloaded);
   writes_.emplace(id->sequence, std::move(done));
 }
+
+bool Replica::is_behind() const { return store_->queued_changes() > queued_changes_max; }
 
 void Replica::complete(const raft::ProposalId& id, WriteResult result) {
   if (id.origin != origin_) return;
@@ -78,21 +81,16 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
   if (auto answer = answer_from_memory(query)) return done(*std::move(answer));
   const auto shared = std::make_shared<Answered>(std::move(done));
   const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
-  if (asked == nullptr || !is_of_now(*asked))
+  if (asked == nullptr || !is_for_all_ended(*asked))
     return ask_store(std::move(query),
                      [shared](base::Result<ipam::HistoryAnswer, std::string> answer) {
                        (*shared)(std::move(answer));
                      });
-  auto learn = [this, shared, asked = *asked, ticket = no_history_.ask(asked->address)](
+  ASSERT(asked->limit > 0);
+  auto learn = [this, shared, address = asked->address, ticket = no_history_.ask(asked->address)](
                    base::Result<ipam::HistoryAnswer, std::string> answer) {
-    const auto has_ended = [](const ipam::Allocation& allocation) {
-      return allocation.status != ipam::AllocationStatus::allocated;
-    };
-    if (answer.ok()) {
-      const auto& holders = std::get<std::vector<ipam::Allocation>>(*answer);
-      if (holders.size() < asked.limit && std::none_of(holders.begin(), holders.end(), has_ended))
-        no_history_.learn(asked.address, ticket);
-    }
+    if (answer.ok() && std::get<std::vector<ipam::Allocation>>(*answer).empty())
+      no_history_.learn(address, ticket);
     (*shared)(std::move(answer));
   };
   ask_store(std::move(query), std::move(learn));
@@ -100,7 +98,7 @@ void Replica::ask(ipam::HistoryQuery query, Answered done) {
 
 // state.db is as of the same entry when it comes to the question, which stands behind all appends.
 void Replica::ask_store(ipam::HistoryQuery query, AnsweredByStore done) {
-  if (auto* const asked = std::get_if<ipam::AddressQuery>(&query))
+  if (auto* const asked = std::get_if<ipam::AddressQuery>(&query); asked && !asked->only_ended)
     for (const ipam::Allocation& holder : state_machine_.allocations_holding(asked->address))
       asked->held_by.push_back(holder.id);
   store_->query(std::move(query), std::move(done));
@@ -116,13 +114,9 @@ std::optional<ipam::HistoryAnswer> Replica::answer_from_memory(
     else if (state_machine_.allocation_existed(one->id)) return std::nullopt;
     return found;
   }
-  const auto* const address = std::get_if<ipam::AddressQuery>(&query);
-  if (address == nullptr || !is_of_now(*address) || !no_history_.contains(address->address))
-    return std::nullopt;
-  found = state_machine_.allocations_holding(address->address);
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
-  found.resize(std::min<std::size_t>(found.size(), address->limit));
-  return found;
+  const auto* const asked = std::get_if<ipam::AddressQuery>(&query);
+  if (asked && asked->only_ended && no_history_.contains(asked->address)) return found;
+  return std::nullopt;
 }
 
 void Replica::fail_waiting() {
@@ -136,9 +130,13 @@ void Replica::flush(std::function<void()> done) {
   store_->flush([done = std::move(done)](const state::StateStore::Flushed&) { done(); });
 }
 
-void Replica::expire_leases() {
+bool Replica::has_due_leases() const {
   const auto due = state_machine_.next_expiry();
-  if (!due || *due > node_->time_ms() || expiring_ || !node_->core().is_leader()) return;
+  return due && *due <= node_->time_ms();
+}
+
+void Replica::expire_leases() {
+  if (!has_due_leases() || expiring_ || !node_->core().is_leader()) return;
   expiring_ = true;
   write({"system", ipam::ExpireLeases{}}, [this](WriteResult) { expiring_ = false; });
 }
@@ -185,8 +183,11 @@ void Replica::apply_configuration(const raft::AppliedEntry& entry,
                                   std::vector<ipam::Change>& changes) {
   auto next = raft::decode_configuration(entry.content);
   ASSERT(next);  // the core has decoded it before
-  if (configuration_.members.empty() && !NODE_MUTANT(founders_are_forgotten))
-    configuration_ = founders(*next);
+  // What a node's own file says of its founders is its own: the audit log has what all nodes have.
+  const bool is_of_file = std::all_of(
+      configuration_.members.begin(), configuration_.members.end(),
+      [](const auto& member) { return member.second.incarnation == 0; });
+  if (is_of_file && !NODE_MUTANT(founders_are_forgotten)) configuration_ = founders(*next);
   const ipam::Revision revision(entry.position.index.value());
   for (const auto& [id, member] : next->members)
     if (!configuration_.contains(id))
@@ -285,6 +286,8 @@ void Replica::drop_snapshot() { store_->delete_snapshot(); }
 void Replica::begin_receive(std::uint64_t total_bytes, Done done) {
   store_->begin_receive(total_bytes, std::move(done));
 }
+
+void Replica::drop_received() { store_->drop_received(); }
 
 void Replica::write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) {
   store_->write_chunk(offset, std::move(data), std::move(done));

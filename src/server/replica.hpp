@@ -73,6 +73,7 @@ class Replica : public raft::Host {
   void stop_waiting(const IndexWaiters::Ticket& ticket) { waiters_.remove(ticket); }
   // Called now and then: a leader proposes the end of leases that are due.
   void expire_leases();
+  bool has_due_leases() const;
   // Answers whoever waits for an outcome or an index: there will be none here.
   void fail_waiting();
   // Everything applied so far is in state.db, durably; at the end of a process.
@@ -87,6 +88,7 @@ class Replica : public raft::Host {
 
   // ---- raft::Host ----
   void apply(const raft::AppliedEntry& entry) override;
+  bool is_behind() const override;
   std::optional<std::uint64_t> digest() const override {
     return state_machine_.counters().digest;
   }
@@ -100,6 +102,7 @@ class Replica : public raft::Host {
   void read_snapshot(std::uint64_t offset, std::size_t size, Bytes done) override;
   void drop_snapshot() override;
   void begin_receive(std::uint64_t total_bytes, Done done) override;
+  void drop_received() override;
   void write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) override;
   void install_snapshot(const raft::SnapshotMeta& meta, Done done) override;
 

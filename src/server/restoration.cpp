@@ -86,8 +86,9 @@ base::Result<base::Ok, std::string> check_result(sqlite::FileSystem& files, cons
 }
 
 bool is_within(const fs::path& file, const fs::path& folder) {
-  const fs::path relative =
-      fs::weakly_canonical(file).lexically_relative(fs::weakly_canonical(folder));
+  std::error_code unreadable;  // then nothing can be written there either
+  const fs::path relative = fs::weakly_canonical(file, unreadable)
+                                .lexically_relative(fs::weakly_canonical(folder, unreadable));
   return !relative.empty() && *relative.begin() != "..";
 }
 

@@ -125,11 +125,11 @@ void print_json(const Restoration& done, const std::optional<ClusterConfig>& clu
 
 base::Result<base::Ok, CommandError> undo_cut_off(sqlite::FileSystem& files,
                                                   const std::string& directory, cli::Io& io) {
-  if (!files.exists(directory)) return base::Ok();
-  auto lock = DirectoryLock::try_acquire(directory);
-  if (!lock) return base::fail(failed(lock.error()));
-  if (!*lock) return base::fail(failed(directory + " is in use by another ipam"));
   try {
+    if (!files.exists(directory)) return base::Ok();
+    auto lock = DirectoryLock::try_acquire(directory);
+    if (!lock) return base::fail(failed(lock.error()));
+    if (!*lock) return base::fail(failed(directory + " is in use by another ipam"));
     if (undo_cut_off_restoration(files, directory))
       io.err << fmt::format("{} was left half restored by a command that was cut off: begun anew\n",
                             directory);

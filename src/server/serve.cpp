@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "api/action.hpp"
@@ -26,6 +27,8 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds drain_deadline{10000};
+constexpr std::chrono::seconds lock_timeout{15};  // as a command of the CLI waits
+constexpr std::chrono::milliseconds lock_poll_interval{20};
 // Peers, strangers at the raft port, databases.
 constexpr std::size_t other_descriptors_max = 256;
 
@@ -87,6 +90,7 @@ class Process {
         reload_signal_(io_) {}
 
   int run() {
+    std::signal(SIGPIPE, SIG_IGN);  // who reads the log may end
     if (options_.cluster) logger_.set_node_id(options_.cluster->node_id);
     raise_descriptor_limit(logger_, options_.http.connections_max);
     // First of all: what comes while a large state is being read stops the node right after.
@@ -109,9 +113,8 @@ class Process {
 
  private:
   base::Result<base::Ok, std::string> open() {
-    auto lock = DirectoryLock::try_acquire(options_.data_dir);
+    auto lock = acquire_directory();
     if (!lock.ok()) return base::fail(lock.error());
-    if (!*lock) return base::fail(held_by_another());
     ReplicaEvents events;
     events.on_stop_wanted = [this](const std::string& reason, bool failed) {
       stop(reason, failed);
@@ -133,7 +136,9 @@ class Process {
         [this](const http::Request& request) { return handle(*instance_, request); },
         [this](int status, std::string_view detail) {
           instance_->metrics().on_answered(nullptr, status, 0);
-          return api::problem_for_status(status, detail);
+          http::Response response = api::problem_for_status(status, detail);
+          response.headers.push_back(instance_->executor().revision_header());
+          return response;
         });
     instance_->executor().count_connections([this] { return http_->counts(); });
     if (auto secured = load_tls(); !secured.ok()) return secured;
@@ -196,6 +201,19 @@ class Process {
         std::chrono::system_clock::to_time_t(loaded->tls.accepting->not_after());
     instance_->use_peer_tls(std::move(loaded->tls));
     return base::Ok();
+  }
+
+  // A command of the CLI has the directory for a moment, and a server that stops until it has
+  // ended: these are waited for. One that serves is not.
+  base::Result<std::unique_ptr<DirectoryLock>, std::string> acquire_directory() const {
+    const auto deadline = std::chrono::steady_clock::now() + lock_timeout;
+    while (true) {
+      auto lock = DirectoryLock::try_acquire(options_.data_dir);
+      if (!lock.ok() || *lock) return lock;
+      if (server_url_of(options_.data_dir) || std::chrono::steady_clock::now() > deadline)
+        return base::fail(held_by_another());
+      std::this_thread::sleep_for(lock_poll_interval);
+    }
   }
 
   std::string held_by_another() const {

@@ -65,7 +65,8 @@ std::vector<ipam::AuditEntry> query_audit(sqlite::Connection& connection,
   if (query.before)
     end = static_cast<std::int64_t>(std::min<std::uint64_t>(query.before->value(), most));
   if (query.until) end = std::min(end, first_entry_since(connection, *query.until));
-  const std::int64_t begin = query.since ? first_entry_since(connection, *query.since) : 1;
+  auto begin = static_cast<std::int64_t>(std::min<std::uint64_t>(query.from.value(), most));
+  if (query.since) begin = std::max(begin, first_entry_since(connection, *query.since));
   sqlite::Statement rows = connection.prepare(sql);
   rows.start(begin, end, query.resource, query.actor, query.action,
              std::min<std::uint64_t>(query.limit, most));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/crc32c.hpp"
 #include "base/mutant.hpp"
@@ -120,6 +121,7 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
       vrf_versions_(connection_),
       network_versions_(connection_),
       allocation_versions_(connection_),
+      new_networks_(connection_, "networks", network_columns),
       new_allocations_(connection_, "allocations", allocation_columns),
       new_audit_(connection_, "audit", audit_columns) {
   begin_ = connection_.prepare("BEGIN IMMEDIATE");
@@ -149,9 +151,9 @@ Database::Database(sqlite::FileSystem& files, fs::path path, sqlite::Connection 
       "digest=?, "
       "oldest_known=?, audit_hash=?, crc=? WHERE id=1");
   select_allocation_ = connection_.prepare("SELECT * FROM allocations WHERE id=?");
-  select_covers_ = connection_.prepare(
+  select_cover_ = connection_.prepare(
       "SELECT * FROM allocations INDEXED BY ended_allocations_by_cover WHERE status <> 1 AND "
-      "cover IN (SELECT value FROM json_each(?)) AND id < ? ORDER BY id DESC");
+      "cover = ? AND id < ? ORDER BY id DESC");
 }
 
 void Database::read_meta() {
@@ -166,6 +168,7 @@ void Database::read_meta() {
   oldest_known_ = ipam::Revision(row.number(12));
   if (row.number(13) != crc_of(position_, counters_, oldest_known_))
     throw Damage("the checksum of its meta row");
+  last_network_ = counters_.next_network - 1;
   last_allocation_ = counters_.next_allocation - 1;
 }
 
@@ -209,26 +212,37 @@ std::optional<ipam::Allocation> Database::allocation_of(ipam::AllocationId id) {
   return found;
 }
 
+namespace {
+
+// The covers that an allocation which has the address may have; two prefixes of IPv6 may share one.
+std::set<std::uint64_t> covers_of(const ipam::Address& address) {
+  std::set<std::uint64_t> covers;
+  for (int length = 0; length <= ipam::bits_of(address.family); ++length) {
+    ipam::Prefix prefix{address, length};
+    prefix.base.value &= prefix.mask();
+    covers.insert(cover_key(prefix));
+  }
+  return covers;
+}
+
+}  // namespace
+
 std::vector<ipam::Allocation> Database::holders_of(const ipam::AddressQuery& query) {
   std::vector<ipam::Allocation> holders;
   const auto add = [&](ipam::Allocation allocation) {
     if (allocation.first > query.address || query.address > allocation.last) return;
-    if (auto then = allocation_versions_.as_of(std::move(allocation), query.at))
-      holders.push_back(*std::move(then));
+    auto then = allocation_versions_.as_of(std::move(allocation), query.at);
+    if (then && query.networks.admits(then->network_id)) holders.push_back(*std::move(then));
   };
-  std::string wanted = "[";  // the statement keeps a view of it
-  for (int length = 0; length <= ipam::bits_of(query.address.family); ++length) {
-    ipam::Prefix prefix{query.address, length};
-    prefix.base.value &= prefix.mask();
-    wanted += fmt::format("{}{}", length > 0 ? "," : "",
-                          static_cast<std::int64_t>(cover_key(prefix)));
-  }
-  wanted += ']';
   const std::uint64_t before = query.before ? query.before->value() : ipam::number_max;
-  select_covers_.start(wanted, before);
-  while (holders.size() < query.limit && select_covers_.step())
-    add(read_allocation(select_covers_));
-  select_covers_.reset();
+  // One cover after the other, each in the order of its index: no more is read than is wanted.
+  for (const std::uint64_t cover : covers_of(query.address)) {
+    const std::size_t of_others = holders.size();
+    select_cover_.start(cover, before);
+    while (holders.size() - of_others < query.limit && select_cover_.step())
+      add(read_allocation(select_cover_));
+    select_cover_.reset();
+  }
   for (const ipam::AllocationId id : query.held_by) {  // one for each VRF at most
     if (id.value() >= before) continue;
     if (auto held = allocation_of(id)) add(*std::move(held));
@@ -283,21 +297,27 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
                    delete_vrf_.run(deleted.id.value());
                  },
                  [&](const ipam::NetworkPut& put_) {
+                   new_networks_.flush_around(put_.network.id.value());
                    keep(network_versions_, put_.network.id, counters_.next_network);
-                   put(put_network_, put_.network);
+                   write_network(put_.network);
                  },
                  [&](const ipam::NetworkDeleted& deleted) {
+                   new_networks_.flush_around(deleted.id.value());
                    keep(network_versions_, deleted.id, counters_.next_network);
                    delete_network_.run(deleted.id.value());
                    delete_quarantines_of_.run(deleted.id.value());
                    delete_last_held_of_.run(deleted.id.value());
                  },
                  [&](const ipam::AllocationPut& put_) {
-                   if (put_.allocation.id.value() < counters_.next_allocation)
-                     new_allocations_.flush();
-                   keep(allocation_versions_, put_.allocation.id, counters_.next_allocation,
-                        put_.allocation.network_id);
-                   write_allocation(put_.allocation);
+                   const ipam::Allocation& allocation = put_.allocation;
+                   const bool is_new = allocation.id.value() >= counters_.next_allocation;
+                   new_allocations_.flush_around(allocation.id.value());
+                   keep(allocation_versions_, allocation.id, counters_.next_allocation,
+                        allocation.network_id);
+                   write_allocation(allocation);
+                   if (!is_new || allocation.status == ipam::AllocationStatus::allocated) return;
+                   new_allocations_.flush_around(allocation.id.value());
+                   allocation_versions_.note_brief(allocation.id.value(), revision);
                  },
                  [&](const ipam::AuditAppended& appended) {
                    if (NODE_MUTANT(audit_not_written) && appended.entry.action == "ip_expired")
@@ -325,10 +345,17 @@ void Database::write(const ipam::Change& change, std::uint64_t revision) {
              change);
 }
 
+// Where it may wait to be written, its writer was flushed.
+void Database::write_network(const ipam::Network& network) {
+  const std::uint64_t id = network.id.value();
+  if (id <= last_network_) return put(put_network_, network);
+  put(new_networks_, network);
+  last_network_ = id;
+}
+
 void Database::write_allocation(const ipam::Allocation& allocation) {
   const std::uint64_t id = allocation.id.value();
   if (id <= last_allocation_) {
-    new_allocations_.flush();
     put(update_allocation_, allocation);
     if (connection_.changes() == 1) return;
   }
@@ -337,6 +364,7 @@ void Database::write_allocation(const ipam::Allocation& allocation) {
 }
 
 void Database::flush() {
+  new_networks_.flush();
   new_allocations_.flush();
   new_audit_.flush();
 }

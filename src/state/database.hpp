@@ -74,6 +74,7 @@ class Database {
   std::optional<ipam::Allocation> allocation_of(ipam::AllocationId id);
   std::vector<ipam::Allocation> holders_of(const ipam::AddressQuery& query);
   void write(const ipam::Change& change, std::uint64_t revision);
+  void write_network(const ipam::Network& network);
   void write_allocation(const ipam::Allocation& allocation);
 
   sqlite::FileSystem& files_;
@@ -83,17 +84,17 @@ class Database {
   Versions<ipam::Vrf> vrf_versions_;
   Versions<ipam::Network> network_versions_;
   Versions<ipam::Allocation> allocation_versions_;
-  RowWriter new_allocations_, new_audit_;
+  RowWriter new_networks_, new_allocations_, new_audit_;
   sqlite::Statement begin_, commit_, put_vrf_, delete_vrf_, put_network_, delete_network_,
       put_quarantine_, delete_quarantine_, delete_quarantines_of_, put_last_held_,
       delete_last_held_, delete_last_held_of_, put_reservation_, delete_reservation_,
       update_allocation_,
       put_outcome_, delete_outcome_, put_token_, delete_token_,
       update_meta_, select_allocation_,
-      select_covers_;
+      select_cover_;
   Position position_;
   ipam::Counters counters_;
-  std::uint64_t last_allocation_ = 0;  // those with higher ids are new
+  std::uint64_t last_network_ = 0, last_allocation_ = 0;  // those with higher ids are new
   ipam::Revision oldest_known_;  // what was there is known from this revision on
   bool in_transaction_ = false;
 };

@@ -78,6 +78,21 @@ std::optional<std::string> end_text(const ipam::Address& first, const ipam::Addr
 }
 
 template <class Target>
+void put_network(Target& target, const ipam::Network& network) {
+  const ipam::NetworkExtras extras = network.extras.value_or_default();
+  std::optional<std::string> gateway, metadata;
+  std::optional<std::int64_t> threshold;
+  if (extras.gateway) gateway = ipam::to_string(*extras.gateway);
+  if (extras.threshold_percent > 0) threshold = extras.threshold_percent;
+  if (!extras.metadata.empty()) metadata = map_to_json(extras.metadata);
+  put_row(target, "networks", network.id.value(), ipam::to_string(network.prefix),
+          network.description, to_json(network.tags), network.created_at, network.updated_at,
+          network.revision.value(), std::int64_t{network.quarantine_seconds},
+          network.vrf.value(), static_cast<std::int64_t>(extras.status),
+          static_cast<std::int64_t>(extras.strategy), gateway, threshold, metadata);
+}
+
+template <class Target>
 void put_allocation(Target& target, const ipam::Allocation& allocation) {
   const std::optional<std::string> end = end_text(allocation.first, allocation.last);
   std::optional<std::string_view> owner, metadata;
@@ -128,18 +143,10 @@ void put(sqlite::Statement& statement, const ipam::Vrf& vrf) {
 }
 
 void put(sqlite::Statement& statement, const ipam::Network& network) {
-  const ipam::NetworkExtras extras = network.extras.value_or_default();
-  std::optional<std::string> gateway, metadata;
-  std::optional<std::int64_t> threshold;
-  if (extras.gateway) gateway = ipam::to_string(*extras.gateway);
-  if (extras.threshold_percent > 0) threshold = extras.threshold_percent;
-  if (!extras.metadata.empty()) metadata = map_to_json(extras.metadata);
-  put_row(statement, "networks", network.id.value(), ipam::to_string(network.prefix),
-          network.description, to_json(network.tags), network.created_at, network.updated_at,
-          network.revision.value(), std::int64_t{network.quarantine_seconds},
-          network.vrf.value(), static_cast<std::int64_t>(extras.status),
-          static_cast<std::int64_t>(extras.strategy), gateway, threshold, metadata);
+  put_network(statement, network);
 }
+
+void put(RowWriter& writer, const ipam::Network& network) { put_network(writer, network); }
 
 void put(sqlite::Statement& update, const ipam::Allocation& allocation) {
   put_allocation(update, allocation);

@@ -95,6 +95,8 @@ std::string schema();
 // All columns in the order of the schema; the readers below take a row of SELECT *.
 inline constexpr std::string_view put_vrf_sql = "INSERT OR REPLACE INTO vrfs "
                                                 "VALUES(?,?,?,?,?,?,?)";
+// Of networks that are there; new ones go to a RowWriter.
+inline constexpr int network_columns = 15;
 inline constexpr std::string_view put_network_sql = "INSERT OR REPLACE INTO networks "
                                                     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 // New ones go to a RowWriter. Of one that is there the addresses stay. Rejected: INSERT OR REPLACE
@@ -123,6 +125,7 @@ inline constexpr std::string_view select_audit_sql =
 
 void put(sqlite::Statement& statement, const ipam::Vrf& vrf);
 void put(sqlite::Statement& statement, const ipam::Network& network);
+void put(RowWriter& writer, const ipam::Network& network);
 void put(sqlite::Statement& update, const ipam::Allocation& allocation);
 void put(RowWriter& writer, const ipam::Allocation& allocation);
 void put(sqlite::Statement& statement, const ipam::Quarantine& quarantine);

@@ -167,6 +167,10 @@ void StateStore::begin_receive(std::uint64_t total_bytes, std::function<void(boo
       [](const std::string&) { return false; });
 }
 
+void StateStore::drop_received() {
+  implementation_->push([](Worker& worker) { worker.drop_received(); });
+}
+
 void StateStore::write_chunk(std::uint64_t offset, base::SharedBytes data,
                              std::function<void(bool)> done) {
   implementation_->push_result<bool>(

@@ -136,6 +136,7 @@ class StateStore {
   // Begin, then chunks in order (a repeated one is fine), then install. A begin drops an unfinished
   // one, and is refused where the disk has no room for it.
   void begin_receive(std::uint64_t total_bytes, std::function<void(bool ok)> done);
+  void drop_received();  // nobody will install it
   void write_chunk(std::uint64_t offset, base::SharedBytes data, std::function<void(bool ok)> done);
   // Checks the received file (integrity, position equal to the one given; an empty configuration
   // is not compared), makes it durable, replaces state.db by it (rename and fsync of the directory)

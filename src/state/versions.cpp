@@ -65,17 +65,27 @@ template <class Object>
 void Versions<Object>::supersede(std::uint64_t id, std::uint64_t until, ipam::NetworkId network) {
   select_head_.start(id);
   if (select_head_.step()) {
-    if (select_head_.number(0) < until) {
-      const std::uint64_t checksum =
-          version_checksum(Versioned<Object>::table, id, until, select_head_.number(1));
-      insert_.run(until, checksum, id);
-    }
+    if (select_head_.number(0) < until) keep_row(id, until);
     // Where one revision moves it twice, the first one says where it was.
     if constexpr (Versioned<Object>::is_never_deleted)
       if (select_head_.number(2) != network.value())
         put_row(put_moved_, moved_table, id, until, select_head_.number(2));
   }
   select_head_.reset();
+}
+
+template <class Object>
+void Versions<Object>::note_brief(std::uint64_t id, std::uint64_t until) {
+  select_head_.start(id);
+  if (select_head_.step()) keep_row(id, until);
+  select_head_.reset();
+}
+
+template <class Object>
+void Versions<Object>::keep_row(std::uint64_t id, std::uint64_t until) {
+  const std::uint64_t checksum =
+      version_checksum(Versioned<Object>::table, id, until, select_head_.number(1));
+  insert_.run(until, checksum, id);
 }
 
 // A row of old_NAME: that of NAME with its checksum, then `until` and the checksum over both.

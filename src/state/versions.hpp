@@ -48,6 +48,10 @@ class Versions {
   // before it is replaced or deleted by that revision. Of an allocation: and is in `network` then.
   void supersede(std::uint64_t id, std::uint64_t until, ipam::NetworkId network);
 
+  // Of a row of NAME that `until` both made and ended, which nothing supersedes: so that forget()
+  // finds it as it finds all that ended. No question about a revision does.
+  void note_brief(std::uint64_t id, std::uint64_t until);
+
   ipam::PieceAt<Object> at(const ipam::AtQuery<Object>& query);
 
   // What the object, which NAME has now, was then; nothing where it was not there.
@@ -66,6 +70,7 @@ class Versions {
   using Piece = ipam::PieceAt<Object>;
   using Id = typename Query::Id;
 
+  void keep_row(std::uint64_t id, std::uint64_t until);  // that select_head_ is at
   void add_rows(const Query& query, Piece& piece);
   void add_superseded(const Query& query, Piece& piece);
   void add_moved(const Query& query, Piece& piece);

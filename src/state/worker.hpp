@@ -90,6 +90,7 @@ class Worker {
                                                      std::size_t size);
   void delete_backup(std::uint64_t number);
   bool begin_receive(std::uint64_t total_bytes);
+  void drop_received() { receiver_.reset(); }
   bool write_chunk(std::uint64_t offset, base::BytesView data);
   base::Result<Loaded, std::string> install(const Position& expected);
 

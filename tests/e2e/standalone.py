@@ -161,6 +161,18 @@ def lease_is_released_by_the_server_itself(env):
 
 
 @test()
+def lease_ends_without_a_server(env):
+    """Each command ends what is due before it looks."""
+    env.ipam('network', 'add', '10.0.0.0/30')
+    env.ipam('allocate', '-c', '10.0.0.0/30', '-k', '2', '-T', '1')
+    wait_until('the lease has expired',
+               lambda: json.loads(env.ipam('list', '--output', 'json').stdout) == [], 15)
+    env.ipam('allocate', '-c', '10.0.0.0/30', '-k', '2')
+    audit = json.loads(env.ipam('audit', '--output', 'json').stdout)
+    check('ip_expired' in [entry['action'] for entry in audit], f'no ip_expired in {audit}')
+
+
+@test()
 def many_command_lines_at_once(env):
     """They take turns on the embedded database: none fails because of another one."""
     env.ipam('network', 'add', '10.0.0.0/24')

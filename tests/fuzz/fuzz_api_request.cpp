@@ -70,15 +70,19 @@ struct Perform {
   }
   http::Response operator()(const api::Read& read) { return read.render(state); }
   http::Response operator()(const api::ReadHistory& read) {
-    if (read.look) read.look(state);
-    if (std::holds_alternative<ipam::VerifyQuery>(read.query))
-      return read.render(ipam::Verification());
-    if (std::holds_alternative<ipam::AuditQuery>(read.query))
-      return read.render(std::vector<ipam::AuditEntry>(1));
+    ipam::HistoryQuery query = read.query;
+    while (true) {
+      if (read.look) read.look(state, query);
+      if (auto response = read.render(answer_to(query))) return *std::move(response);
+    }
+  }
+  ipam::HistoryAnswer answer_to(const ipam::HistoryQuery& query) const {
+    if (std::holds_alternative<ipam::VerifyQuery>(query)) return ipam::Verification();
+    if (std::holds_alternative<ipam::AuditQuery>(query)) return std::vector<ipam::AuditEntry>(1);
     std::vector<ipam::Allocation> allocations;
     state.for_each_allocation(
         [&](const ipam::Allocation& allocation) { allocations.push_back(allocation); });
-    return read.render(allocations);
+    return allocations;
   }
   http::Response operator()(const api::ReadList& read) {
     api::PastPlans past_plans;

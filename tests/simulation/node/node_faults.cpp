@@ -124,7 +124,8 @@ void NodeFaultInjector::change_members(NodeFaultKind kind, base::Random& random)
   SimulatedNode* const leader = cluster_.leader();
   // A broken node is replaced before anything else changes.
   if (leader == nullptr || cluster_.damaged() || cluster_.recovering()) return;
-  const auto& members = leader->core().configuration().members;
+  const raft::Configuration& configuration = leader->core().configuration();
+  const auto& members = configuration.members;
   if (kind == NodeFaultKind::add_member) {
     if (members.size() >= members_wanted_max) return;
     if (SimulatedNode* const fresh = cluster_.add_node()) {
@@ -137,7 +138,12 @@ void NodeFaultInjector::change_members(NodeFaultKind kind, base::Random& random)
   if (members.size() <= 1 || (members.size() <= 3 && random.chance(70))) return;
   auto it = members.begin();
   std::advance(it, static_cast<std::ptrdiff_t>(random.below(members.size())));
-  cluster_.change_members(false, random.chance(20) ? leader->id() : it->first);
+  const NodeId leaver = random.chance(20) ? leader->id() : it->first;
+  // Of two who remain none may be lost: there is one that its disk may take away for good.
+  const bool is_needed = damaged_ && damaged_ != leaver && members.contains(damaged_) &&
+                         cluster_.node(damaged_).suspect;
+  if (is_needed && (configuration.joint || configuration.voter_count() <= 3)) return;
+  cluster_.change_members(false, leaver);
 }
 
 // Damage may take a node away for good: the others must be able to go on without it.

@@ -20,6 +20,7 @@ NodeSettings draw_settings(std::uint64_t seed) {
   raft::DriverOptions& driver = settings.driver;
   driver.core.election_timeout_ticks = 20;
   driver.core.heartbeat_ticks = 2;
+  driver.core.founders_all_vote = true;
   driver.proposal_timeout_ticks = 20 + random.below(80);
   driver.read_timeout_ticks = 20 + random.below(80);
   driver.read_retry_ticks = 10;

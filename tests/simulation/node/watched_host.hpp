@@ -16,6 +16,7 @@ class SimulatedNode::WatchedHost : public raft::Host {
   void on_became_leader(raft::Term term, const std::string& why) override {
     replica().on_became_leader(term, why);
   }
+  bool is_behind() const override { return node_.process_->replica->is_behind(); }
   void on_removed() override;
   void on_failure(const std::string& reason) override { replica().on_failure(reason); }
   void make_snapshot(Made done) override { replica().make_snapshot(std::move(done)); }
@@ -29,6 +30,7 @@ class SimulatedNode::WatchedHost : public raft::Host {
   void write_chunk(std::uint64_t offset, base::SharedBytes data, Done done) override {
     replica().write_chunk(offset, std::move(data), std::move(done));
   }
+  void drop_received() override { replica().drop_received(); }
   void install_snapshot(const raft::SnapshotMeta& meta, Done done) override;
 
  private:

@@ -169,3 +169,27 @@ TEST_CASE("what a limited token writes is decided where it is applied") {
   CHECK(refusal(post("networks/merge", R"({"ids":["net-999","net-5"]})"), "", "") ==
         refusal(post("networks/merge", R"({"ids":["net-999","net-998"]})"), "", ""));
 }
+
+TEST_CASE("a limited token sees who held an address, and what waits, before and after a split") {
+  TwoVrfs two;
+  const auto revision = [&two] {
+    return header_of(two.world.perform(get("networks?limit=1")), "X-Ipam-Revision");
+  };
+  const auto at = [&two](const std::string& ip, const std::string& when) {
+    return parsed(two.perform(get("addresses/" + ip + "?vrf=blue&at=" + when)));
+  };
+  const auto longer = R"({"quarantine_seconds":3600})";
+  REQUIRE(two.world.perform(request(http::Method::patch, "networks/net-3", longer)).status == 200);
+  REQUIRE(two.world.perform(post("allocations/alloc-3/release")).status == 204);
+  const std::string before = revision();
+  two.make("networks/net-3/split", R"({"prefix_length":25})");
+  const std::string after = revision();
+  for (const std::string& when : {before, after}) {
+    CAPTURE(when);
+    CHECK(at("10.0.2.1", when).at("status") == "quarantined");
+    const auto held = at("10.0.2.2", when);
+    CHECK(held.at("status") == "allocated");
+    REQUIRE(held.at("allocation").is_object());
+    CHECK(held.at("allocation").at("id") == "alloc-4");
+  }
+}

@@ -152,6 +152,7 @@ TEST_CASE("the audit log is filtered, and its pages lead to one another") {
   CHECK(ids(world.perform(get("audit?actor=nobody"))).empty());
   CHECK(ids(world.perform(
             get("audit?since=2024-01-15T10:30:02Z&until=2024-01-15T11:30:04%2B01:00"))) == "4 3 ");
+  CHECK(ids(world.perform(get("audit?until=2024-01-15T11:30:02+01:00"))) == "2 1 ");
   std::string seen, target = "/api/v1/audit?limit=3&action=ip_allocated";
   for (int page = 0; page < 3 && !target.empty(); ++page) {
     const http::Response response = world.perform(get(target));
@@ -165,6 +166,24 @@ TEST_CASE("the audit log is filtered, and its pages lead to one another") {
   for (const char* bad : {"audit?since=yesterday", "audit?until=", "audit?cursor=5",
                           "audit?cursor=net-1"})
     CHECK_MESSAGE(world.perform(get(bad)).status == 400, bad);
+}
+
+TEST_CASE("what no index finds in the audit log is looked for piece by piece") {
+  World world;
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/16"})")).status == 201);
+  constexpr int count = 10'050;  // more than one question looks at
+  for (int i = 0; i < count; ++i)
+    REQUIRE(world.perform(post("allocations", R"({"network_id":"net-1"})")).status == 201);
+  const auto created = parsed(world.perform(get("audit?action=network_created"))).as_array();
+  REQUIRE(created.size() == 1);
+  CHECK(created[0].at("id") == "audit-1");
+  const http::Response first = world.perform(get("audit?action=ip_allocated&limit=10000"));
+  CHECK(parsed(first).as_array().size() == 10'000);
+  const std::string link = header_of(first, "Link");
+  REQUIRE(!link.empty());
+  const http::Response rest = world.perform(get(link.substr(1, link.find('>') - 1)));
+  CHECK(parsed(rest).as_array().size() == count - 10'000);
+  CHECK(header_of(rest, "Link").empty());
 }
 
 TEST_CASE("the check of the audit log is answered with the hash of its last entry") {

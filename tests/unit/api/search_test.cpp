@@ -104,6 +104,20 @@ TEST_CASE("a search in pages finds everything once") {
   CHECK(all == "net-1 net-2 net-3 alloc-2 alloc-3 ");
 }
 
+TEST_CASE("a search for an address goes on with the next VRF where a page is full") {
+  World world;
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/8"})")).status == 201);
+  for (const char* vrf : {"a", "b"}) {
+    REQUIRE(world.perform(post("vrfs", fmt::format(R"({{"name":"{}"}})", vrf))).status == 201);
+    REQUIRE(world.perform(post("networks", fmt::format(R"({{"cidr":"10.0.0.0/8","vrf":"{}"}})",
+                                                       vrf))).status == 201);
+  }
+  CHECK(found(world, "q=10.0.0.1") == "net-1 net-2 net-3 next=null");
+  CHECK(found(world, "q=10.0.0.1&limit=1") == "net-1 next=\"vrf-2\"");
+  CHECK(found(world, "q=10.0.0.1&limit=1&cursor=vrf-2") == "net-2 next=\"vrf-3\"");
+  CHECK(found(world, "q=10.0.0.1&cursor=vrf-3") == "net-3 next=null");
+}
+
 TEST_CASE("filters of the list of allocations go together") {
   World world = filled();
   CHECK(listed(world, "hostname=WEB-01") == "alloc-2 ");

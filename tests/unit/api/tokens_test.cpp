@@ -93,6 +93,25 @@ TEST_CASE("what is no token is refused with the field's name") {
   CHECK(text_at(world.perform(keyed), "reason") == "INVALID_HEADER");
 }
 
+TEST_CASE("where no token is asked for, a page of another site changes nothing") {
+  const auto is_refused = [](http::Request request, const char* origin) {
+    request.headers.push_back({"Host", "127.0.0.1:8080"});
+    if (origin != nullptr) request.headers.push_back({"Origin", origin});
+    const auto refused = api::refuse_foreign_page(request);
+    if (refused) CHECK(text_at(*refused, "reason") == "FORBIDDEN");
+    return refused.has_value();
+  };
+  CHECK(is_refused(post("import?format=prefixes", "10.0.0.0/8"), "https://evil.example"));
+  CHECK(is_refused(post("allocations/alloc-1/release"), "null"));
+  CHECK(is_refused(del("networks/net-1"), "http://localhost:8080"));
+  CHECK_FALSE(is_refused(post("allocations"), "http://127.0.0.1:8080"));
+  CHECK_FALSE(is_refused(post("allocations"), nullptr));
+  CHECK_FALSE(is_refused(get("networks"), "https://evil.example"));
+  http::Request proxied = post("allocations");
+  proxied.headers.push_back({"X-Forwarded-Host", "ipam.example"});
+  CHECK_FALSE(is_refused(proxied, "https://ipam.example"));
+}
+
 TEST_CASE("there are so many tokens and no more") {
   World world;
   for (std::size_t i = 0; i < ipam::tokens_max; ++i)

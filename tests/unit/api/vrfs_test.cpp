@@ -47,6 +47,7 @@ TEST_CASE("a VRF is created, changed and deleted, by its id or its name") {
   CHECK(reason(world, post("vrfs", R"({"name":"red"})")) == "VRF_EXISTS");
   CHECK(reason(world, post("vrfs", R"({"name":"default"})")) == "VRF_EXISTS");
   CHECK(reason(world, post("vrfs", R"({"name":"vrf-9"})")) == "INVALID_FIELD");
+  CHECK(reason(world, post("vrfs", R"({"name":"prod/a"})")) == "INVALID_FIELD");
   CHECK(reason(world, post("vrfs", R"({"name":""})")) == "INVALID_FIELD");
   CHECK(reason(world, patch("vrfs/red", R"({"name":null})")) == "INVALID_FIELD");
   CHECK(reason(world, patch("vrfs/red", R"({"name":"default"})")) == "VRF_EXISTS");
@@ -116,6 +117,15 @@ TEST_CASE("networks say where they are, and are listed by that") {
   CHECK(ids(world, "within=10.0.0.1/8") == "INVALID_CIDR");
 }
 
+TEST_CASE("there are so many VRFs and no more") {
+  World world;
+  for (std::size_t i = 1; i < ipam::vrfs_max; ++i)  // the default one is there
+    REQUIRE(world.perform(post("vrfs", fmt::format(R"({{"name":"v{}"}})", i))).status == 201);
+  CHECK(reason(world, post("vrfs", R"({"name":"more"})")) == "TOO_MANY_VRFS");
+  REQUIRE(world.perform(del("vrfs/v7")).status == 204);
+  CHECK(world.perform(post("vrfs", R"({"name":"more"})")).status == 201);
+}
+
 TEST_CASE("what another VRF had does not hide who holds an address, as of then") {
   World world;
   for (const char* body : {R"({"cidr":"10.0.0.0/24"})", R"({"cidr":"10.0.0.0/24","vrf":"blue"})"}) {
@@ -132,4 +142,34 @@ TEST_CASE("what another VRF had does not hide who holds an address, as of then")
   CHECK(text_at(now, "status") == "allocated");
   const std::string revision = header_of(world.perform(get("networks?limit=1")), "X-Ipam-Revision");
   CHECK(text_at(world.perform(get("addresses/10.0.0.7?at=" + revision)), "status") == "allocated");
+}
+
+TEST_CASE("more holders in other VRFs than one question gives hide neither holder nor history") {
+  World world;
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/24"})")).status == 201);
+  REQUIRE(world.perform(post("vrfs", R"({"name":"blue"})")).status == 201);
+  REQUIRE(world.perform(post("networks", R"({"cidr":"10.0.0.0/24","vrf":"blue"})")).status == 201);
+  std::uint64_t count = 0;
+  const auto take = [&](std::string_view network, bool is_given_back) {
+    REQUIRE(world.perform(post("allocations", fmt::format(
+                R"({{"network_id":"{}","ip":"10.0.0.7"}})", network))).status == 201);
+    ++count;
+    if (!is_given_back) return;
+    const std::string target = fmt::format("allocations/alloc-{}/release", count);
+    REQUIRE(world.perform(post(target)).status == 204);
+  };
+  take("net-2", true);   // alloc-1
+  take("net-2", false);  // alloc-2
+  for (int i = 0; i < 1001; ++i) take("net-1", true);
+  const std::string then = header_of(world.perform(get("networks?limit=1")), "X-Ipam-Revision");
+  for (const std::string& target : {std::string("addresses/10.0.0.7?vrf=blue"),
+                                    "addresses/10.0.0.7?vrf=blue&at=" + then}) {
+    CAPTURE(target);
+    const auto answer = parsed(world.perform(get(target)));
+    CHECK(answer.at("status") == "allocated");
+    REQUIRE(answer.at("allocation").is_object());
+    CHECK(answer.at("allocation").at("id") == "alloc-2");
+    REQUIRE(answer.at("history").as_array().size() == 1);
+    CHECK(answer.at("history").at(0).at("id") == "alloc-1");
+  }
 }

@@ -110,6 +110,8 @@ TEST_CASE("network add and edit take attributes, and network list a status") {
          {R"(PATCH /api/v1/networks/net-1 {"gateway":null,"threshold_percent":null,)"
           R"("metadata":{"a":null}})"},
          full + "\n"});
+  check({{"network", "edit", "net-1", "--metadata", "", "--output", "json"}, {{200, full}},
+         {R"(PATCH /api/v1/networks/net-1 {"metadata":null})"}, full + "\n"});
   check({{"network", "list", "--status", "reserved"}, {{200, "[" + full + "]"}},
          {"GET /api/v1/networks?status=reserved"},
          "ID     CIDR            Description  Tags          Status    Created\n"
@@ -250,6 +252,9 @@ TEST_CASE("token commands") {
          "token-2  ci    editor  vrf-2  never    never\n"});
   check({{"token", "revoke", "ci"}, {{204, ""}}, {"DELETE /api/v1/tokens/ci"},
          "Token revoked successfully\n"});
+  check_failure({{"token", "create", "ci", "--role", "editor", "--vrf", " , "}, {}, {},
+                 "--vrf must name a VRF, or be left out for a token of all of them"},
+                2);
   check_failure({{"token", "create", "ci"}, {}, {}, "--role viewer, editor or admin is required"},
                 2);
   check_failure({{"token", "create", "ci", "--role", "viewer", "-T", "1", "--expires", "x"}, {}, {},

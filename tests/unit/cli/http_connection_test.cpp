@@ -152,4 +152,12 @@ TEST_CASE("a server that says nothing gives no answer in time") {
   REQUIRE_FALSE(response);
   CHECK(response.error().kind == ConnectionError::Kind::no_answer);
   CHECK(response.error().message.ends_with(": timed out"));
+  timeouts = {.idle = std::chrono::seconds(20), .idle_of_long_work = std::chrono::milliseconds(1)};
+  const auto began = std::chrono::steady_clock::now();
+  HttpConnection patient(listener.url(), nullptr, timeouts);
+  const auto worked_on = patient.stream(get("/"), cli::Connection::Wait::long_work,
+                                        [](std::string_view) { return true; });
+  REQUIRE_FALSE(worked_on);
+  CHECK(worked_on.error().message.ends_with(": timed out"));
+  CHECK(std::chrono::steady_clock::now() - began < timeouts.idle);
 }

@@ -44,6 +44,8 @@ TEST_CASE("a file that is no transaction is not sent") {
     world.in = text;
     CHECK(world.run({"transaction", "apply", "-"}) == 1);
   }
+  CHECK(world.run({"transaction", "apply", "."}) == 1);
+  CHECK(world.err == "Error: cannot read .\n");
   CHECK(world.run({"transaction", "apply", "no/such/file"}) == 1);
   CHECK(world.err == "Error: cannot open no/such/file\n");
   CHECK(world.requests.empty());
@@ -100,6 +102,15 @@ TEST_CASE("a piece that one of many tries may have done is not called undone") {
   CHECK(world.run(import_prefixes) == 1);
   CHECK(world.err == "Error: no leader" + doubt);
 
+  // What a proxy says that lost the server; and who may no more learn what became of it.
+  world.answer(502, "<html>", "text/html");
+  world.answer(200, report(1, 0));
+  CHECK(world.run(import_prefixes) == 0);
+  world.answer(502, "<html>", "text/html");
+  world.answer_problem(401, "the token is not valid");
+  CHECK(world.run(import_prefixes) == 1);
+  CHECK(world.err == "Error: the token is not valid" + doubt);
+
   for (int i = 0; i < 40; ++i) world.answers.push_back(base::fail(away));
   CHECK(world.run(import_prefixes) == 3);
   CHECK(world.err.starts_with("Error: cannot reach h (0 rows"));
@@ -131,13 +142,26 @@ TEST_CASE("import says which line of the file was refused") {
   world.answer(409, R"({"error":"nothing was imported: at 2: it exists","position":2})");
   CHECK(world.run(import_prefixes) == 1);
   CHECK(world.err ==
-        "Error: at 4 of the file: nothing was imported: at 2: it exists "
-        "(0 rows before it were created, 0 skipped)\n");
+        "Error: at 4 of the file: it exists (0 rows before it were created, 0 skipped)\n");
   world.in = "10.0.0.0/8\nten\n";
   world.answer(200, report(1, 0));
   CHECK(world.run(import_prefixes) == 1);
   CHECK(world.err.starts_with("Error: at 2: "));
   CHECK(world.err.ends_with("(1 rows before it were created, 0 skipped)\n"));
+}
+
+TEST_CASE("a dry run says that it looks at one piece alone, and what was refused of it") {
+  World world;
+  world.in = "type,cidr\n";
+  for (int i = 0; i < 10'001; ++i)
+    world.in += "network,10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\n";
+  const std::string refused = R"({"position":1,"reason":"NETWORK_IN_THE_WAY","detail":"no"})";
+  world.answer(200, report(9'999, 0, refused));
+  CHECK(world.run({"import", "-f", "csv", "--dry-run", "--on-conflict", "skip", "-"}) == 1);
+  CHECK(world.requests.size() == 1);
+  CHECK(world.out == "9999 would be created, 0 skipped, 1 refused\nat 2: no\n");
+  CHECK(world.err.starts_with("Error: a dry run checks the first 10000 rows alone"));
+  CHECK(world.err.ends_with("(9999 rows before it would be created, 0 skipped, 1 refused)\n"));
 }
 
 TEST_CASE("import refuses options that it does not know") {

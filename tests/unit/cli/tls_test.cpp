@@ -9,6 +9,7 @@
 
 using cli::ConnectionError;
 using cli::HttpConnection;
+using Wait = cli::Connection::Wait;
 using net::TlsContext;
 using test::Pki;
 using test::TestServer;
@@ -52,14 +53,16 @@ TEST_CASE("over https requests are answered whole, sent and streamed bodies too"
   REQUIRE(echoed);
   CHECK(echoed->body == "POST /x " + post.body);
   std::size_t taken = 0;
-  const auto streamed = connection.stream(get("/stream/500"), [&](std::string_view bytes) {
-    taken += bytes.size();
-    return true;
-  });
+  const auto streamed =
+      connection.stream(get("/stream/500"), Wait::usual, [&](std::string_view bytes) {
+        taken += bytes.size();
+        return true;
+      });
   REQUIRE(streamed);
   CHECK(taken == 500000);
   // A body that breaks off is no answer.
-  const auto cut = connection.stream(get("/cut/5"), [](std::string_view) { return true; });
+  const auto cut =
+      connection.stream(get("/cut/5"), Wait::usual, [](std::string_view) { return true; });
   REQUIRE_FALSE(cut);
   CHECK(cut.error().kind == ConnectionError::Kind::no_answer);
 }

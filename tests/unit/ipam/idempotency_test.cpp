@@ -97,6 +97,15 @@ TEST_CASE("a key is forgotten at its time by the replicated clock, and not befor
   CHECK(machine.allocation_count() == 2);
 }
 
+TEST_CASE("of many keys that come to their end together each is forgotten when it is asked for") {
+  StateMachine machine = with_network();
+  for (int i = 0; i < 100; ++i)
+    (void)machine.apply(Revision(2), start, allocation(fmt::format("k{:02}", i), 1));
+  const Applied later = machine.apply(Revision(3), start + 60'000, allocation("k99", 1));
+  CHECK_FALSE(later.replayed);
+  CHECK(machine.apply(Revision(4), start + 60'001, allocation("k99", 1)).replayed);
+}
+
 TEST_CASE("there are never more keys than the limit; those that would end first go first") {
   IdempotencyKeys keys;
   std::vector<Change> changes;

@@ -126,6 +126,24 @@ TEST_CASE("on_conflict=fail makes all rows or none") {
   CHECK(report.refused[0].detail == "network not found: none contains 192.168.0.1");
 }
 
+TEST_CASE("what a file says of the VRF default is taken where nothing is said of it yet") {
+  for (const OnConflict on_conflict : {OnConflict::fail, OnConflict::skip, OnConflict::update}) {
+    StateMachine machine;
+    const auto import = [&](const char* description, const char* cidr) {
+      const Import rows{{{CreateVrf{"default", description}, {}}, network_row(cidr)}, on_conflict};
+      return machine.apply(Revision(1), 0, {.body = rows}).outcome;
+    };
+    const auto made = std::get<ImportReport>(import("Corp", "10.0.0.0/24"));
+    CHECK(made.created == 1);
+    CHECK(made.updated == 1);
+    CHECK(machine.vrf(vrf_default)->description == "Corp");
+    const Outcome other = import("Other", "10.0.1.0/24");
+    const bool updates = on_conflict == OnConflict::update;
+    CHECK(std::holds_alternative<Error>(other) == (on_conflict == OnConflict::fail));
+    CHECK(machine.vrf(vrf_default)->description == (updates ? "Other" : "Corp"));
+  }
+}
+
 TEST_CASE("what is no row of an import is refused") {
   StateMachine machine;
   const auto is_refused = [&machine](Operation row) {

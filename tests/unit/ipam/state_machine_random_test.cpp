@@ -598,7 +598,7 @@ class Comparison {
         const Allocation& held = each.second;
         return held.network_id == *expected && held.first <= address && address <= held.last;
       };
-      REQUIRE(machine_.is_held(address, vrf) ==
+      REQUIRE(machine_.allocation_of(address, vrf).has_value() ==
               std::any_of(naive_.allocations.begin(), naive_.allocations.end(), holds));
     }
     std::vector<AllocationId> holders, expected_holders;

@@ -371,10 +371,10 @@ TEST_CASE("a child network alone hands out its addresses") {
   REQUIRE(plan.machine.allocations_holding(*parse_address("10.0.0.1")).size() == 1);
   CHECK(plan.machine.allocations_holding(*parse_address("10.0.0.1"))[0].network_id == child);
   CHECK(plan.machine.allocations_holding(*parse_address("10.0.0.2")).empty());
-  CHECK(plan.machine.is_held(*parse_address("10.0.0.1"), vrf_default));
-  CHECK_FALSE(plan.machine.is_held(*parse_address("10.0.0.2"), vrf_default));
-  CHECK_FALSE(plan.machine.is_held(*parse_address("10.0.0.1"), VrfId(2)));
-  CHECK_FALSE(plan.machine.is_held(*parse_address("11.0.0.1"), vrf_default));
+  CHECK(plan.machine.allocation_of(*parse_address("10.0.0.1"), vrf_default));
+  CHECK_FALSE(plan.machine.allocation_of(*parse_address("10.0.0.2"), vrf_default));
+  CHECK_FALSE(plan.machine.allocation_of(*parse_address("10.0.0.1"), VrfId(2)));
+  CHECK_FALSE(plan.machine.allocation_of(*parse_address("11.0.0.1"), vrf_default));
   // A child on the network address of its parent takes nothing from it.
   const NetworkId other = plan.create("10.1.0.0/24");
   plan.create("10.1.0.0/32");

@@ -216,3 +216,57 @@ TEST_CASE("a transaction with an idempotency key is done once, whatever became o
   CHECK(machine.apply(Revision(4), 0, command).outcome == refused.outcome);
   CHECK(machine.network_count() == 1);
 }
+
+TEST_CASE("a transaction whose operations write too much is refused, and leaves nothing") {
+  StateMachine machine;
+  machine.apply(Revision(1), start, {.body = CreateNetwork{prefix_of("10.0.0.0/8"), "", {}}});
+  Allocate fat;
+  fat.network = NetworkId(1);
+  fat.count = 1000;
+  AllocateOptions options;
+  options.scattered = true;
+  for (std::size_t i = 0; i < tags_max; ++i)
+    fat.tags.push_back(std::to_string(i) + std::string(tag_bytes_max - 2, 't'));
+  for (std::size_t i = 0; i < metadata_entries_max; ++i)
+    options.metadata[std::to_string(i)] = std::string(metadata_value_bytes_max, 'v');
+  fat.options = options;  // some 20 MB of texts
+  const std::uint64_t before = machine.digest();
+  const Transaction many{{{fat, {}}, {fat, {}}, {fat, {}}, {fat, {}}}};
+  const Applied refused = machine.apply(Revision(2), start, {.body = many});
+  const auto* const error = std::get_if<Error>(&refused.outcome);
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::too_much_to_move);
+  CHECK(error->operation == 2u);
+  CHECK(refused.changes.empty());
+  CHECK(machine.digest() == before);
+  const Transaction some{{{fat, {}}, {fat, {}}}};
+  CHECK_FALSE(failed(machine.apply(Revision(3), start, {.body = some}).outcome));
+}
+
+TEST_CASE("a transaction that goes over too much is refused at the same operation everywhere") {
+  StateMachine machine;
+  Transaction children;
+  constexpr std::uint64_t count = 5000;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Prefix prefix = prefix_of("10.0.0.0/24");
+    prefix.base.value += i << 8;
+    children.operations.push_back({CreateNetwork{prefix, "", {}}, {}});
+  }
+  REQUIRE_FALSE(failed(machine.apply(Revision(1), start, {.body = children}).outcome));
+  StateMachine rebuilt;
+  rebuilt.load_counters(machine.counters());
+  machine.for_each_network([&](const Network& network) { rebuilt.load_network(network); });
+  Transaction pairs;  // each goes over all of them
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    pairs.operations.push_back({CreateNetwork{prefix_of("10.0.0.0/8"), "", {}}, {}});
+    pairs.operations.push_back({DeleteNetwork{NetworkId(count + i)}, {}});
+  }
+  const std::uint64_t before = machine.digest();
+  const Applied refused = machine.apply(Revision(2), start, {.body = pairs});
+  const auto* const error = std::get_if<Error>(&refused.outcome);
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::too_much_to_move);
+  CHECK(error->operation == 2 * (change_steps_max / count) + 1);
+  CHECK(machine.digest() == before);
+  CHECK(rebuilt.apply(Revision(2), start, {.body = pairs}).outcome == refused.outcome);
+}

@@ -139,7 +139,7 @@ class RandomPlan {
     const NetworkState* parent = plan.parent_of(network.vrf, prefix);
     const U128 last = prefix.last().value;
     if (parent && parent->first_allocation_in(prefix.base.value, last)) return;
-    if (parent && plan.quarantined_in(parent->network.id, prefix.base.value, last) > 0) return;
+    if (parent && plan.first_quarantine_in(parent->network.id, prefix.base.value, last)) return;
     if (parent && parent->first_reservation_in(prefix.base.value, last)) return;
     plan.add_network(std::move(network));
   }
@@ -166,7 +166,7 @@ class RandomPlan {
     const NetworkState* const then = plan.parent_of(vrf, prefix);
     if (plan.network(vrf, prefix) || then != (prefix.contains(before) ? parent : state)) return;
     if (parent && parent->first_allocation_in(first, last)) return;
-    if (parent && plan.quarantined_in(parent->network.id, first, last) > 0) return;
+    if (parent && plan.first_quarantine_in(parent->network.id, first, last)) return;
     const UsableRange usable = usable_range(prefix);
     const auto is_lost = [&](U128 from, U128 to) {
       return from < usable.first.value || to > usable.last.value;

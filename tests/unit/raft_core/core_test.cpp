@@ -114,6 +114,39 @@ TEST_CASE("a short wait is over once a leader is heard") {
   }
 }
 
+TEST_CASE("all founders elect the first leader, a majority the later ones") {
+  for (const bool is_new : {true, false}) {
+    CAPTURE(is_new);
+    CoreOptions options;
+    options.id = NodeId(1);
+    options.founders_all_vote = true;
+    RaftCore core(options, is_new ? with_log(3, {}) : with_log(3, {1}));
+    const auto turn = [&] {
+      while (core.has_ready()) {
+        const Ready ready = core.take_ready();
+        if (ready.token) core.on_persisted(*ready.token);
+        for (const Message& message : ready.messages_after_persist)
+          if (message.to == core.id()) core.step(message);
+      }
+    };
+    const auto answer = [&](std::uint64_t from, bool pre_vote) {
+      const Term term = pre_vote ? core.term() + 1 : core.term();
+      core.step({NodeId(from), NodeId(1), term, RequestVoteResponse{pre_vote, true}});
+      turn();
+    };
+    while (core.role() == Role::follower) core.tick();
+    turn();
+    answer(2, true);
+    CHECK(core.role() == (is_new ? Role::pre_candidate : Role::candidate));
+    if (is_new) answer(3, true);
+    REQUIRE(core.role() == Role::candidate);
+    answer(2, false);
+    CHECK(core.role() == (is_new ? Role::candidate : Role::leader));
+    if (is_new) answer(3, false);
+    CHECK(core.role() == Role::leader);
+  }
+}
+
 TEST_CASE("a vote leaves only once it is durable (Raft figure 2)") {
   Node node(2, with_log(3, {}));
   node.quick_disk = false;
@@ -315,6 +348,12 @@ TEST_CASE("a follower that catches up leaves room for clients, and gets all wher
     const std::size_t bytes = take_all();
     CHECK(bytes > 700'000);
     CHECK(bytes <= 800'100);
+  }
+  SUBCASE("while what they write waits for it") {
+    REQUIRE(node.core().propose({base::share(base::Bytes(10, 'y'))}).ok());
+    node.turn();
+    node.tick();
+    CHECK(take_all() > 2'900'000);
   }
   SUBCASE("while nobody does") {
     node.tick();

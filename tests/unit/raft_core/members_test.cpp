@@ -184,3 +184,24 @@ TEST_CASE("a leader that is removed with nobody else in the pipeline hands over 
   CHECK(node.removed);
   CHECK(node.take<TimeoutNow>(2).size() + node.take<TimeoutNow>(3).size() == 1);
 }
+
+TEST_CASE("who hears that it is no member waits to be added, unless it knows that it was one") {
+  Node node(4, with_log(0, {}));
+  const Configuration added = with_learner(voters(3), NodeId(4), "n4");
+  const Entry addition{Index(1), Term(1), EntryKind::configuration, base::share(encode(added))};
+  AppendEntries append;
+  append.entries = {addition};
+  node.receive(1, 1, append);
+  REQUIRE(node.core().configuration() == added);
+  // The leader of term 2 has never heard of it: the entry went with the leader of term 1.
+  const NotMember told{{Index(1), Term(2)}};
+  node.receive(2, 2, told);
+  CHECK_FALSE(node.removed);
+  AppendEntries next;
+  next.previous = {Index(1), Term(1)};
+  next.commit = Index(1);
+  node.receive(1, 1, next);
+  REQUIRE(node.core().commit() == Index(1));
+  node.receive(2, 2, told);
+  CHECK(node.removed);
+}

@@ -39,7 +39,7 @@ TEST_CASE("a pipeline stops at its window, in messages and in bytes (thesis §10
   CHECK(progress.paused());
 }
 
-TEST_CASE("a full window lets one message through for each heartbeat that comes back") {
+TEST_CASE("a heartbeat that comes back makes no room in a full window") {
   ProgressLimits limits;
   limits.inflight_messages_max = 1;
   Progress progress(1, Index(1), limits);
@@ -47,6 +47,9 @@ TEST_CASE("a full window lets one message through for each heartbeat that comes 
   progress.on_sent(Index(1), 1);
   CHECK(progress.paused());
   progress.on_heartbeat_answered();
+  CHECK(progress.paused());
+  progress.on_sent(Index(1), 0);  // the question what has arrived
+  CHECK(progress.on_accepted(Index(1)));
   CHECK_FALSE(progress.paused());
 }
 
@@ -76,6 +79,8 @@ TEST_CASE("nothing is sent while a snapshot is on its way, and then from its end
   progress.begin_snapshot();
   progress.end_snapshot(Index(40), false);
   CHECK(progress.next() == Index(31));
+  CHECK(progress.paused());  // until it is known to be there
+  progress.on_heartbeat_answered();
   CHECK_FALSE(progress.paused());
 }
 

@@ -77,6 +77,29 @@ TEST_CASE("a follower acknowledges only what is durable") {
   CHECK(cluster.nodes[1].state.size() == 1);
 }
 
+TEST_CASE("a node whose host is behind takes nothing more, and catches up afterwards") {
+  TestCluster cluster({1, 2, 3});
+  cluster.elect(1);
+  cluster.nodes[3].driver->on_host_behind(true);
+  cluster.write(1, 500, 50);
+  CHECK(cluster.nodes[1].state.size() == 500);
+  CHECK(cluster.nodes[2].state.size() == 500);
+  CHECK(cluster.nodes[3].state.empty());
+  CHECK(cluster.nodes[1].driver->core().is_leader());
+  cluster.nodes[3].driver->on_host_behind(false);
+  cluster.tick(100);
+  CHECK(cluster.nodes[3].state.size() == 500);
+  // A leader refuses what comes from others: they are told that it was not done.
+  cluster.nodes[1].driver->on_host_behind(true);
+  const ProposalId refused = cluster.propose(2, "y");
+  cluster.run();
+  cluster.tick();
+  CHECK(cluster.nodes[1].state.size() == 500);
+  REQUIRE(cluster.nodes[2].failed.size() == 1);
+  CHECK(cluster.nodes[2].failed[0].id == refused);
+  CHECK(cluster.nodes[2].failed[0].failure == ProposalFailure::refused);
+}
+
 TEST_CASE("a proposal without a leader waits, and is refused for certain at its deadline") {
   TestCluster cluster({1, 2, 3});
   cluster.elect(1);

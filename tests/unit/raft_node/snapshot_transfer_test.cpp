@@ -55,6 +55,38 @@ TEST_CASE("a snapshot may take as long as it takes to be made") {
   CHECK(sender.take_failed() == NodeId(2));
 }
 
+TEST_CASE("a snapshot may take as long as it takes to be installed, where that is said") {
+  SnapshotSender sender(NodeId(1), 10, 100, 1000);
+  sender.want(NodeId(2));
+  sender.advance(Term(1), 5);
+  const SnapshotMeta meta;
+  const auto data = base::share(base::Bytes(500, 'x'));
+  sender.on_made(meta, 500);
+  sender.on_read(0, data);
+  sender.on_response(NodeId(2), {meta.last, 500, false});
+  SnapshotReceiver receiver(NodeId(2));
+  receiver.on_chunk(NodeId(1), {meta, 5, 0, 500, base::crc32c(*data), data}, true);
+  receiver.on_begun(true);
+  receiver.on_written(true);
+  REQUIRE(receiver.complete(meta.last));
+  (void)receiver.take_messages();
+  (void)sender.take_messages();
+  for (int tick = 0; tick < 10'000; ++tick) {
+    sender.tick();
+    for (const Message& message : sender.take_messages()) {
+      REQUIRE(std::holds_alternative<InstallSnapshot>(message.body));
+      receiver.tell_complete(NodeId(1), meta.last);
+    }
+    for (const Message& message : receiver.take_messages())
+      sender.on_response(NodeId(2), std::get<SnapshotChunkResponse>(message.body));
+  }
+  CHECK_FALSE(sender.take_failed());
+  receiver.tell_complete(NodeId(1), {Index(9), Term(1)});
+  CHECK(receiver.take_messages().empty());
+  for (int tick = 0; tick < 101; ++tick) sender.tick();
+  CHECK(sender.take_failed() == NodeId(2));
+}
+
 TEST_CASE("a member that wants a snapshot anew while one for it is given up gets the next one") {
   SnapshotSender sender(NodeId(1), 10, 100, 1000);
   sender.want(NodeId(2));
@@ -66,6 +98,27 @@ TEST_CASE("a member that wants a snapshot anew while one for it is given up gets
   CHECK_FALSE(sender.active());
   sender.advance(Term(3), 6);
   CHECK(asks_for_file(sender));
+}
+
+TEST_CASE("what was received is dropped once the node has come as far by the log") {
+  SnapshotReceiver receiver(NodeId(2));
+  SnapshotMeta meta;
+  meta.last = {Index(9), Term(1)};
+  const auto data = base::share(base::Bytes(500, 'x'));
+  receiver.on_chunk(NodeId(1), {meta, 5, 0, 500, base::crc32c(*data), data}, true);
+  receiver.on_begun(true);
+  receiver.on_written(true);
+  REQUIRE(receiver.complete(meta.last));
+  (void)receiver.take_work();
+  receiver.on_committed(Index(8));
+  CHECK(receiver.take_work().empty());
+  receiver.on_committed(Index(9));
+  const auto work = receiver.take_work();
+  REQUIRE(work.size() == 1);
+  CHECK(std::holds_alternative<DropReceived>(work[0]));
+  CHECK_FALSE(receiver.complete(meta.last));
+  receiver.on_committed(Index(10));
+  CHECK(receiver.take_work().empty());
 }
 
 TEST_CASE("a snapshot of the same state from another leader is received from its beginning") {

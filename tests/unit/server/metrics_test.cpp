@@ -54,8 +54,9 @@ server::NodeReadings readings_of(const Plan& plan) {
   readings.plan = &plan.machine;
   readings.status.role = "leader";
   readings.status.leader_id = 1;
-  readings.status.members = {{1, "a:1", "leader", true, 7, 0, 0},
-                             {2, "b:\"2", "follower", true, 5, 2, 40}};
+  readings.status.members = {{1, "a:1", "leader", true, 7, 0, 0, 0},
+                             {2, "b:\"2", "follower", true, 5, 2, 40, 40},
+                             {3, "c:3", "follower", true, 0, 7, -1, 5000}};  // never heard
   readings.snapshot = raft::SnapshotProgress{raft::NodeId(2), 10, 100};
   return readings;
 }
@@ -157,6 +158,8 @@ TEST_CASE("the metrics page counts requests, writes and members") {
   CHECK(has_line(page, "ipam_disk_low 0"));
   CHECK(has_line(page, R"(ipam_raft_member_lag_entries{member="2"} 2)"));
   CHECK(has_line(page, R"(ipam_raft_member_last_heard_seconds{member="2"} 0.04)"));
+  CHECK(has_line(page, R"(ipam_raft_member_last_heard_seconds{member="3"} 5)"));
+  CHECK(page.find(R"(ipam_raft_member_lag_entries{member="3"})") == std::string::npos);
   CHECK(has_line(page, R"(ipam_raft_member{member="2",addr="b:\"2",role="follower"} 1)"));
   CHECK(has_line(page, R"(ipam_raft_snapshot_sent_bytes{member="2"} 10)"));
   CHECK(has_line(page, "ipam_allocations 1"));

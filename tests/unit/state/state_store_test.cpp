@@ -5,6 +5,7 @@
 #include <set>
 
 #include "helpers.hpp"
+#include "tests/unit/history_model.hpp"
 #include "state/tags.hpp"
 
 using namespace state_test;
@@ -100,6 +101,11 @@ TEST_CASE("queries see what was appended before them, committed or not") {
     return ask<ipam::Allocation>(loop, *store, query);
   };
   CHECK(holders("10.0.0.1", 9) == std::vector{released[0]});
+  ipam::AddressQuery filtered{released[0].first, 9};
+  filtered.networks.not_of = {released[0].network_id};
+  CHECK(ask<ipam::Allocation>(loop, *store, filtered).empty());
+  filtered.networks = {.not_of = {}, .only_of = std::set{released[0].network_id}};
+  CHECK(ask<ipam::Allocation>(loop, *store, filtered) == std::vector{released[0]});
   CHECK(holders("2001:db8::5", 9) == std::vector{block});
   CHECK(holders("2001:db8::9", 9).empty());
   CHECK(holders("10.0.0.3", 9) == std::vector{third});
@@ -192,6 +198,45 @@ TEST_CASE("an allocation that one entry makes and changes is one row, as it was 
   CHECK(ask<ipam::Allocation>(loop, *store, of_two).empty());  // it has not ended
   of_two.held_by = {two.id};
   CHECK(ask<ipam::Allocation>(loop, *store, of_two) == std::vector{two});
+}
+
+TEST_CASE("of many who held an address the newest are found, those of blocks too") {
+  TemporaryDirectory directory;
+  Loop loop;
+  auto store = open(directory.path(), loop);
+  Node node(1, store->take_loaded());
+  node.apply(*store, ipam::CreateNetwork{*ipam::parse_prefix("10.0.0.0/24"), "", {}});
+  unit::History models;
+  const auto apply = [&](const ipam::CommandBody& body) {
+    const ipam::Applied applied = node.apply(*store, body);
+    models.take(ipam::Revision(node.position().index), applied.changes);
+  };
+  for (int i = 0; i < 100; ++i) {
+    ipam::Allocate command;
+    command.network = ipam::NetworkId(1);
+    command.count = i % 3 == 0 ? 4 : 1;
+    ipam::AllocateOptions options;
+    options.ip = ipam::parse_address("10.0.0.1");
+    command.options = options;
+    apply(command);
+    if (const auto held = node.machine().allocation_of(*options.ip, ipam::vrf_default))
+      apply(ipam::Release{held->id});
+  }
+  ipam::AddressQuery query{*ipam::parse_address("10.0.0.1"), 7};
+  std::vector<ipam::Allocation> expected = models.allocations.at({});
+  std::erase_if(expected, [](const ipam::Allocation& allocation) {
+    return allocation.status == ipam::AllocationStatus::allocated;
+  });
+  REQUIRE(expected.size() > 50);
+  std::reverse(expected.begin(), expected.end());
+  std::vector<ipam::Allocation> found;
+  while (true) {
+    const auto page = ask<ipam::Allocation>(loop, *store, query);
+    found.insert(found.end(), page.begin(), page.end());
+    if (page.size() < query.limit) break;
+    query.before = page.back().id;
+  }
+  CHECK(found == expected);
 }
 
 TEST_CASE("commits are reported with rising indexes, by themselves and after a flush") {
