@@ -68,22 +68,27 @@ bool DraftFile::sync() {
 }
 
 // link() refuses to replace where rename() would; a file system without hard links is looked at.
-bool DraftFile::rename_new() {
-  if (::link(draft_.c_str(), file_.c_str()) == 0) {
-    ::unlink(draft_.c_str());
-    return true;
+int rename_new(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) {
+    ::unlink(from.c_str());
+    return 0;
   }
-  if (errno == EEXIST) return false;
+  if (errno == EEXIST) return EEXIST;
   struct stat named{};
-  if (::lstat(file_.c_str(), &named) == 0) errno = EEXIST;
-  else if (errno == ENOENT) return std::rename(draft_.c_str(), file_.c_str()) == 0;
-  return false;
+  if (::lstat(to.c_str(), &named) == 0) return EEXIST;
+  if (errno != ENOENT) return errno;
+  return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
 bool DraftFile::finish(bool replace) {
   if (!error_.empty()) return false;
-  if (replace ? std::rename(draft_.c_str(), file_.c_str()) != 0 : !rename_new())
+  const auto rename = [this] {
+    return std::rename(draft_.c_str(), file_.c_str()) == 0 ? 0 : errno;
+  };
+  if (const int error = replace ? rename() : rename_new(draft_, file_); error != 0) {
+    errno = error;
     return fail(file_, "made");
+  }
   is_finished_ = true;
   const std::string parent = std::filesystem::path(file_).parent_path().string();
   const int directory =

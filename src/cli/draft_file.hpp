@@ -26,7 +26,6 @@ class DraftFile {
   bool finish(bool replace);
 
  private:
-  bool rename_new();
   bool lock();
   bool fail(const std::string& file, std::string_view what);
 
@@ -37,5 +36,8 @@ class DraftFile {
   bool is_finished_ = false;
   std::string error_;
 };
+
+// rename() that refuses to replace: 0, or the errno, EEXIST where there is a file of that name.
+int rename_new(const std::string& from, const std::string& to);
 
 }  // namespace cli

@@ -10,12 +10,14 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 namespace server {
 namespace {
 
 constexpr const char* lock_name = "lock";
 constexpr const char* server_name = "server.json";
+constexpr std::chrono::milliseconds lock_poll_interval{20};
 
 // A text that the server which holds the directory has published.
 std::optional<std::string> published(const std::filesystem::path& directory, const char* key) {
@@ -56,6 +58,17 @@ base::Result<std::unique_ptr<DirectoryLock>, std::string> DirectoryLock::try_acq
   // A server that crashed has left its address behind.
   std::filesystem::remove(directory / server_name, ec);
   return std::unique_ptr<DirectoryLock>(new DirectoryLock(directory, descriptor));
+}
+
+base::Result<std::unique_ptr<DirectoryLock>, std::string> DirectoryLock::acquire(
+    const std::filesystem::path& directory, const std::function<bool()>& waits) {
+  const auto deadline = std::chrono::steady_clock::now() + lock_timeout;
+  while (true) {
+    auto lock = try_acquire(directory);
+    if (!lock.ok() || *lock) return lock;
+    if (!waits() || std::chrono::steady_clock::now() > deadline) return lock;
+    std::this_thread::sleep_for(lock_poll_interval);
+  }
 }
 
 void DirectoryLock::withdraw() {

@@ -3,7 +3,9 @@
 // says where it can be reached.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +14,18 @@
 
 namespace server {
 
+inline constexpr std::chrono::seconds lock_timeout{15};
+
 class DirectoryLock {
  public:
   // Makes the directory where there is none. nullptr in the result: somebody else holds it. The
   // error is a text for the user.
   static base::Result<std::unique_ptr<DirectoryLock>, std::string> try_acquire(
       const std::filesystem::path& directory);
+  // The same, but waits for who holds it to let go, as long as `waits()` says so and for
+  // lock_timeout at most, which is more than a server that stops needs for its last answers.
+  static base::Result<std::unique_ptr<DirectoryLock>, std::string> acquire(
+      const std::filesystem::path& directory, const std::function<bool()>& waits);
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;

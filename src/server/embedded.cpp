@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
-#include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "api/action.hpp"
@@ -17,10 +15,6 @@
 
 namespace server {
 namespace {
-
-// Longer than a server takes to stop that still has requests to answer (serve.cpp).
-constexpr auto lock_timeout = std::chrono::seconds(15);
-constexpr auto lock_poll_interval = std::chrono::milliseconds(20);
 
 // Of the operating system.
 std::string user_name() {
@@ -138,20 +132,18 @@ std::unique_ptr<cli::Connection> connect_to_holder(const std::string& url,
 
 base::Result<std::unique_ptr<cli::Connection>, std::string> open_embedded(
     const std::string& data_dir) {
-  const auto deadline = std::chrono::steady_clock::now() + lock_timeout;
-  while (true) {
-    auto lock = DirectoryLock::try_acquire(data_dir);
-    if (!lock.ok()) return base::fail(lock.error());
-    if (*lock) return EmbeddedConnection::open(data_dir, std::move(*lock));
-    if (const auto url = server_url_of(data_dir)) {
-      if (auto connection = connect_to_holder(*url, data_dir)) return connection;
-    }
-    if (std::chrono::steady_clock::now() > deadline)
-      return base::fail(fmt::format("another ipam has held {} for {} seconds; try again once it "
-                                    "has finished",
-                                    data_dir, lock_timeout.count()));
-    std::this_thread::sleep_for(lock_poll_interval);
-  }
+  std::unique_ptr<cli::Connection> to_holder;
+  const auto waits = [&] {
+    if (const auto url = server_url_of(data_dir)) to_holder = connect_to_holder(*url, data_dir);
+    return to_holder == nullptr;
+  };
+  auto lock = DirectoryLock::acquire(data_dir, waits);
+  if (!lock.ok()) return base::fail(lock.error());
+  if (*lock) return EmbeddedConnection::open(data_dir, std::move(*lock));
+  if (to_holder) return to_holder;
+  return base::fail(fmt::format("another ipam has held {} for {} seconds; try again once it has "
+                                "finished",
+                                data_dir, lock_timeout.count()));
 }
 
 }  // namespace server

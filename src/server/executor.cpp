@@ -346,7 +346,7 @@ std::string Executor::not_ready_reason() const {
     return "this node is not a member yet: add it with POST /api/v1/cluster/nodes";
   if (!core.leader())
     return core.log().last_index() == raft::Index()
-               ? "no leader: the first one is elected by all founders, one of them is missing"
+               ? "no leader: the first one is elected once all founders are there"
                : "no leader";
   return "";
 }

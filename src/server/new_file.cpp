@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
+
+#include "cli/draft_file.hpp"
 
 namespace server {
 
@@ -47,18 +48,6 @@ int sync_directory(const std::string& directory) {
   return ::fsync(out.get()) == 0 ? 0 : errno;
 }
 
-// rename() that refuses to replace. link() does, on every file system that has hard links; the
-// others fall back to a look before the rename.
-int rename_new(const std::string& from, const std::string& to) {
-  if (::link(from.c_str(), to.c_str()) == 0) {
-    ::unlink(from.c_str());
-    return 0;
-  }
-  if (errno == EEXIST) return EEXIST;
-  if (::access(to.c_str(), F_OK) == 0) return EEXIST;
-  return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-}
-
 }  // namespace
 
 base::Result<base::Ok, std::string> write_new_file(const std::string& file, std::string_view text,
@@ -66,7 +55,7 @@ base::Result<base::Ok, std::string> write_new_file(const std::string& file, std:
   // With the process id: two that run at once must not write into one file.
   const std::string temporary = fmt::format("{}.{}.tmp", file, ::getpid());
   int error = write_and_sync(temporary, text, mode);
-  if (error == 0) error = rename_new(temporary, file);
+  if (error == 0) error = cli::rename_new(temporary, file);
   if (error != 0) {
     ::unlink(temporary.c_str());
     return base::fail(fmt::format("cannot write {}: {}", file, std::strerror(error)));

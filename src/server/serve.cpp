@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "api/action.hpp"
@@ -27,8 +26,6 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds drain_deadline{10000};
-constexpr std::chrono::seconds lock_timeout{15};  // as a command of the CLI waits
-constexpr std::chrono::milliseconds lock_poll_interval{20};
 // Peers, strangers at the raft port, databases.
 constexpr std::size_t other_descriptors_max = 256;
 
@@ -113,8 +110,12 @@ class Process {
 
  private:
   base::Result<base::Ok, std::string> open() {
-    auto lock = acquire_directory();
+    // A command of the CLI has the directory for a moment, and a server that stops until it has
+    // ended: these are waited for. One that serves is not.
+    const auto waits = [this] { return !server_url_of(options_.data_dir); };
+    auto lock = DirectoryLock::acquire(options_.data_dir, waits);
     if (!lock.ok()) return base::fail(lock.error());
+    if (!*lock) return base::fail(held_by_another());
     ReplicaEvents events;
     events.on_stop_wanted = [this](const std::string& reason, bool failed) {
       stop(reason, failed);
@@ -201,19 +202,6 @@ class Process {
         std::chrono::system_clock::to_time_t(loaded->tls.accepting->not_after());
     instance_->use_peer_tls(std::move(loaded->tls));
     return base::Ok();
-  }
-
-  // A command of the CLI has the directory for a moment, and a server that stops until it has
-  // ended: these are waited for. One that serves is not.
-  base::Result<std::unique_ptr<DirectoryLock>, std::string> acquire_directory() const {
-    const auto deadline = std::chrono::steady_clock::now() + lock_timeout;
-    while (true) {
-      auto lock = DirectoryLock::try_acquire(options_.data_dir);
-      if (!lock.ok() || *lock) return lock;
-      if (server_url_of(options_.data_dir) || std::chrono::steady_clock::now() > deadline)
-        return base::fail(held_by_another());
-      std::this_thread::sleep_for(lock_poll_interval);
-    }
   }
 
   std::string held_by_another() const {
